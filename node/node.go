@@ -1,0 +1,161 @@
+// Package node puts one node together and says in which order its floors run.
+// A Node is a deterministic machine: it owns no clock, socket, goroutine or
+// lock. A host gives it time and datagrams through two functions, Receive and
+// Processing; everything else is setting it up, using it, and looking at it.
+package node
+
+import (
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/agenda"
+	"github.com/caracal-mesh/caracal/internal/trace"
+	"github.com/caracal-mesh/caracal/link"
+	"github.com/caracal-mesh/caracal/mdp"
+	"github.com/caracal-mesh/caracal/msp"
+	"github.com/caracal-mesh/caracal/overlay"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// MaxName is the longest name a node may give itself, in bytes.
+const MaxName = 63
+
+// ErrNoIdentity is returned by New for a configuration without an identity.
+var ErrNoIdentity = errors.New("node: at least one identity is needed")
+
+// ErrName is returned by New for a name longer than MaxName bytes.
+var ErrName = errors.New("node: name too long")
+
+// Config sets up a Node. Only Identities and Seed are required.
+type Config struct {
+	Identities  []*sid.Identity // ours, primary first
+	Name        string          // told to members of the mesh; not unique, not trusted
+	Seed        [32]byte        // all randomness derives from it: it must be fresh for every start of a real node
+	Boot        uint32          // changes with every start, so that peers notice a restart
+	NetworkKey  *[32]byte       // nil = the open mesh
+	NoRelay     bool            // do not carry the traffic of others
+	HardwareAES bool            // this machine has AES in hardware
+	Overlay     overlay.Limits
+	MDP         mdp.Limits
+	MSP         msp.Limits
+	Trace       trace.Sink // may be nil
+}
+
+// A Node is one member of the mesh. It is not safe for concurrent use: whoever
+// calls, owns.
+type Node struct {
+	self *sid.Identity
+	name string
+	mesh *overlay.Mesh
+	mdp  *mdp.Switch
+	msp  *msp.Engine
+}
+
+// New puts a node together at the time now. It has no interfaces yet.
+func New(now time.Time, cfg Config) (*Node, error) {
+	if len(cfg.Identities) == 0 {
+		return nil, ErrNoIdentity
+	}
+	if len(cfg.Name) > MaxName {
+		return nil, ErrName
+	}
+	n := &Node{self: cfg.Identities[0], name: cfg.Name}
+	n.mesh = overlay.New(now, overlay.Config{
+		Identities:  cfg.Identities,
+		Seed:        derive(cfg.Seed, "overlay"),
+		Boot:        cfg.Boot,
+		NetworkKey:  cfg.NetworkKey,
+		HardwareAES: cfg.HardwareAES,
+		Name:        cfg.Name,
+		NoRelay:     cfg.NoRelay,
+		Limits:      cfg.Overlay,
+		Trace:       cfg.Trace,
+	}, upper{n})
+	n.mdp = mdp.New(mdp.Config{
+		Identities:  cfg.Identities,
+		Seed:        derive(cfg.Seed, "mdp"),
+		Boot:        cfg.Boot,
+		HardwareAES: cfg.HardwareAES,
+		Limits:      cfg.MDP,
+	}, n.mesh, n.hop)
+	n.msp = msp.New(now, msp.Config{
+		Identities: sids(cfg.Identities),
+		Seed:       derive(cfg.Seed, "msp"),
+		Limits:     cfg.MSP,
+	}, carrier{n.mdp})
+	if err := n.mdp.Handle(mdp.PortMSP, n.deliverMSP); err != nil {
+		panic("BUG: the msp port of a new switch is taken: " + err.Error())
+	}
+	return n, nil
+}
+
+// Receive takes one datagram from the world, opened in place. It sends nothing:
+// call Processing after the last datagram of a batch.
+func (n *Node) Receive(now time.Time, from link.Path, datagram []byte) {
+	n.mesh.Receive(now, from, datagram)
+}
+
+// Processing lets every floor do what is due, top to bottom, and puts what is to be
+// sent into out. It reports when to be called again: zero is never, now means at
+// once, after out has been written.
+func (n *Node) Processing(now time.Time, out *link.Batch) (next time.Time) {
+	next = n.msp.Processing(now)
+	next = agenda.Soonest(next, n.mdp.Processing(now))
+	return agenda.Soonest(next, n.mesh.Processing(now, out))
+}
+
+// SetInterface adds an interface or changes what it can do.
+func (n *Node) SetInterface(now time.Time, iface uint32, caps link.Caps) {
+	n.mesh.SetInterface(now, iface, caps)
+}
+
+// RemoveInterface takes an interface away; its paths are gone at once.
+func (n *Node) RemoveInterface(now time.Time, iface uint32) { n.mesh.RemoveInterface(now, iface) }
+
+// AddPeer asks for a neighbour at an address, tried until the node ends.
+func (n *Node) AddPeer(now time.Time, path link.Path) { n.mesh.AddPeer(now, path) }
+
+// SID is the node's primary name.
+func (n *Node) SID() sid.SID { return n.self.SID() }
+
+// Name is the name it gives itself.
+func (n *Node) Name() string { return n.name }
+
+// Mesh is the floor of neighbours and routes.
+func (n *Node) Mesh() *overlay.Mesh { return n.mesh }
+
+// MDP is the floor of datagrams.
+func (n *Node) MDP() *mdp.Switch { return n.mdp }
+
+// MSP is the floor of streams.
+func (n *Node) MSP() *msp.Engine { return n.msp }
+
+// deliverMSP hands an association packet to the streams.
+func (n *Node) deliverMSP(now time.Time, local sid.SID, from mdp.Addr, payload []byte, _ mdp.Info) {
+	if from.Port == mdp.PortMSP {
+		n.msp.Deliver(now, local, from.SID, payload)
+	}
+}
+
+// hop tells a trace what the mesh knows of its next hop to dst.
+func (n *Node) hop(dst sid.SID) (mdp.HopInfo, error) {
+	h, err := n.mesh.NextHop(dst)
+	if err != nil {
+		return mdp.HopInfo{}, err
+	}
+	return mdp.HopInfo{SID: h.SID, Iface: h.Iface, Kind: h.Kind, RTT: h.RTT, Loss: h.Loss, Hops: h.Hops}, nil
+}
+
+func sids(ids []*sid.Identity) []sid.SID {
+	out := make([]sid.SID, len(ids))
+	for i, id := range ids {
+		out[i] = id.SID()
+	}
+	return out
+}
+
+// derive gives each floor randomness of its own.
+func derive(seed [32]byte, floor string) [32]byte {
+	return sha256.Sum256(append(append([]byte("caracal seed "), floor...), seed[:]...))
+}

@@ -34,7 +34,7 @@ func AppendVarint(b []byte, v uint64) []byte {
 	panic("BUG: varint above 2^62-1")
 }
 
-// VarintLen is the number of bytes AppendVarint uses for v.
+// VarintLen is the number of bytes AppendVarint uses for v ≤ MaxVarint.
 func VarintLen(v uint64) int {
 	switch {
 	case v < 1<<6:
@@ -48,7 +48,10 @@ func VarintLen(v uint64) int {
 }
 
 // A Reader takes a message apart from the front. Once something is missing it
-// stays failed: every later read gives zero, and Err tells.
+// stays failed: nothing is left, every later read gives zero, and Err tells. So a
+// loop while Len() > 0 ends.
+//
+// Invariant: failed implies that rest is empty.
 type Reader struct {
 	rest   []byte
 	failed bool
@@ -60,7 +63,7 @@ func Read(b []byte) Reader { return Reader{rest: b} }
 // Bytes takes the next n bytes, borrowed.
 func (r *Reader) Bytes(n int) []byte {
 	if r.failed || n < 0 || n > len(r.rest) {
-		r.failed = true
+		r.Fail()
 		return nil
 	}
 	v := r.rest[:n:n]
@@ -102,8 +105,8 @@ func (r *Reader) Uint64() uint64 {
 
 // Varint takes one varint, in any of its lengths.
 func (r *Reader) Varint() uint64 {
-	if r.failed || len(r.rest) == 0 {
-		r.failed = true
+	if len(r.rest) == 0 {
+		r.Fail()
 		return 0
 	}
 	switch r.rest[0] >> 6 {
@@ -124,7 +127,7 @@ func (r *Reader) Len() int { return len(r.rest) }
 func (r *Reader) Rest() []byte { return r.Bytes(len(r.rest)) }
 
 // Fail marks the message malformed: a value read makes no sense.
-func (r *Reader) Fail() { r.failed = true }
+func (r *Reader) Fail() { r.failed, r.rest = true, nil }
 
 // Err is ErrMalformed when anything was missing or made no sense.
 func (r *Reader) Err() error {

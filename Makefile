@@ -1,0 +1,78 @@
+# What can be done here. CONTRIBUTING.md says what must pass before a commit.
+
+GO          ?= go
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+BUILD       := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)"
+GOFUMPT     := $(GO) run mvdan.cc/gofumpt@v0.12.0
+STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 60s
+SOAKTIME    ?= 1h
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test check lint race test386 cross netns demo fuzz soak bench clean
+
+help: ## say what can be made
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## build, and start a node
+	./bin/caracal up
+
+build: ## build bin/caracal
+	$(BUILD) -o bin/caracal ./cmd/caracal
+
+test: ## run all tests, under a minute
+	$(GO) test ./...
+
+check: lint race ## all that must pass before a commit
+
+lint: ## form, vet, staticcheck and the laws of the house
+	@echo "== gofumpt"
+	@unformatted=$$($(GOFUMPT) -l .) || exit 1; if [ -n "$$unformatted" ]; then echo "not formatted:" $$unformatted; exit 1; fi
+	@echo "== go vet"
+	$(GO) vet ./...
+	@echo "== staticcheck"
+	$(STATICCHECK) ./...
+	@echo "== laws"
+	$(GO) test -count=1 ./internal/arch
+
+race: ## run all tests with the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+test386: ## run all tests as a 32-bit program
+	GOARCH=386 CGO_ENABLED=0 $(GO) test -short ./...
+
+cross: ## build for every system, and the core for the browser
+	GOOS=linux   GOARCH=amd64       $(BUILD) -o bin/caracal-linux-amd64       ./cmd/caracal
+	GOOS=linux   GOARCH=arm64       $(BUILD) -o bin/caracal-linux-arm64       ./cmd/caracal
+	GOOS=linux   GOARCH=arm GOARM=6 $(BUILD) -o bin/caracal-linux-armv6       ./cmd/caracal
+	GOOS=darwin  GOARCH=arm64       $(BUILD) -o bin/caracal-darwin-arm64      ./cmd/caracal
+	GOOS=windows GOARCH=amd64       $(BUILD) -o bin/caracal-windows-amd64.exe ./cmd/caracal
+	GOOS=js      GOARCH=wasm        $(GO) build ./node
+
+netns: ## run the tests between Linux network namespaces (needs root)
+	@if [ "$$(uname)" != Linux ] || [ "$$(id -u)" != 0 ]; then \
+		echo "SKIP make netns: needs root on Linux to make network namespaces"; exit 0; fi; \
+	for script in test/netns/*.sh; do \
+		[ "$$script" = test/netns/lib.sh ] && continue; \
+		echo "== $$script"; bash "$$script" || exit 1; \
+	done
+
+demo: build ## three nodes in a row, a file from one end to the other
+	./bin/caracal demo
+
+fuzz: ## run every fuzz target for FUZZTIME (60s)
+	@grep -rl --include='*_test.go' --exclude-dir=testdata '^func Fuzz' . | sort | while read -r file; do \
+		sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file" | while read -r target; do \
+			echo "== $$(dirname $$file) $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname $$file)" </dev/null || exit 1; \
+		done || exit 1; \
+	done
+
+soak: ## run the tests called TestSoak… for SOAKTIME (1h)
+	CARACAL_SOAK=$(SOAKTIME) $(GO) test -run '^TestSoak' -count=1 -timeout 0 -v ./...
+
+bench: build ## measure throughput and latency beside other transports (needs root)
+	cd bench && $(GO) build -o ../bin/bench . && ./bench.sh
+
+clean: ## remove what was built
+	rm -rf bin bench/out

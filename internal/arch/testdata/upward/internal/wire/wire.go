@@ -1,0 +1,2 @@
+// Package wire stands beneath everything but the names.
+package wire

@@ -1,0 +1,2 @@
+// Package msp stands above mdp.
+package msp

@@ -1,0 +1,2 @@
+// Package node stands above mdp.
+package node

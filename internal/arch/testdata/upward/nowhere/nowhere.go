@@ -1,0 +1,2 @@
+// Package nowhere is on no floor.
+package nowhere // law 11

@@ -1,0 +1,2 @@
+// Package overlay stands beneath mdp.
+package overlay

@@ -1,0 +1,45 @@
+package simnet
+
+import "github.com/caracal-mesh/caracal/internal/agenda"
+
+// maxFree bounds the events kept for reuse.
+const maxFree = 1 << 16
+
+// An event is something that is going to happen: a packet's arrival at the end
+// of a way, or a scheduled function.
+type event struct {
+	entry agenda.Entry[*event]
+	do    func() // nil: an arrival
+	way   *way
+	data  []byte // the packet, in memory of the event's own
+}
+
+func (w *World) newEvent() *event {
+	if last := len(w.free) - 1; last >= 0 {
+		e := w.free[last]
+		w.free = w.free[:last]
+		return e
+	}
+	e := &event{}
+	e.entry.Owner = e
+	return e
+}
+
+func (w *World) release(e *event) {
+	if len(w.free) < maxFree {
+		e.do, e.way, e.data = nil, nil, e.data[:0]
+		w.free = append(w.free, e)
+	}
+}
+
+// happen does what the event is about.
+func (e *event) happen(w *World) {
+	if e.do != nil {
+		do := e.do
+		w.release(e)
+		do()
+		return
+	}
+	e.way.arrive(e.data)
+	w.release(e)
+}

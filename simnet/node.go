@@ -1,0 +1,100 @@
+package simnet
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/trace"
+	"github.com/caracal-mesh/caracal/node"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// A NodeOption changes the configuration of a node before it starts.
+type NodeOption func(*node.Config)
+
+// WithNetworkKey makes the node a member of a private mesh.
+func WithNetworkKey(key [32]byte) NodeOption {
+	return func(c *node.Config) { c.NetworkKey = &key }
+}
+
+// WithoutRelay makes a node that does not carry the traffic of others.
+func WithoutRelay() NodeOption { return func(c *node.Config) { c.NoRelay = true } }
+
+// WithTrace gives the node's events to the sink.
+func WithTrace(sink trace.Sink) NodeOption { return func(c *node.Config) { c.Trace = sink } }
+
+// AddNode adds a running host with a Caracal node. Its identity follows from the
+// world's seed and the name: the same in every run, whatever else is in the world.
+func (w *World) AddNode(name string, options ...NodeOption) *Host {
+	lives := 1 // identities so far
+	h := w.AddMachine(name, func(now time.Time, boot uint32) Machine {
+		h := w.byName[name]
+		if h != nil && h.newIdentity {
+			lives, h.newIdentity = lives+1, false
+		}
+		cfg := node.Config{
+			Identities: []*sid.Identity{sid.FromSeed(deriveSeed(w.seed, fmt.Sprintf("identity %d %s", lives, name)))},
+			Name:       name,
+			Seed:       deriveSeed(w.seed, fmt.Sprintf("node %d %s", boot, name)),
+			Boot:       boot,
+			Trace:      w.traceSink(),
+		}
+		for _, option := range options {
+			option(&cfg)
+		}
+		n, err := node.New(now, cfg)
+		if err != nil {
+			panic("BUG: simnet: " + err.Error())
+		}
+		return n
+	})
+	return h
+}
+
+// AddNodes adds n nodes: prefix-1, prefix-2, …
+func (w *World) AddNodes(prefix string, n int, options ...NodeOption) []*Host {
+	hosts := make([]*Host, n)
+	for i, name := range Names(prefix, n) {
+		hosts[i] = w.AddNode(name, options...)
+	}
+	return hosts
+}
+
+// traceSink writes the nodes' events between the packets of the transcript, if
+// there is one when the node starts.
+func (w *World) traceSink() trace.Sink {
+	if w.record.transcript == nil {
+		return nil
+	}
+	return func(e trace.Event) {
+		if w.record.transcript != nil {
+			line := append(e.Append(nil, Epoch), '\n')
+			_, _ = w.record.transcript.Write(line)
+		}
+	}
+}
+
+// Node is the node on the host; nil while it is stopped, or if what runs there
+// is not a node.
+func (h *Host) Node() *node.Node {
+	n, _ := h.machine.(*node.Node)
+	return n
+}
+
+// SID names the host's node.
+func (h *Host) SID() sid.SID { return h.Node().SID() }
+
+// Do lets f use the node as an application would, and has it processed
+// afterwards, at this instant.
+func (h *Host) Do(f func(now time.Time, n *node.Node)) {
+	f(h.world.now, h.Node())
+	h.Wake()
+}
+
+// Restart stops the host and starts it again with all its state lost; with
+// keepIdentity it comes back under the same SID, otherwise as somebody new.
+func (h *Host) Restart(keepIdentity bool) {
+	h.Stop()
+	h.newIdentity = !keepIdentity
+	h.Start()
+}

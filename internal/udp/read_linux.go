@@ -1,0 +1,110 @@
+package udp
+
+import (
+	"iter"
+	"unsafe"
+
+	"github.com/caracal-mesh/caracal/link"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	readMessages = 8       // messages per recvmmsg
+	readSize     = 1 << 16 // bytes per message: as much as GRO coalesces
+)
+
+// A Reader reads datagrams of one family, many a call, for one goroutine.
+type Reader struct {
+	f        *family
+	headers  [readMessages]mmsghdr
+	messages [readMessages]message
+	buffer   []byte
+	got      int
+	errno    unix.Errno
+	try      func(fd uintptr) bool
+}
+
+func newReader(f *family) *Reader {
+	r := &Reader{f: f, buffer: make([]byte, readMessages*readSize)}
+	for i := range r.messages {
+		m := &r.messages[i]
+		m.iov.Base = &r.buffer[i*readSize]
+		m.iov.SetLen(readSize)
+		m.point(&r.headers[i])
+	}
+	r.try = r.receive
+	return r
+}
+
+// Read waits for datagrams and takes all that is there, up to its room. They
+// are then yielded by Datagrams. The error is net.ErrClosed after Close.
+func (r *Reader) Read() error {
+	r.got = 0
+	for i := range r.headers {
+		r.headers[i].hdr.Namelen = uint32(unsafe.Sizeof(r.messages[i].name))
+		r.headers[i].hdr.SetControllen(controlSize)
+	}
+	if err := r.f.raw.Read(r.try); err != nil {
+		return err
+	}
+	if r.errno != 0 {
+		return r.errno
+	}
+	r.f.owner.stats.reads.Add(1)
+	return nil
+}
+
+// receive is the system call; false means wait until readable.
+func (r *Reader) receive(fd uintptr) bool {
+	errno := unix.EINTR
+	var n uintptr
+	for errno == unix.EINTR {
+		n, _, errno = unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.headers[0])),
+			readMessages, unix.MSG_DONTWAIT, 0, 0)
+	}
+	if errno == unix.EAGAIN {
+		return false
+	}
+	r.errno = errno
+	if errno == 0 {
+		r.got = int(n)
+	}
+	return true
+}
+
+// Datagrams yields what the last Read took, in order of arrival, each with
+// the interface it came in by and its source. The bytes are borrowed until the
+// next Read.
+func (r *Reader) Datagrams() iter.Seq2[link.Path, []byte] {
+	return func(yield func(link.Path, []byte) bool) {
+		for i := range r.got {
+			h, m := &r.headers[i], &r.messages[i]
+			if h.hdr.Flags&unix.MSG_TRUNC != 0 {
+				r.f.owner.stats.truncated.Add(1)
+				continue
+			}
+			data := r.buffer[i*readSize : i*readSize+int(h.n)]
+			iface, segment := m.readControl(int(h.hdr.Controllen))
+			from := link.Path{Iface: iface, Addr: m.source(r.f.four)}
+			if !r.split(from, data, segment, yield) {
+				return
+			}
+		}
+	}
+}
+
+// split yields the datagrams that were coalesced into data.
+func (r *Reader) split(from link.Path, data []byte, segment int, yield func(link.Path, []byte) bool) bool {
+	if segment <= 0 {
+		segment = max(len(data), 1)
+	}
+	for first := true; first || len(data) > 0; first = false {
+		n := min(segment, len(data))
+		r.f.owner.stats.received.Add(1)
+		if !yield(from, data[:n:n]) {
+			return false
+		}
+		data = data[n:]
+	}
+	return true
+}

@@ -1,0 +1,108 @@
+package session
+
+import (
+	"crypto/hmac"
+
+	"github.com/flynn/noise"
+	"golang.org/x/crypto/blake2s"
+
+	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+var suite = noise.NewCipherSuite(noise.DH25519, noise.CipherChaChaPoly, noise.HashBLAKE2s)
+
+// A local is one of our identities, prepared for handshakes.
+type local struct {
+	sid    sid.SID
+	key    noise.DHKey
+	macKey [32]byte
+}
+
+func newLocal(id *sid.Identity, network [16]byte) *local {
+	name, scalar := id.SID(), id.PrivateKey()
+	return &local{
+		sid:    name,
+		key:    noise.DHKey{Private: scalar[:], Public: name[:]},
+		macKey: macKey(name, network),
+	}
+}
+
+// networkID names the mesh to those who know its key, and is zero for the open
+// one (spec S1.2).
+func networkID(key *[32]byte) (id [16]byte) {
+	if key == nil {
+		return id
+	}
+	h, _ := blake2s.New256(key[:])
+	h.Write([]byte("caracal/1 network id\x00"))
+	copy(id[:], h.Sum(nil))
+	return id
+}
+
+// macKey is what one must know to be listened to by to (spec S2.5).
+func macKey(to sid.SID, network [16]byte) [32]byte {
+	b := append([]byte("caracal/1 mac1\x00"), to[:]...)
+	return blake2s.Sum256(append(b, network[:]...))
+}
+
+// mac1 authenticates the covered part of a handshake cheaply (spec S2.5).
+func mac1(key *[32]byte, covered []byte) (mac [wire.MACSize]byte) {
+	h, _ := blake2s.New128(key[:])
+	h.Write(covered)
+	h.Sum(mac[:0])
+	return mac
+}
+
+// appendMACs completes a handshake. mac2 is zero: no cookies yet (spec S2.5).
+func appendMACs(msg []byte, key *[32]byte) []byte {
+	mac := mac1(key, msg)
+	msg = append(msg, mac[:]...)
+	return append(msg, make([]byte, wire.MACSize)...)
+}
+
+// addressee finds which of ours a handshake 1 is for.
+func (t *Table) addressee(h wire.Handshake) *local {
+	for _, l := range t.locals {
+		if l.isFor(h) {
+			return l
+		}
+	}
+	return nil
+}
+
+func (l *local) isFor(h wire.Handshake) bool {
+	mac := mac1(&l.macKey, h.Covered)
+	return hmac.Equal(mac[:], h.MAC1)
+}
+
+// noise begins the Noise state of a handshake whose first message has the given
+// head. remote is nil for the responder, who learns it (spec S2.1).
+func (t *Table) noise(l *local, remote *sid.SID, head []byte) *noise.HandshakeState {
+	prologue := []byte("caracal/1 session\x00")
+	prologue = append(prologue, byte(t.cfg.Purpose))
+	prologue = append(prologue, t.network[:]...)
+	prologue = append(prologue, head...)
+	cfg := noise.Config{
+		CipherSuite:   suite,
+		Random:        t.rng,
+		Pattern:       noise.HandshakeIK,
+		Prologue:      prologue,
+		StaticKeypair: l.key,
+	}
+	if remote != nil {
+		cfg.Initiator, cfg.PeerStatic = true, remote[:]
+	}
+	if t.cfg.NetworkKey != nil {
+		cfg.PresharedKey, cfg.PresharedKeyPlacement = t.cfg.NetworkKey[:], 2
+	}
+	state, err := noise.NewHandshakeState(cfg)
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	return state
+}
+
+// ephemeralValid reports whether the message begins with a key that may be an
+// ephemeral one: no small order, canonical (spec S2.1).
+func ephemeralValid(h wire.Handshake) bool { return sid.SID(h.Noise[:32]).Valid() == nil }

@@ -1,0 +1,184 @@
+package session
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+var start = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+// A side is one node with one peer, and what it has got.
+type side struct {
+	t     *testing.T
+	id    *sid.Identity
+	cfg   Config
+	table *Table
+	peer  *Peer
+	other *side
+
+	outbox [][]byte
+	got    []string // plain texts opened, in order
+	early  []string // early bytes delivered
+	held   map[uint32]string
+	gaveUp int
+}
+
+// pairOf makes two sides, a with the lower SID; edit changes their configs.
+func pairOf(t *testing.T, edit func(a, b *Config)) (a, b *side) {
+	ids := []*sid.Identity{sid.FromSeed([32]byte{1}), sid.FromSeed([32]byte{2})}
+	if ids[0].SID().Compare(ids[1].SID()) > 0 {
+		ids[0], ids[1] = ids[1], ids[0]
+	}
+	a = &side{t: t, id: ids[0], cfg: Config{Purpose: Link, Identities: ids[:1], Seed: [32]byte{1}, Boot: 1}}
+	b = &side{t: t, id: ids[1], cfg: Config{Purpose: Link, Identities: ids[1:], Seed: [32]byte{2}, Boot: 2}}
+	if edit != nil {
+		edit(&a.cfg, &b.cfg)
+	}
+	a.other, b.other = b, a
+	a.restart(a.cfg.Boot)
+	b.restart(b.cfg.Boot)
+	return a, b
+}
+
+func (s *side) restart(boot uint32) {
+	s.cfg.Boot = boot
+	s.table = NewTable(s.cfg)
+	s.peer = s.table.NewPeer(s.id.SID(), s.other.id.SID(), s)
+	s.held = map[uint32]string{}
+}
+
+// process runs Processing; what it sends goes to the outbox.
+func (s *side) process(now time.Time) (next time.Time) {
+	next, gaveUp := s.peer.Processing(now, func(msg []byte) { s.outbox = append(s.outbox, bytes.Clone(msg)) })
+	if gaveUp {
+		s.gaveUp++
+	}
+	return next
+}
+
+// take empties the outbox.
+func (s *side) take() [][]byte {
+	out := s.outbox
+	s.outbox = nil
+	return out
+}
+
+// packet seals text behind a header of 4 bytes, with its last byte outside.
+func (s *side) packet(now time.Time, text string) ([]byte, error) {
+	pkt := append(make([]byte, PrefixSize), "head"...)
+	from := len(pkt)
+	pkt = append(pkt, text...)
+	to := len(pkt)
+	pkt = append(pkt, make([]byte, TagSize)...)
+	_, err := s.peer.Seal(now, pkt, from, to, []byte("!"))
+	return append(pkt, '!'), err
+}
+
+func (s *side) seal(now time.Time, text string) {
+	s.t.Helper()
+	pkt, err := s.packet(now, text)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.outbox = append(s.outbox, pkt)
+}
+
+// receive takes one message off the wire, as a caller should.
+func (s *side) receive(now time.Time, msg []byte) error {
+	msg = bytes.Clone(msg)
+	switch {
+	case len(msg) == 0:
+		return ErrAuth
+	case msg[0] == 0xC1:
+		init, err := s.table.ReceiveInit(now, msg)
+		if err != nil || !s.peer.Accept(now, init) {
+			return err
+		}
+		if len(init.Early) > 0 && init.Fresh {
+			s.early = append(s.early, string(init.Early))
+		} else if len(init.Early) > 0 {
+			s.held[init.Epoch] = string(init.Early)
+		}
+	case msg[0] == 0xC2:
+		p, err := s.table.ReceiveReply(now, msg)
+		if err == nil && p != s.peer {
+			s.t.Fatal("reply of another peer")
+		}
+		return err
+	default:
+		o, err := s.table.Open(now, msg, PrefixSize+4, len(msg)-1, msg[max(0, len(msg)-1):])
+		if err != nil {
+			return err
+		}
+		if early := s.held[o.Epoch]; o.Confirmed && early != "" {
+			s.early = append(s.early, early)
+			delete(s.held, o.Epoch)
+		}
+		s.got = append(s.got, string(o.Plain))
+	}
+	return nil
+}
+
+// exchange runs both sides at one instant until nothing is on the wire, losing
+// the messages that lose picks.
+func exchange(now time.Time, a, b *side, lose func(from *side, msg []byte) bool) {
+	for range 100 {
+		for _, s := range []*side{a, b} {
+			s.process(now)
+			for _, msg := range s.take() {
+				if lose == nil || !lose(s, msg) {
+					s.other.receive(now, msg)
+				}
+			}
+		}
+		a.process(now)
+		b.process(now)
+		if len(a.outbox)+len(b.outbox) == 0 {
+			return
+		}
+	}
+	panic("BUG: endless exchange")
+}
+
+// run lets time pass until the given moment, waking both sides when they ask.
+func run(from, until time.Time, a, b *side, lose func(*side, []byte) bool) {
+	for now := from; ; {
+		exchange(now, a, b, lose)
+		next := until
+		for _, s := range []*side{a, b} {
+			if at := s.process(now); !at.IsZero() && at.Before(next) {
+				next = at
+			}
+		}
+		if !next.Before(until) {
+			exchange(until, a, b, lose)
+			return
+		}
+		now = next
+	}
+}
+
+// established makes a session, begun by a and confirmed by a packet.
+func established(t *testing.T, edit func(a, b *Config)) (a, b *side) {
+	t.Helper()
+	a, b = pairOf(t, edit)
+	a.peer.Start(start, nil)
+	exchange(start, a, b, nil)
+	a.seal(start, "first")
+	exchange(start, a, b, nil)
+	if !a.peer.Confirmed() || !b.peer.Confirmed() {
+		t.Fatal("no session")
+	}
+	a.got, b.got = nil, nil
+	return a, b
+}
+
+func randomFor(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
+
+func both(edit func(*Config)) func(a, b *Config) {
+	return func(a, b *Config) { edit(a); edit(b) }
+}

@@ -1,0 +1,189 @@
+package mdp
+
+import (
+	"errors"
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/session"
+	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// Deliver takes an end-to-end packet for local from below (overlay.Upper). The packet is
+// opened in place. Nothing is sent.
+func (s *Switch) Deliver(now time.Time, local sid.SID, packet []byte) {
+	if len(packet) == 0 {
+		s.stats.Malformed++
+		return
+	}
+	switch packet[0] { // spec D1.1
+	case wire.TypeHandshake1:
+		s.deliverInit(now, packet)
+	case wire.TypeHandshake2:
+		s.deliverReply(now, packet)
+	case wire.TypeData:
+		s.deliverData(now, packet)
+	default:
+		s.stats.Malformed++
+	}
+}
+
+// deliverInit takes a handshake 1 and the early data in it.
+func (s *Switch) deliverInit(now time.Time, packet []byte) {
+	init, err := s.table.ReceiveInit(now, packet)
+	if errors.Is(err, session.ErrReplay) && init != nil {
+		if p := s.peers.byPair[pair{init.Local, init.Remote}]; p != nil {
+			s.agenda.Set(&p.entry, now) // it may answer again
+		}
+	}
+	if err != nil {
+		s.countRefusal(err)
+		return
+	}
+	p := s.peer(now, init.Local, init.Remote)
+	early := append(s.room[:0], init.Early...)
+	s.room = early[:cap(early)]
+	if !p.keys.Accept(now, init) {
+		if len(early) > 0 {
+			s.stats.EarlyDropped++
+		}
+		return
+	}
+	atOnce := init.Fresh && p.proven.epoch != 0 && p.proven.boot == init.Boot
+	p.accepted = accepted{init.Epoch, init.Boot}
+	p.answering = true
+	s.dropHeld(p)
+	s.used(now, p)
+	switch {
+	case len(early) == 0:
+	case atOnce: // spec D3.4
+		s.stats.Early++
+		s.deliverPlain(now, p, early, Info{Early: true})
+	default:
+		p.held = append(p.held[:0], early...)
+		p.heldUntil = now.Add(heldTimeout)
+	}
+}
+
+// deliverReply takes a handshake 2: there is a session now, which waits for our first packet.
+func (s *Switch) deliverReply(now time.Time, packet []byte) {
+	keys, err := s.table.ReceiveReply(now, packet)
+	if err != nil {
+		s.countRefusal(err)
+		return
+	}
+	p := keys.Owner.(*peer)
+	p.greet = true // spec D3.6
+	s.opened(now, p, false)
+}
+
+// deliverData opens a data packet in place.
+func (s *Switch) deliverData(now time.Time, packet []byte) {
+	if len(packet) < session.Overhead {
+		s.stats.Malformed++
+		return
+	}
+	o, err := s.table.Open(now, packet, session.PrefixSize, len(packet), nil)
+	if err != nil {
+		s.countRefusal(err)
+		return
+	}
+	p := o.Peer.Owner.(*peer)
+	if o.Confirmed && o.Epoch == p.accepted.epoch {
+		s.confirmed(now, p)
+	}
+	s.noteEpoch(now, p)
+	s.opened(now, p, len(o.Plain) > 0)
+	if len(o.Plain) > 0 { // spec D1.4
+		s.deliverPlain(now, p, o.Plain, Info{})
+	}
+}
+
+// confirmed notes that the remote holds the keys of the session it began last: what it said
+// early was no replay (spec D3.4).
+func (s *Switch) confirmed(now time.Time, p *peer) {
+	p.proven = p.accepted
+	if p.heldUntil.IsZero() {
+		return
+	}
+	p.heldUntil = time.Time{}
+	s.stats.EarlyHeld++
+	s.deliverPlain(now, p, p.held, Info{Early: true})
+}
+
+// deliverPlain takes ports and payload, opened.
+func (s *Switch) deliverPlain(now time.Time, p *peer, plain []byte, info Info) {
+	ports, payload, err := wire.ParsePorts(plain)
+	if err != nil {
+		s.stats.Malformed++
+		return
+	}
+	s.stats.Received++
+	s.dispatch(now, arrival{
+		local: p.local, port: ports.Dst, from: Addr{p.remote, ports.Src}, payload: payload, info: info, peer: p,
+	})
+}
+
+// An arrival is a datagram on its way to a port of ours.
+type arrival struct {
+	local   sid.SID
+	port    uint32
+	from    Addr
+	payload []byte // borrowed
+	info    Info
+	peer    *peer // nil: from ourselves
+}
+
+// dispatch hands a datagram to whoever is bound at its port.
+func (s *Switch) dispatch(now time.Time, a arrival) {
+	switch a.port {
+	case portControl:
+		s.refused(a)
+		return
+	case PortEcho, PortTrace:
+		s.request(now, a)
+		return
+	}
+	b, ok := s.lookup(a.local, a.port)
+	switch {
+	case !ok:
+		s.stats.NoPort++
+		s.refuse(now, a)
+	case b.handler != nil:
+		b.handler(now, a.local, a.from, a.payload, a.info)
+	default:
+		s.enqueue(b.socket, a)
+	}
+}
+
+// enqueue puts a datagram into a socket's queue (spec D2.3).
+func (s *Switch) enqueue(k *Socket, a arrival) {
+	if !k.queue.push(datagram{local: a.local, port: a.port, remote: a.from, info: a.info, bytes: a.payload}) {
+		s.stats.SocketFull++
+	}
+}
+
+// DeliverBroadcast takes a broadcast from below, its signature verified (overlay.Upper, spec D7.2).
+func (s *Switch) DeliverBroadcast(now time.Time, origin sid.SID, payload []byte) {
+	ports, data, err := wire.ParsePorts(payload)
+	if err != nil || ports.Dst < FirstUser {
+		s.stats.Malformed++
+		return
+	}
+	s.stats.Received++
+	a := arrival{port: ports.Dst, from: Addr{origin, ports.Src}, payload: data, info: Info{Broadcast: true}}
+	found := false
+	for i := -1; i < len(s.ours); i++ {
+		key := portKey{port: ports.Dst}
+		if a.local = s.ours[0]; i >= 0 {
+			key.local, a.local = s.ours[i], s.ours[i]
+		}
+		if b := s.ports[key]; b.socket != nil {
+			s.enqueue(b.socket, a)
+			found = true
+		}
+	}
+	if !found {
+		s.stats.NoPort++
+	}
+}

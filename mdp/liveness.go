@@ -1,0 +1,166 @@
+package mdp
+
+import (
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/agenda"
+	"github.com/caracal-mesh/caracal/internal/session"
+	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/link"
+)
+
+// Times of a pair.
+const (
+	idleTimeout    = 10 * time.Minute      // spec D3.1
+	heldTimeout    = 30 * time.Second      // spec D3.4
+	keepaliveDelay = time.Second           // spec D4.1
+	suspectDelay   = 3 * time.Second       // spec D4.2
+	maxStrikes     = 4                     // spec D4.2: 3 s to 48 s
+	busyRetry      = 10 * time.Millisecond // until pending is tried again
+)
+
+// handshakeClass is urgent, so that no data overtakes the handshake that opens it.
+const handshakeClass = link.Voice
+
+// ownClass is the class of what the switch sends for itself.
+const ownClass = link.Interactive
+
+// peerProcessing does what is due for p and reports when to be called again.
+func (s *Switch) peerProcessing(now time.Time, p *peer) (next time.Time) {
+	if agenda.Due(now, p.idleAt) {
+		s.forget(p)
+		return time.Time{}
+	}
+	s.expire(now, p)
+	s.sending, s.now = p, now
+	next, gaveUp := p.keys.Processing(now, s.send)
+	p.answering = false
+	s.noteEpoch(now, p)
+	if gaveUp { // spec D3.7
+		s.stats.HandshakesFailed++
+		if !p.usable() {
+			s.dropPending(p)
+		}
+	}
+	if s.speak(now, p) {
+		return now
+	}
+	for _, at := range [...]time.Time{p.idleAt, p.heldUntil, p.retryAt, p.suspectAt, p.keepaliveAt} {
+		next = agenda.Soonest(next, at)
+	}
+	return next
+}
+
+// expire acts on the deadlines that do not depend on having keys.
+func (s *Switch) expire(now time.Time, p *peer) {
+	if agenda.Due(now, p.heldUntil) {
+		s.dropHeld(p)
+	}
+	if agenda.Due(now, p.retryAt) {
+		p.retryAt = time.Time{}
+	}
+	if agenda.Due(now, p.suspectAt) { // spec D4.2
+		p.keys.SuspectDead(now)
+		p.suspectAt = time.Time{}
+		p.strikes = min(p.strikes+1, maxStrikes)
+	}
+}
+
+// noteEpoch notes that other keys seal now.
+func (s *Switch) noteEpoch(now time.Time, p *peer) {
+	if e := p.keys.Epoch(); e != p.epoch {
+		p.epoch, p.since, p.outdated = e, now, false
+	}
+}
+
+// speak sends what p is owed, or begins a handshake for it. It reports whether the
+// session has something to do now because of it.
+func (s *Switch) speak(now time.Time, p *peer) bool {
+	if !p.usable() {
+		p.keepaliveAt, p.retryAt = time.Time{}, time.Time{}
+		return s.start(now, p)
+	}
+	sent := s.flush(now, p)
+	if p.greet || agenda.Due(now, p.keepaliveAt) {
+		p.greet, p.keepaliveAt = false, time.Time{}
+		// If there is no room below, the next datagram does as well.
+		sent = s.sealTo(now, p, ownClass, nil) == nil || sent
+	}
+	return sent
+}
+
+// start begins a handshake if a datagram waits. The oldest rides in it, if it fits (spec D3.3).
+// It reports whether it began one.
+func (s *Switch) start(now time.Time, p *peer) bool {
+	if p.pending.count == 0 {
+		return false
+	}
+	early := p.pending.front().bytes
+	if len(early) > s.maxEarly(p) {
+		early = nil
+	}
+	if !p.keys.Start(now, early) {
+		return false
+	}
+	if early != nil {
+		s.stats.Sent++
+		s.popPending(p)
+	}
+	return true
+}
+
+// maxEarly is the most early data that reaches p in a handshake.
+func (s *Switch) maxEarly(p *peer) int {
+	frame, err := s.carrier.MaxFrame(p.remote)
+	if err != nil {
+		return 0
+	}
+	return min(session.MaxEarly, frame-wire.Handshake1Size)
+}
+
+// sendHandshake sends a handshake message of s.sending. One that the carrier does not
+// take is lost; the session sends it again.
+func (s *Switch) sendHandshake(msg []byte) {
+	room, err := s.carrier.Begin(s.now, s.sending.remote, handshakeClass, len(msg))
+	if err != nil {
+		return
+	}
+	s.carrier.Commit(s.now, copy(room, msg))
+}
+
+// flush sends what waited for the session. It reports whether it sent anything.
+func (s *Switch) flush(now time.Time, p *peer) (sent bool) {
+	for p.pending.count > 0 && p.retryAt.IsZero() {
+		d := p.pending.front()
+		switch err := s.sealTo(now, p, d.class, d.bytes); err {
+		case nil:
+			s.stats.Sent++
+			s.popPending(p)
+			sent = true
+		case ErrBusy:
+			p.retryAt = now.Add(busyRetry)
+		default:
+			s.stats.PendingDropped++
+			s.popPending(p)
+		}
+	}
+	return sent
+}
+
+// sealed notes that a packet to p was sealed, with or without a datagram.
+func (s *Switch) sealed(now time.Time, p *peer, datagram bool) {
+	p.greet, p.keepaliveAt = false, time.Time{}
+	if datagram && p.suspectAt.IsZero() {
+		p.suspectAt = now.Add(suspectDelay << p.strikes)
+	}
+	s.used(now, p)
+}
+
+// opened notes that a packet from p was opened, with or without a datagram.
+func (s *Switch) opened(now time.Time, p *peer, datagram bool) {
+	p.suspectAt, p.strikes = time.Time{}, 0
+	if datagram && p.keepaliveAt.IsZero() {
+		p.keepaliveAt = now.Add(keepaliveDelay)
+	}
+	s.used(now, p)
+}

@@ -1,0 +1,150 @@
+package mdp
+
+import (
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/agenda"
+	"github.com/caracal-mesh/caracal/internal/session"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// A pair is one of our SIDs and a remote one.
+type pair struct{ local, remote sid.SID }
+
+// A peer is what we know of one pair: its keys, what waits for them, and the deadlines
+// that keep them alive.
+type peer struct {
+	pair
+	keys         *session.Peer
+	entry        agenda.Entry[*peer]
+	newer, older *peer // by use
+
+	pending queue     // datagrams, ports in front, until a session stands (spec D3.2)
+	epoch   uint32    // of keys, as last seen
+	since   time.Time // when epoch began
+
+	outdated  bool // the remote restarted after epoch began (spec D4.3)
+	answering bool // a session was accepted, and the answer not sent yet (spec D3.6)
+	greet     bool // something must be sealed, to confirm our handshake (spec D3.6)
+
+	accepted accepted
+	proven   accepted // the last of them that the remote confirmed
+	held     []byte   // early data of accepted, ports and payload, until it is confirmed (spec D3.4)
+
+	heldUntil   time.Time // zero = nothing is held
+	retryAt     time.Time // pending was refused below as busy
+	suspectAt   time.Time // nothing opened since a datagram was sealed (spec D4.2)
+	strikes     uint8     // times in a row that suspectAt came
+	keepaliveAt time.Time // nothing sealed since a datagram was opened (spec D4.1)
+	idleAt      time.Time // the peer is forgotten (spec D3.1)
+
+	requests, refusals bucket // what we answer (spec D5, D6.2)
+}
+
+// accepted names a session that the remote began. Zero = none.
+type accepted struct {
+	epoch uint32
+	boot  uint32 // the remote's
+}
+
+// usable reports whether datagrams can be sealed now.
+func (p *peer) usable() bool {
+	return !p.answering && p.keys.Ready() && !(p.outdated && p.keys.Epoch() == p.epoch)
+}
+
+// peers are all pairs in use, in the order of their use.
+//
+// Invariant: byPair has what the list from newest to oldest has.
+type peers struct {
+	byPair         map[pair]*peer
+	newest, oldest *peer
+}
+
+// touch makes p the newest.
+func (l *peers) touch(p *peer) {
+	if l.newest != p {
+		l.unlink(p)
+		l.link(p)
+	}
+}
+
+func (l *peers) link(p *peer) {
+	p.newer, p.older = nil, l.newest
+	if l.newest != nil {
+		l.newest.newer = p
+	} else {
+		l.oldest = p
+	}
+	l.newest = p
+}
+
+func (l *peers) unlink(p *peer) {
+	if p.newer != nil {
+		p.newer.older = p.older
+	} else {
+		l.newest = p.older
+	}
+	if p.older != nil {
+		p.older.newer = p.newer
+	} else {
+		l.oldest = p.newer
+	}
+}
+
+// peer finds the peer of the pair, or makes it at the cost of the one not used for longest.
+func (s *Switch) peer(now time.Time, local, remote sid.SID) *peer {
+	key := pair{local, remote}
+	if p := s.peers.byPair[key]; p != nil {
+		return p
+	}
+	if len(s.peers.byPair) >= s.limits.Peers {
+		s.stats.PeersEvicted++
+		s.forget(s.peers.oldest)
+	}
+	p := &peer{pair: key, pending: queue{limit: s.limits.Pending}}
+	p.entry.Owner = p
+	p.keys = s.table.NewPeer(local, remote, p)
+	s.peers.byPair[key] = p
+	s.peers.link(p)
+	s.used(now, p)
+	return p
+}
+
+// forget erases all about p. What waits for it is dropped.
+func (s *Switch) forget(p *peer) {
+	s.dropPending(p)
+	s.dropHeld(p)
+	s.agenda.Remove(&p.entry)
+	s.table.Forget(p.keys)
+	s.peers.unlink(p)
+	delete(s.peers.byPair, p.pair)
+}
+
+// used notes that p is in use now and that its Processing has something to do.
+func (s *Switch) used(now time.Time, p *peer) {
+	p.idleAt = now.Add(idleTimeout)
+	s.peers.touch(p)
+	s.agenda.Set(&p.entry, now)
+}
+
+// dropPending gives up all that waits for a session with p.
+func (s *Switch) dropPending(p *peer) {
+	for p.pending.count > 0 {
+		s.popPending(p)
+		s.stats.PendingDropped++
+	}
+}
+
+// popPending takes away the oldest that waits for a session with p.
+func (s *Switch) popPending(p *peer) {
+	s.pendingBytes -= len(p.pending.front().bytes)
+	p.pending.pop()
+}
+
+// dropHeld gives up the early data that was never confirmed.
+func (s *Switch) dropHeld(p *peer) {
+	if !p.heldUntil.IsZero() {
+		p.heldUntil = time.Time{}
+		s.stats.EarlyDropped++
+	}
+}

@@ -1,0 +1,92 @@
+package mdp
+
+import (
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/wire"
+)
+
+// Rates of what we answer to one peer (spec D5, D6.2).
+const (
+	requestInterval, requestBurst = time.Second / 200, 64
+	refusalInterval, refusalBurst = time.Second / 10, 10
+)
+
+// A bucket limits a rate (the generic cell rate algorithm): full is when all tokens will be back.
+type bucket struct{ full time.Time }
+
+// take reports whether one more is allowed now, and counts it.
+func (b *bucket) take(now time.Time, interval time.Duration, burst int) bool {
+	if b.full.Before(now) {
+		b.full = now
+	}
+	if b.full.Sub(now) > time.Duration(burst-1)*interval {
+		return false
+	}
+	b.full = b.full.Add(interval)
+	return true
+}
+
+// request keeps a request to a built-in service until Processing (spec D5).
+func (s *Switch) request(now time.Time, a arrival) {
+	if a.from.Port < FirstUser {
+		s.stats.RequestsDropped++
+		return
+	}
+	if a.peer != nil && !a.peer.requests.take(now, requestInterval, requestBurst) {
+		s.stats.RequestsDropped++
+		return
+	}
+	s.reply(a, a.port, a.from.Port, a.payload)
+}
+
+// refuse answers that nobody is bound (spec D6.1, D6.2).
+func (s *Switch) refuse(now time.Time, a arrival) {
+	switch {
+	case a.info.Early || a.from.Port == PortEcho || a.from.Port == PortTrace:
+		return
+	case a.peer != nil && !a.peer.refusals.take(now, refusalInterval, refusalBurst):
+		return
+	}
+	var b [1 + wire.MaxPortsLen]byte
+	s.reply(a, portControl, portControl, wire.Refusal{Port: a.port, Src: a.from.Port}.Append(b[:0]))
+}
+
+// reply queues an answer to a, from our port src to its port dst.
+func (s *Switch) reply(a arrival, src, dst uint32, payload []byte) {
+	d := datagram{local: a.local, port: src, remote: Addr{a.from.SID, dst}, bytes: payload}
+	if !s.replies.push(d) {
+		s.stats.RequestsDropped++
+	}
+}
+
+// repliesProcessing sends the answers that wait. One that finds no room below is dropped.
+func (s *Switch) repliesProcessing(now time.Time) {
+	for s.replies.count > 0 {
+		d := s.replies.front()
+		payload := d.bytes
+		if d.port == PortTrace {
+			payload = s.traceReply(payload)
+		}
+		if payload == nil && d.port == PortTrace {
+			s.stats.Malformed++
+		} else if s.sendTo(now, d.local, d.port, d.remote, ownClass, payload) != nil {
+			s.stats.RequestsDropped++
+		}
+		s.replies.pop()
+	}
+}
+
+// refused takes note that nobody is bound where a datagram of ours went (spec D6.3).
+func (s *Switch) refused(a arrival) {
+	f, err := wire.ParseRefusal(a.payload)
+	if err != nil {
+		s.stats.Malformed++
+		return
+	}
+	s.stats.Refused++
+	if b, ok := s.lookup(a.local, f.Src); ok && b.socket != nil {
+		b.socket.refusals++
+		b.socket.refusal = Addr{a.from.SID, f.Port}
+	}
+}

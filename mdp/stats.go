@@ -1,0 +1,64 @@
+package mdp
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/session"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// Stats are the switch's counters, one per reason.
+type Stats struct {
+	Sent, Received   uint64 // datagrams, to and from other nodes
+	Early, EarlyHeld uint64 // datagrams received in handshakes: at once, and after confirmation
+
+	Malformed, NotAuthentic, Replayed, UnknownSession uint64 // packets refused
+
+	NoPort, SocketFull uint64 // datagrams received and not taken
+	EarlyDropped       uint64 // early data never confirmed
+	PendingDropped     uint64 // datagrams that waited for a session in vain
+	LoopDropped        uint64 // datagrams to ourselves, queue full
+	RequestsDropped    uint64 // of built-in services, over their rate
+	HandshakesFailed   uint64 // no answer
+	Refused            uint64 // of our datagrams, by peers: port unreachable
+	PeersEvicted       uint64 // for others, more recently used
+}
+
+// Stats returns the counters.
+func (s *Switch) Stats() Stats { return s.stats }
+
+// A PeerInfo is one end-to-end session.
+type PeerInfo struct {
+	Local, Remote sid.SID
+	Ready         bool
+	Since         time.Time // when the present keys came into use; zero = none yet
+}
+
+// Peers lists the sessions ordered by (local, remote).
+func (s *Switch) Peers() []PeerInfo {
+	var all []PeerInfo
+	for p := s.peers.newest; p != nil; p = p.older {
+		all = append(all, PeerInfo{Local: p.local, Remote: p.remote, Ready: p.usable(), Since: p.since})
+	}
+	slices.SortFunc(all, func(a, b PeerInfo) int {
+		return cmp.Or(a.Local.Compare(b.Local), a.Remote.Compare(b.Remote))
+	})
+	return all
+}
+
+// countRefusal counts a packet that the session did not take.
+func (s *Switch) countRefusal(err error) {
+	switch {
+	case errors.Is(err, session.ErrReplay):
+		s.stats.Replayed++
+	case errors.Is(err, session.ErrUnknownIndex):
+		s.stats.UnknownSession++
+	case errors.Is(err, session.ErrAuth):
+		s.stats.NotAuthentic++
+	default:
+		s.stats.Malformed++
+	}
+}

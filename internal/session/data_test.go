@@ -94,8 +94,19 @@ func TestRekeyingLosesNothing(t *testing.T) { // spec S4.2, S4.4
 			to  *side
 			msg []byte
 		}
-		var wire []flight
-		now, delay := start, 40*time.Millisecond // in flight while keys change
+		var wire []flight // of some hundred ms, reordered
+		arrive := func(now time.Time) {
+			wire = slices.DeleteFunc(wire, func(f flight) bool {
+				if now.Before(f.at) {
+					return false
+				}
+				if err := f.to.receive(now, f.msg); err != nil {
+					t.Fatalf("%v after start: %v", now.Sub(start), err)
+				}
+				return true
+			})
+		}
+		now, rnd := start, randomFor(3)
 		for n := range 40_000 {
 			now = now.Add(10 * time.Millisecond)
 			for _, s := range []*side{a, b} {
@@ -104,20 +115,19 @@ func TestRekeyingLosesNothing(t *testing.T) { // spec S4.2, S4.4
 				s.seal(now, text)
 				sent[s.other] = append(sent[s.other], text)
 				for _, msg := range s.take() {
+					delay := 20 * time.Millisecond
+					if msg[0] == 0xC4 {
+						delay += time.Duration(rnd.IntN(200)) * time.Millisecond
+					}
 					wire = append(wire, flight{now.Add(delay), s.other, msg})
 				}
 			}
-			for len(wire) > 0 && !now.Before(wire[0].at) {
-				if err := wire[0].to.receive(now, wire[0].msg); err != nil {
-					t.Fatalf("%v after start: %v", now.Sub(start), err)
-				}
-				wire = wire[1:]
-			}
+			arrive(now)
 		}
-		for _, f := range wire {
-			f.to.receive(now.Add(delay), f.msg)
-		}
+		arrive(now.Add(time.Second))
 		for _, s := range []*side{a, b} {
+			slices.Sort(s.got)
+			slices.Sort(sent[s])
 			if !slices.Equal(s.got, sent[s]) {
 				t.Fatalf("got %d of %d", len(s.got), len(sent[s]))
 			}

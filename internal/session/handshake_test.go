@@ -76,7 +76,7 @@ func TestEveryIdentityOfATableIsReached(t *testing.T) { // spec S2.5
 }
 
 func TestLostHandshakesAreRepeatedByteForByte(t *testing.T) { // spec S2.6
-	a, b := pairOf(t, nil)
+	a, _ := pairOf(t, nil)
 	a.peer.Start(start, []byte("early"))
 	var times []time.Duration
 	var first []byte
@@ -102,7 +102,6 @@ func TestLostHandshakesAreRepeatedByteForByte(t *testing.T) { // spec S2.6
 	if a.gaveUp != 1 || a.peer.Ready() || len(a.table.pending) != 0 || a.table.active.Len() != 0 {
 		t.Error("it should have given up, once, and kept nothing")
 	}
-	_ = b
 }
 
 func TestHandshakeSurvivesLossOfEitherMessage(t *testing.T) { // spec S2.6, S2.9

@@ -1,0 +1,200 @@
+package session
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// A storm is two sides on a wire that loses, repeats, damages, delays and reorders,
+// while both do whatever a caller may do.
+type storm struct {
+	t     *testing.T
+	rnd   *rand.Rand
+	now   time.Time
+	sides [2]*side
+	wire  []flying
+	sent  [2]map[string]bool // texts sealed, by the receiving side
+	early [2]map[string]bool // early bytes taken, by the receiving side
+	count int
+	sum   []byte // of the history
+}
+
+type flying struct {
+	to  int
+	msg []byte
+}
+
+func newStorm(t *testing.T, seed uint64) *storm {
+	a, b := pairOf(t, both(func(c *Config) { c.HardwareAES = seed%2 == 0 }))
+	s := &storm{t: t, rnd: randomFor(seed), now: start, sides: [2]*side{a, b}}
+	for i := range s.sent {
+		s.sent[i], s.early[i] = map[string]bool{}, map[string]bool{}
+	}
+	return s
+}
+
+func (s *storm) step() {
+	s.count++
+	text := fmt.Sprint(s.count)
+	me := s.rnd.IntN(2)
+	side := s.sides[me]
+	switch n := s.rnd.IntN(100); {
+	case n < 35:
+		if pkt, err := side.packet(s.now, text); err == nil {
+			s.sent[1-me][text] = true
+			s.wire = append(s.wire, flying{1 - me, pkt})
+		}
+	case n < 40:
+		if side.peer.Start(s.now, []byte(text)) {
+			s.early[1-me][text] = true
+		}
+	case n < 42:
+		side.peer.SuspectDead(s.now)
+	case n < 80 && len(s.wire) > 0:
+		s.deliver()
+	case n < 99:
+		s.now = s.now.Add(time.Duration(s.rnd.ExpFloat64() * float64(time.Second)))
+	case n == 99 && s.rnd.IntN(10) == 0:
+		s.now = s.now.Add(time.Minute)
+	}
+	for i, side := range s.sides {
+		s.process(i, side)
+	}
+}
+
+func (s *storm) deliver() {
+	at := s.rnd.IntN(len(s.wire))
+	f := s.wire[at]
+	if s.rnd.IntN(5) > 0 {
+		s.wire = append(s.wire[:at], s.wire[at+1:]...)
+	}
+	switch s.rnd.IntN(10) {
+	case 0: // lost
+		return
+	case 1: // damaged
+		f.msg = bytes.Clone(f.msg)
+		f.msg[s.rnd.IntN(len(f.msg))] ^= 1 << s.rnd.IntN(8)
+	}
+	s.sides[f.to].receive(s.now, f.msg)
+}
+
+func (s *storm) process(i int, side *side) {
+	next := side.process(s.now)
+	if !next.IsZero() && !next.After(s.now) {
+		s.t.Fatalf("step %d: not settled", s.count)
+	}
+	for _, msg := range side.take() {
+		sum := sha256.Sum256(append(s.sum, msg...))
+		s.sum = sum[:]
+		s.wire = append(s.wire, flying{1 - i, msg})
+	}
+	if len(s.wire) > 200 {
+		s.wire = s.wire[len(s.wire)-200:]
+	}
+	p := side.peer
+	if len(p.sessions) > maxSessions || len(side.table.sessions) != len(p.sessions) {
+		s.t.Fatalf("step %d: %d sessions, %d indices", s.count, len(p.sessions), len(side.table.sessions))
+	}
+	if (p.place == nil) != (len(p.sessions) == 0 && p.initiation == nil) || (p.initiation != nil) != (len(side.table.pending) == 1) {
+		s.t.Fatalf("step %d: an invariant of Peer does not hold", s.count)
+	}
+}
+
+// check: what arrived was sent, and arrived once.
+func (s *storm) check() {
+	for i, side := range s.sides {
+		for what, list := range map[string][]string{"data": side.got, "early": side.early} {
+			seen := map[string]bool{}
+			sent := s.sent[i]
+			if what == "early" {
+				sent = s.early[i]
+			}
+			for _, text := range list {
+				if seen[text] || !sent[text] {
+					s.t.Fatalf("%s %q: seen before %v, sent %v", what, text, seen[text], sent[text])
+				}
+				seen[text] = true
+			}
+			if len(list) < 20 {
+				s.t.Errorf("only %d of %s arrived", len(list), what)
+			}
+		}
+	}
+}
+
+func TestStormsDeliverNothingTwiceAndNothingForged(t *testing.T) { // spec S2.8, S3.4, S3.5
+	for seed := range uint64(4) {
+		s, again := newStorm(t, seed), newStorm(t, seed)
+		for range 10_000 {
+			s.step()
+		}
+		s.check()
+		s.calm()
+		if seed > 0 {
+			continue
+		}
+		for range 10_000 {
+			again.step()
+		}
+		if !bytes.Equal(s.sum, again.sum) {
+			s.t.Error("same seed, other history")
+		}
+	}
+}
+
+// calm: after a storm, both sides can talk as soon as one wants to.
+func (s *storm) calm() {
+	a, b := s.sides[0], s.sides[1]
+	s.wire = nil
+	later := s.now.Add(30 * time.Second)
+	run(s.now, later, a, b, nil)
+	a.peer.Start(later, nil)
+	exchange(later, a, b, nil)
+	a.got, b.got = nil, nil
+	a.seal(later, "ping")
+	exchange(later, a, b, nil)
+	b.seal(later, "pong")
+	exchange(later, a, b, nil)
+	if len(a.got) != 1 || len(b.got) != 1 {
+		s.t.Errorf("after the storm: %q %q", a.got, b.got)
+	}
+}
+
+func FuzzReceive(f *testing.F) {
+	a, b := pairOf(new(testing.T), nil)
+	a.peer.Start(start, []byte("early"))
+	a.process(start)
+	f.Add(a.outbox[0], true)
+	b.receive(start, a.outbox[0])
+	b.process(start)
+	f.Add(b.outbox[0], true)
+	exchange(start, a, b, nil)
+	pkt, _ := a.packet(start, "data")
+	f.Add(pkt, false)
+	f.Fuzz(func(t *testing.T, msg []byte, repair bool) {
+		a, b := pairOf(t, nil) // the same keys as above
+		a.peer.Start(start, []byte("early"))
+		a.process(start)
+		if len(msg) > 32 && repair {
+			msg = bytes.Clone(msg)
+			to := b
+			if msg[0] == 0xC2 {
+				to = a
+			}
+			remac(msg, to.id.SID(), to.table)
+		}
+		a.receive(start, msg)
+		b.receive(start, msg)
+		exchange(start, a, b, nil)
+		if !a.peer.Ready() || !b.peer.Ready() {
+			t.Fatal("one message was enough to prevent a session")
+		}
+		a.table.Open(start, msg, PrefixSize, len(msg), nil)
+		a.receive(start, msg)
+		b.receive(start, msg)
+	})
+}

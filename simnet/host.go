@@ -43,6 +43,7 @@ type Host struct {
 	busy        bool // in process
 	again       bool // process once more
 	paused      bool
+	relayless   bool // its node does not carry the traffic of others
 	newIdentity bool // at the next start
 
 	received, receivedBytes uint64

@@ -13,57 +13,76 @@ func Names(prefix string, n int) []string {
 
 // Line links the hosts in a row.
 func (w *World) Line(cfg LinkConfig, hosts ...*Host) []*Link {
-	var links []*Link
-	for i := 1; i < len(hosts); i++ {
-		links = append(links, w.Link(hosts[i-1], hosts[i], cfg))
-	}
-	return links
+	return w.lay(cfg, hosts, lineEdges(len(hosts)))
 }
 
 // Ring links the hosts in a circle.
 func (w *World) Ring(cfg LinkConfig, hosts ...*Host) []*Link {
-	links := w.Line(cfg, hosts...)
-	if n := len(hosts); n > 2 {
-		links = append(links, w.Link(hosts[n-1], hosts[0], cfg))
-	}
-	return links
+	return w.lay(cfg, hosts, ringEdges(len(hosts)))
 }
 
 // Grid links the hosts as a grid, row by row of the given width, each with its
 // neighbours left, right, above and below.
 func (w *World) Grid(cfg LinkConfig, width int, hosts ...*Host) []*Link {
-	var links []*Link
-	for i, h := range hosts {
-		if i%width != 0 {
-			links = append(links, w.Link(hosts[i-1], h, cfg))
-		}
-		if i >= width {
-			links = append(links, w.Link(hosts[i-width], h, cfg))
-		}
-	}
-	return links
+	return w.lay(cfg, hosts, gridEdges(len(hosts), width))
 }
 
 // Random links the hosts at random, all connected: each to one of those before
 // it, then pairs drawn by chance until hosts have degree links on average.
 func (w *World) Random(cfg LinkConfig, degree int, hosts ...*Host) []*Link {
-	d := newDice(w.seed, "topology")
-	n := uint64(len(hosts))
-	var links []*Link
-	linked := map[[2]uint64]bool{}
-	join := func(i, j uint64) {
-		i, j = min(i, j), max(i, j)
-		if i != j && !linked[[2]uint64{i, j}] {
-			linked[[2]uint64{i, j}] = true
-			links = append(links, w.Link(hosts[i], hosts[j], cfg))
-		}
-	}
-	for i := uint64(1); i < n; i++ {
-		join(d.below(i), i)
-	}
-	most := min(len(hosts)*degree/2, len(hosts)*(len(hosts)-1)/2)
-	for len(links) < most {
-		join(d.below(n), d.below(n))
+	return w.lay(cfg, hosts, randomEdges(len(hosts), degree, newDice(w.seed, "topology")))
+}
+
+func (w *World) lay(cfg LinkConfig, hosts []*Host, edges [][2]int) []*Link {
+	links := make([]*Link, len(edges))
+	for i, e := range edges {
+		links[i] = w.Link(hosts[e[0]], hosts[e[1]], cfg)
 	}
 	return links
+}
+
+func lineEdges(n int) (edges [][2]int) {
+	for i := 1; i < n; i++ {
+		edges = append(edges, [2]int{i - 1, i})
+	}
+	return edges
+}
+
+func ringEdges(n int) [][2]int {
+	edges := lineEdges(n)
+	if n > 2 {
+		edges = append(edges, [2]int{n - 1, 0})
+	}
+	return edges
+}
+
+func gridEdges(n, width int) (edges [][2]int) {
+	for i := range n {
+		if i%width != 0 {
+			edges = append(edges, [2]int{i - 1, i})
+		}
+		if i >= width {
+			edges = append(edges, [2]int{i - width, i})
+		}
+	}
+	return edges
+}
+
+func randomEdges(n, degree int, d dice) (edges [][2]int) {
+	linked := map[[2]int]bool{}
+	join := func(i, j int) {
+		e := [2]int{min(i, j), max(i, j)}
+		if i != j && !linked[e] {
+			linked[e] = true
+			edges = append(edges, e)
+		}
+	}
+	pick := func(n int) int { return int(d.below(uint64(n))) }
+	for i := 1; i < n; i++ {
+		join(pick(i), i)
+	}
+	for most := min(n*degree/2, n*(n-1)/2); len(edges) < most; {
+		join(pick(n), pick(n))
+	}
+	return edges
 }

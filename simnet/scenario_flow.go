@@ -1,0 +1,148 @@
+package simnet
+
+import (
+	"cmp"
+	"encoding/binary"
+	"math/bits"
+	"time"
+
+	"github.com/caracal-mesh/caracal/link"
+	"github.com/caracal-mesh/caracal/mdp"
+	"github.com/caracal-mesh/caracal/node"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// headerSize is what a flow writes at the beginning of its datagrams: flow,
+// number, time of sending.
+const headerSize = 4 + 4 + 8
+
+// A flow is the traffic of one [[traffic]] from one host to one other.
+type flow struct {
+	id       uint32 // in run.flows
+	run      *run
+	from, to *Host
+	dst      sid.SID // the same through restarts
+	table    *TrafficTable
+	sent     uint32
+	seen     []uint64 // one bit per datagram that arrived
+	delivery Delivery
+	stream   streamFlow
+}
+
+// traffic makes the flows and puts their beginnings into the world's time.
+func (r *run) traffic() {
+	for i := range r.scenario.Traffic {
+		t := &r.scenario.Traffic[i]
+		for _, pair := range r.scenario.pairs(t) {
+			from, to := r.world.byName[pair[0]], r.world.byName[pair[1]]
+			f := &flow{id: uint32(len(r.flows)), run: r, from: from, to: to, dst: to.SID(), table: t}
+			r.flows = append(r.flows, f)
+			begin := f.next
+			if t.Stream > 0 {
+				begin = f.open
+			}
+			r.world.At(Epoch.Add(time.Duration(cmp.Or(t.T, Duration(5*time.Second)))), begin)
+		}
+	}
+}
+
+// count is how many datagrams or pings the flow sends.
+func (f *flow) count() int { return cmp.Or(f.table.Ping, f.table.Datagrams) }
+
+func (f *flow) interval() time.Duration {
+	usual := 100 * time.Millisecond
+	if f.table.Ping > 0 {
+		usual = time.Second
+	}
+	return cmp.Or(time.Duration(f.table.Interval), usual)
+}
+
+// next sends one datagram or ping and schedules the next.
+func (f *flow) next() {
+	if int(f.sent) == f.count() {
+		return
+	}
+	if a := f.run.apps[f.from]; f.from.hears() {
+		f.from.Do(func(now time.Time, _ *node.Node) {
+			body := f.body(now)
+			if f.table.Ping > 0 {
+				_ = a.pings.Ping(now, f.dst, body)
+			} else {
+				_ = a.datagrams.SendTo(now, mdp.Addr{SID: f.dst, Port: datagramPort}, body, link.Interactive)
+			}
+		})
+	}
+	f.sent++
+	f.delivery.Sent++
+	f.run.world.After(f.interval(), f.next)
+}
+
+// body is a datagram of the flow: its header and zeros.
+func (f *flow) body(now time.Time) []byte {
+	size := int(cmp.Or(f.table.Size, 200))
+	if f.table.Ping > 0 {
+		size = int(cmp.Or(f.table.Size, 32))
+	}
+	b := binary.BigEndian.AppendUint32(nil, f.id)
+	b = binary.BigEndian.AppendUint32(b, f.sent)
+	b = binary.BigEndian.AppendUint64(b, uint64(now.Sub(Epoch)))
+	return append(b, make([]byte, max(0, size-headerSize))...)
+}
+
+// arrived takes a datagram, or the answer to a ping, at the host where it ends.
+func (r *run) arrived(at *Host, payload []byte) {
+	if len(payload) < headerSize {
+		return
+	}
+	id, number := binary.BigEndian.Uint32(payload), binary.BigEndian.Uint32(payload[4:])
+	if int(id) >= len(r.flows) {
+		return
+	}
+	f := r.flows[id]
+	end := f.to
+	if f.table.Ping > 0 {
+		end = f.from
+	}
+	if end != at || number >= f.sent {
+		return
+	}
+	for len(f.seen) <= int(number/64) {
+		f.seen = append(f.seen, 0)
+	}
+	bit := uint64(1) << (number % 64)
+	if f.seen[number/64]&bit != 0 {
+		f.delivery.Duplicates++
+		return
+	}
+	f.seen[number/64] |= bit
+	f.delivery.Delivered++
+	sent := time.Duration(binary.BigEndian.Uint64(payload[8:]))
+	f.delivery.times = append(f.delivery.times, r.world.Elapsed()-sent)
+}
+
+// sumUp adds the flow to the result.
+func (f *flow) sumUp(r *Result) {
+	total := &r.Datagrams
+	switch {
+	case f.table.Stream > 0:
+		f.stream.sumUp(f, &r.Streams)
+		return
+	case f.table.Ping > 0:
+		total = &r.Pings
+	}
+	total.Sent += f.delivery.Sent
+	total.Delivered += f.delivery.Delivered
+	total.Duplicates += f.delivery.Duplicates
+	total.times = append(total.times, f.delivery.times...)
+}
+
+// pattern fills p with the bytes of the flow's stream from the given offset on:
+// eight at a time from a mixing function, so that nothing misplaced looks right.
+func pattern(p []byte, flow uint32, offset uint64) {
+	for i := range p {
+		at := offset + uint64(i)
+		x := (at/8 + uint64(flow)<<40) * 0x9E3779B97F4A7C15
+		x = (x ^ bits.RotateLeft64(x, 31)) * 0xD6E8FEB86659FD93
+		p[i] = byte(x >> (at % 8 * 8))
+	}
+}

@@ -1,0 +1,123 @@
+package simnet
+
+import (
+	"reflect"
+	"strings"
+)
+
+// A lineIndex finds the line of a key in a scenario, because the decoder does
+// not tell it. It reads only what such files contain: headers in [ ] or [[ ]] and
+// keys at the beginning of a line.
+type lineIndex []lineEntry
+
+type lineEntry struct {
+	table string
+	index int    // among the tables of that name
+	key   string // "" = the header itself
+	line  int    // from 1
+}
+
+func indexLines(data []byte) lineIndex {
+	var index lineIndex
+	seen := map[string]int{}
+	table := ""
+	for i, line := range strings.Split(string(data), "\n") {
+		line = strings.TrimSpace(line)
+		entry := lineEntry{line: i + 1}
+		if strings.HasPrefix(line, "[") {
+			name, _, _ := strings.Cut(strings.TrimLeft(line, "["), "]")
+			table = strings.TrimSpace(name)
+			seen[table]++
+		} else if key, _, found := strings.Cut(line, "="); found && !strings.HasPrefix(line, "#") {
+			entry.key = strings.Trim(strings.TrimSpace(key), `"'`)
+		} else {
+			continue
+		}
+		entry.table, entry.index = table, seen[table]-1
+		index = append(index, entry)
+	}
+	return index
+}
+
+// find is the line of a key in the i-th table of that name, or else of its header, or else 0.
+func (x lineIndex) find(table string, i int, key string) (line int) {
+	for _, e := range x {
+		if e.table != table || e.index != i {
+			continue
+		}
+		if e.key == key {
+			return e.line
+		}
+		if e.key == "" {
+			line = e.line
+		}
+	}
+	return line
+}
+
+// first is the first line of a key in any table of that name, or of a table called so.
+func (x lineIndex) first(table, key string) int {
+	for _, e := range x {
+		if (e.table == table && e.key == key) || (table == "" && e.table == key) {
+			return e.line
+		}
+	}
+	return 0
+}
+
+// tableNames and tableKeys are what a scenario may contain.
+var (
+	tableNames = keysOf(reflect.TypeFor[Scenario]())
+	tableKeys  = map[string][]string{
+		"sim":     keysOf(reflect.TypeFor[SimTable]()),
+		"node":    keysOf(reflect.TypeFor[NodeTable]()),
+		"lan":     keysOf(reflect.TypeFor[LANTable]()),
+		"link":    keysOf(reflect.TypeFor[LinkTable]()),
+		"mesh":    keysOf(reflect.TypeFor[MeshTable]()),
+		"at":      keysOf(reflect.TypeFor[AtTable]()),
+		"traffic": keysOf(reflect.TypeFor[TrafficTable]()),
+		"expect":  keysOf(reflect.TypeFor[ExpectTable]()),
+	}
+)
+
+// keysOf lists the TOML keys of a struct, in order.
+func keysOf(t reflect.Type) (keys []string) {
+	for _, f := range reflect.VisibleFields(t) {
+		if key := f.Tag.Get("toml"); key != "" && key != "-" {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// nearest is the known word most like the given one, "" when none is like it.
+func nearest(word string, known []string) (best string) {
+	least := 1 + len(word)/2
+	for _, k := range known {
+		if d := editDistance(word, k); d < least {
+			best, least = k, d
+		}
+	}
+	return best
+}
+
+// editDistance is the number of letters to insert, remove or replace to make b of a.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replace := diagonal
+			if a[i] != b[j] {
+				replace++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replace, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

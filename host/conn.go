@@ -1,0 +1,207 @@
+package host
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/caracal-mesh/caracal/link"
+	"github.com/caracal-mesh/caracal/mdp"
+	"github.com/caracal-mesh/caracal/msp"
+	"github.com/caracal-mesh/caracal/node"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// A Conn is a stream as a net.Conn. Errors are *net.OpError around os.ErrDeadlineExceeded,
+// net.ErrClosed, or those of package msp (ErrRefused, ErrTimeout, ErrPeerRestarted, *ResetError).
+type Conn struct {
+	net           *Net
+	stream        *msp.Stream // touched inside the Doer only
+	changed       gate        // guarded by the Doer
+	local, remote mdp.Addr
+	read, write   deadline
+	writing       sync.Mutex // one Write at a time: its bytes stay together
+	closing       sync.Once
+	closed        chan struct{}
+}
+
+var _ net.Conn = (*Conn)(nil)
+
+// newConn is called inside the Doer.
+func newConn(x *Net, s *msp.Stream) *Conn {
+	c := &Conn{
+		net: x, stream: s, closed: make(chan struct{}),
+		local:  mdp.Addr{SID: s.Local(), Port: s.LocalPort()},
+		remote: mdp.Addr{SID: s.Remote(), Port: s.RemotePort()},
+	}
+	s.User = c
+	return c
+}
+
+// Read waits for bytes and takes as many as there are; io.EOF after the last.
+func (c *Conn) Read(p []byte) (n int, err error) {
+	w := waiter{&c.read, c.closed, c.net.shut}
+	for {
+		if err := w.ready(); err != nil {
+			return 0, c.opError("read", err)
+		}
+		if len(p) == 0 {
+			return 0, nil
+		}
+		var changed <-chan struct{}
+		c.net.doer.Do(func(now time.Time, _ *node.Node) {
+			for mark := true; mark && n == 0 && err == nil; { // past records that are empty
+				n, mark, err = c.stream.Read(now, p)
+			}
+			changed = c.changed.next()
+		})
+		if n > 0 {
+			return n, nil
+		}
+		if !errors.Is(err, msp.ErrWouldBlock) {
+			return 0, c.opError("read", err)
+		}
+		if err = w.until(changed); err != nil {
+			return 0, c.opError("read", err)
+		}
+	}
+}
+
+// Write waits until all of p is queued for delivery.
+func (c *Conn) Write(p []byte) (n int, err error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	w := waiter{&c.write, c.closed, c.net.shut}
+	for {
+		if err := w.ready(); err != nil {
+			return n, c.opError("write", err)
+		}
+		if n == len(p) {
+			return n, nil
+		}
+		var changed <-chan struct{}
+		var m int
+		c.net.doer.Do(func(now time.Time, _ *node.Node) {
+			m, err = c.stream.Write(now, p[n:])
+			changed = c.changed.next()
+		})
+		n += m
+		if err == nil {
+			return n, nil
+		}
+		if !errors.Is(err, msp.ErrWouldBlock) {
+			return n, c.opError("write", err)
+		}
+		if err = w.until(changed); err != nil {
+			return n, c.opError("write", err)
+		}
+	}
+}
+
+// Close ends both directions. What was written is still delivered, in the
+// background.
+func (c *Conn) Close() error {
+	err := net.ErrClosed
+	c.closing.Do(func() {
+		close(c.closed)
+		c.net.doer.Do(func(now time.Time, _ *node.Node) { err = c.stream.Close(now) })
+	})
+	return c.opError("close", err)
+}
+
+// CloseWrite ends our direction; the peer reads io.EOF after what was written.
+func (c *Conn) CloseWrite() error {
+	err := net.ErrClosed
+	if !isClosed(c.closed) {
+		c.net.doer.Do(func(now time.Time, _ *node.Node) { err = c.stream.CloseWrite(now) })
+	}
+	return c.opError("close", err)
+}
+
+// Reset ends both directions now, with a reason for the peer. Nothing more is delivered.
+func (c *Conn) Reset(code uint32, reason string) {
+	c.closing.Do(func() {
+		close(c.closed)
+		c.net.doer.Do(func(now time.Time, _ *node.Node) { c.stream.Reset(now, code, reason) })
+	})
+}
+
+// Flush waits until the peer has acknowledged all that was written, and the
+// end too when it was closed for writing. The write deadline applies.
+func (c *Conn) Flush() error {
+	w := waiter{&c.write, c.closed, c.net.shut}
+	for {
+		if err := w.ready(); err != nil {
+			return c.opError("flush", err)
+		}
+		var changed <-chan struct{}
+		var done bool
+		var err error
+		c.net.doer.Do(func(time.Time, *node.Node) {
+			done, err, changed = c.stream.Acked(), c.stream.Err(), c.changed.next()
+		})
+		if done || err != nil {
+			return c.opError("flush", err)
+		}
+		if err := w.until(changed); err != nil {
+			return c.opError("flush", err)
+		}
+	}
+}
+
+// SetClass orders this stream among others; link.Bulk when never called.
+func (c *Conn) SetClass(class link.Class) {
+	c.net.doer.Do(func(time.Time, *node.Node) { c.stream.SetClass(class) })
+}
+
+// LocalAddr is our mdp.Addr.
+func (c *Conn) LocalAddr() net.Addr { return c.local }
+
+// RemoteAddr is the peer's mdp.Addr: its SID is proven.
+func (c *Conn) RemoteAddr() net.Addr { return c.remote }
+
+// RemoteSID is the peer.
+func (c *Conn) RemoteSID() sid.SID { return c.remote.SID }
+
+// SetDeadline sets both deadlines, by the wall clock; zero is never.
+func (c *Conn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+// SetReadDeadline sets when Read gives up.
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.setDeadline(&c.read, t) }
+
+// SetWriteDeadline sets when Write and Flush give up.
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.setDeadline(&c.write, t) }
+
+func (c *Conn) setDeadline(d *deadline, t time.Time) error {
+	if isClosed(c.closed) {
+		return c.opError("set", net.ErrClosed)
+	}
+	d.set(t)
+	return nil
+}
+
+// opError dresses an error as package net does.
+func (c *Conn) opError(op string, err error) error {
+	return opError(op, c.local, c.remote, err)
+}
+
+func opError(op string, local, remote net.Addr, err error) error {
+	if err == nil || err == io.EOF {
+		return err
+	}
+	if errors.Is(err, msp.ErrTimeout) {
+		err = timeoutError{err}
+	}
+	return &net.OpError{Op: op, Net: mdp.Addr{}.Network(), Source: local, Addr: remote, Err: err}
+}
+
+// A timeoutError is an error that says so by Timeout.
+type timeoutError struct{ error }
+
+func (timeoutError) Timeout() bool   { return true }
+func (timeoutError) Temporary() bool { return true }
+func (e timeoutError) Unwrap() error { return e.error }

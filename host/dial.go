@@ -1,0 +1,87 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caracal-mesh/caracal/mdp"
+	"github.com/caracal-mesh/caracal/msp"
+	"github.com/caracal-mesh/caracal/node"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// DialContext opens a stream to "SID:port" or "SID/service". It does not wait for
+// the peer: what is written first travels with the open, and a refusal (msp.ErrRefused)
+// shows at the first Read or Write that comes after it. The network is "caracal", or "tcp" so
+// that it fits http.Transport. overlay.ErrNoRoute when the peer cannot be reached now.
+func (x *Net) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if network != "caracal" && network != "tcp" {
+		return nil, opError("dial", nil, nil, net.UnknownNetworkError(network))
+	}
+	peer, target, err := ParseAddress(address)
+	if err != nil {
+		return nil, opError("dial", nil, nil, err)
+	}
+	return x.dial(ctx, peer, target)
+}
+
+// DialService opens a stream to a named service of the peer, as DialContext does.
+func (x *Net) DialService(ctx context.Context, peer sid.SID, service string) (net.Conn, error) {
+	return x.dial(ctx, peer, msp.Target{Service: service})
+}
+
+// DialPort opens a stream to a port of the peer, as DialContext does.
+func (x *Net) DialPort(ctx context.Context, peer sid.SID, port uint32) (net.Conn, error) {
+	return x.dial(ctx, peer, msp.Target{Port: port})
+}
+
+func (x *Net) dial(ctx context.Context, peer sid.SID, target msp.Target) (net.Conn, error) {
+	remote := mdp.Addr{SID: peer, Port: target.Port}
+	if err := ctx.Err(); err != nil {
+		return nil, opError("dial", nil, remote, err)
+	}
+	if isClosed(x.shut) {
+		return nil, opError("dial", nil, remote, net.ErrClosed)
+	}
+	var c *Conn
+	var err error
+	x.doer.Do(func(now time.Time, n *node.Node) {
+		if _, err = n.MDP().MaxPayload(peer); err != nil {
+			return
+		}
+		var s *msp.Stream
+		if s, err = n.MSP().Dial(now, sid.None, peer, target); err == nil {
+			c = newConn(x, s)
+		}
+	})
+	if err != nil {
+		return nil, opError("dial", nil, remote, err)
+	}
+	return c, nil
+}
+
+// ParseAddress reads "SID:port" or "SID/service". ErrAddress otherwise.
+func ParseAddress(address string) (peer sid.SID, target msp.Target, err error) {
+	who, service, named := strings.Cut(address, "/")
+	if named {
+		target.Service = service
+	} else {
+		at := strings.LastIndexByte(address, ':')
+		if at < 0 {
+			return peer, target, fmt.Errorf("%w: %q", ErrAddress, address)
+		}
+		port, err := strconv.ParseUint(address[at+1:], 10, 32)
+		if err != nil || port > mdp.MaxPort {
+			return peer, target, fmt.Errorf("%w: %q: port is not 0 to %d", ErrAddress, address, mdp.MaxPort)
+		}
+		who, target.Port = address[:at], uint32(port)
+	}
+	if peer, err = sid.Parse(who); err != nil {
+		return peer, target, fmt.Errorf("%w: %q: %w", ErrAddress, address, err)
+	}
+	return peer, target, nil
+}

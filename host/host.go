@@ -1,0 +1,224 @@
+// Package host is the real world around a node: sockets, goroutines, the
+// clock, the key file, LAN discovery, and the blocking net.Conn, net.Listener and
+// net.PacketConn that applications know. It knows nothing of the protocol.
+package host
+
+import (
+	"context"
+	crand "crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/lan"
+	"github.com/caracal-mesh/caracal/internal/trace"
+	"github.com/caracal-mesh/caracal/internal/udp"
+	"github.com/caracal-mesh/caracal/link"
+	"github.com/caracal-mesh/caracal/node"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// DefaultListen is where a node listens when nothing else is said.
+const DefaultListen = ":4117"
+
+// Config sets up a Host. Only Home is required.
+type Config struct {
+	Home          string       // directory of key, contacts and whatever else a node keeps
+	Name          string       // told to members of the mesh
+	Listen        string       // "ADDR:PORT" of the data socket; "" = DefaultListen, port 0 = any
+	Interfaces    []string     // patterns of interface names to use, "!" excludes; none = all sensible (spec L2.2)
+	Peers         []string     // "host[:port]" always tried
+	NoDiscovery   bool         // neither beacons nor mDNS
+	NoMDNS        bool         // beacons only
+	DiscoveryPort uint16       // where beacons go; 0 = udp.DiscoveryPort
+	NoRelay       bool         // do not carry the traffic of others
+	NetworkKey    *[32]byte    // nil = the open mesh
+	Log           *slog.Logger // nil = silent
+	Trace         trace.Sink   // called with the node locked: it must be quick and not call back; may be nil
+}
+
+// A Host runs one node on this machine. All its methods may be called from any
+// goroutine.
+type Host struct {
+	*Net
+	cfg     Config
+	log     *slog.Logger
+	clock   clock
+	home    *home
+	socket  *udp.Socket
+	choice  lan.Choice
+	beacons *lan.Discovery // nil without discovery
+	mdns    *lan.MDNS      // nil without mDNS
+	cancel  context.CancelFunc
+	done    sync.WaitGroup
+	closing sync.Once
+
+	mu      sync.Mutex // guards what follows: the one lock of the node
+	node    *node.Node
+	pump    pump
+	table   lan.Table
+	ifaces  []lan.Interface
+	peers   peers
+	hints   hints
+	notes   notes
+	started time.Time
+}
+
+// Start brings a node up. It runs until Close, or until ctx ends. Errors:
+// ErrPortInUse, ErrConfig, ErrHomeInUse, ErrHomeOwner, ErrKeyPermissions, ErrCorruptKey, and
+// those of the file system.
+func Start(ctx context.Context, cfg Config) (*Host, error) {
+	h := &Host{cfg: cfg, log: cfg.Log, clock: newClock()}
+	h.Net = NewNet(h)
+	if h.log == nil {
+		h.log = slog.New(slog.DiscardHandler)
+	}
+	if err := h.open(); err != nil {
+		h.release()
+		return nil, err
+	}
+	ctx, h.cancel = context.WithCancel(ctx)
+	h.run(ctx)
+	context.AfterFunc(ctx, func() { go h.Close() })
+	return h, nil
+}
+
+// open gets everything that can fail.
+func (h *Host) open() error {
+	listen, err := h.cfg.check()
+	if err != nil {
+		return err
+	}
+	if h.home, err = openHome(h.cfg.Home); err != nil {
+		return err
+	}
+	beaconTo := h.cfg.DiscoveryPort
+	if beaconTo == 0 {
+		beaconTo = udp.DiscoveryPort
+	}
+	if h.socket, err = udp.Open(listen, beaconTo); err != nil {
+		return err
+	}
+	h.choice = lan.Choice{Patterns: h.cfg.Interfaces, Addr: listen.Addr()}
+	if !h.cfg.NoDiscovery {
+		if h.beacons, err = lan.ListenDiscovery(beaconTo, udp.Group4, udp.Group6); err != nil {
+			h.notes.set("discovery", "cannot hear beacons: "+err.Error())
+		}
+	}
+	return h.newNode()
+}
+
+func (h *Host) newNode() error {
+	cfg := node.Config{
+		Identities: []*sid.Identity{h.home.identity},
+		Name:       h.cfg.Name, NetworkKey: h.cfg.NetworkKey, NoRelay: h.cfg.NoRelay,
+		HardwareAES: hardwareAES(), Trace: h.trace,
+	}
+	var boot [4]byte
+	crand.Read(cfg.Seed[:])
+	crand.Read(boot[:])
+	cfg.Boot = binary.NativeEndian.Uint32(boot[:])
+	h.started = h.clock.now()
+	n, err := node.New(h.started, cfg)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	n.SetInterface(h.started, 0, link.Caps{Name: "inet", Kind: link.Internet, MTU: link.BaseMTU})
+	h.node = n
+	h.pump.init(h)
+	return nil
+}
+
+// run starts what goes on by itself.
+func (h *Host) run(ctx context.Context) {
+	if h.beacons != nil && !h.cfg.NoMDNS {
+		h.mdns = lan.StartMDNS(h.node.SID().String(), h.socket.Port(), h.hint, h.mdnsNote)
+	}
+	all, err := lan.Interfaces()
+	if err != nil {
+		h.note("interfaces", "cannot list the network interfaces: "+err.Error())
+	}
+	h.setInterfaces(h.choice.Of(all))
+	for _, p := range h.cfg.Peers {
+		h.goPeer(ctx, p)
+	}
+	for _, r := range h.socket.Readers() {
+		h.done.Go(func() { h.read(r) })
+	}
+	if h.beacons != nil {
+		h.beacons.Serve(h.heard)
+	}
+	h.done.Go(func() { lan.Watch(ctx, h.choice, h.interfaces(), h.setInterfaces) })
+}
+
+// Do gives f the node, alone, then sends what came of it. f must not keep the
+// node, nor call the Host, nor wait.
+func (h *Host) Do(f func(now time.Time, n *node.Node)) {
+	h.mu.Lock()
+	f(h.clock.now(), h.node)
+	h.pump.run()
+}
+
+// Close stops the node. What streams still had to deliver is lost: see Drain.
+func (h *Host) Close() error {
+	h.closing.Do(func() {
+		h.cancel()
+		h.release()
+		h.Shut()
+		h.done.Wait()
+	})
+	return nil
+}
+
+// release gives back what open got.
+func (h *Host) release() {
+	if h.mdns != nil {
+		h.mdns.Close()
+	}
+	if h.beacons != nil {
+		h.beacons.Close()
+	}
+	h.pump.stop()
+	if h.socket != nil {
+		h.socket.Close()
+	}
+	if h.home != nil {
+		h.home.close()
+	}
+}
+
+// Self is the node's SID.
+func (h *Host) Self() sid.SID { return h.node.SID() }
+
+// Port is the UDP port of the data socket.
+func (h *Host) Port() uint16 { return h.socket.Port() }
+
+// Home is the node's directory.
+func (h *Host) Home() string { return h.home.dir }
+
+// check finds what is wrong with the configuration before anything is opened.
+func (c *Config) check() (listen netip.AddrPort, err error) {
+	if c.Listen == "" {
+		c.Listen = DefaultListen
+	}
+	if listen, err = udp.ParseListen(c.Listen); err != nil {
+		return listen, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	if c.Name != "" {
+		if err := sid.CheckName(c.Name); err != nil {
+			return listen, fmt.Errorf("%w: name %q: %w", ErrConfig, c.Name, err)
+		}
+	}
+	if bad := lan.CheckPatterns(c.Interfaces); bad != "" {
+		return listen, fmt.Errorf("%w: interface pattern %q is malformed", ErrConfig, bad)
+	}
+	for _, p := range c.Peers {
+		if _, _, err := splitPeer(p); err != nil {
+			return listen, err
+		}
+	}
+	return listen, nil
+}

@@ -1,0 +1,152 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/lan"
+	"github.com/caracal-mesh/caracal/link"
+	"github.com/caracal-mesh/caracal/node"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+const (
+	defaultPort = 4117
+	maxPeers    = 256 // addresses asked for as peers, in all
+	maxHints    = 64  // of which came by mDNS
+	// hintsAfter is how long beacons have, after a change of interfaces, to make hints needless.
+	hintsAfter = 3 * time.Second
+	// a name that does not resolve is tried again after retryFirst, doubling up
+	// to retryLast; one that does is looked up again after resolveAgain.
+	retryFirst, retryLast, resolveAgain = time.Second, time.Minute, 5 * time.Minute
+)
+
+// peers are the addresses the user wants neighbours at.
+//
+// Invariant: asked has at most maxPeers entries, each told to the node once.
+type peers struct {
+	addrs []netip.AddrPort
+	asked []link.Path
+}
+
+// hints are the addresses that mDNS brought up.
+type hints struct {
+	from  time.Time // none is followed before
+	count int
+}
+
+// AddPeer asks for a neighbour at "host[:port]", tried until the host ends; a
+// name is resolved until ctx ends. ErrConfig when it is neither.
+func (h *Host) AddPeer(ctx context.Context, peer string) error {
+	if _, _, err := splitPeer(peer); err != nil {
+		return err
+	}
+	h.goPeer(ctx, peer)
+	return nil
+}
+
+// goPeer asks at once when the peer is an address, else when its name resolves.
+func (h *Host) goPeer(ctx context.Context, peer string) {
+	name, port, err := splitPeer(peer)
+	if err != nil {
+		return // checked before
+	}
+	if addr, err := netip.ParseAddr(name); err == nil {
+		h.addPeer(netip.AddrPortFrom(addr, port))
+		return
+	}
+	h.done.Go(func() { h.resolve(ctx, name, port) })
+}
+
+// resolve asks wherever the name leads, until ctx ends.
+func (h *Host) resolve(ctx context.Context, name string, port uint16) {
+	retry := retryFirst
+	for ctx.Err() == nil {
+		addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+		wait := resolveAgain
+		if err != nil {
+			h.note("peer "+name, "cannot resolve "+name)
+			h.log.Info("peer does not resolve", "peer", name, "error", err)
+			wait, retry = retry, min(2*retry, retryLast)
+		} else {
+			h.note("peer "+name, "")
+			retry = retryFirst
+		}
+		for _, a := range addrs {
+			h.addPeer(netip.AddrPortFrom(a, port))
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (h *Host) addPeer(addr netip.AddrPort) {
+	h.Do(func(now time.Time, _ *node.Node) {
+		if !slices.Contains(h.peers.addrs, addr) && len(h.peers.addrs) < maxPeers {
+			h.peers.addrs = append(h.peers.addrs, addr)
+			h.askPeer(now, addr)
+		}
+	})
+}
+
+// repeatPeers asks again for those who have another path since the interfaces changed.
+func (h *Host) repeatPeers(now time.Time) {
+	for _, a := range h.peers.addrs {
+		h.askPeer(now, a)
+	}
+}
+
+func (h *Host) askPeer(now time.Time, addr netip.AddrPort) {
+	path, ok := h.table.To(addr)
+	if !ok || slices.Contains(h.peers.asked, path) || len(h.peers.asked) >= maxPeers {
+		return
+	}
+	h.peers.asked = append(h.peers.asked, path)
+	h.node.AddPeer(now, path)
+}
+
+// hint follows what mDNS told, when beacons did not bring it about (spec L3.3).
+func (h *Host) hint(hint lan.Hint) {
+	who, err := sid.Parse(hint.SID)
+	if err != nil {
+		return
+	}
+	h.Do(func(now time.Time, n *node.Node) {
+		if hop, err := n.Mesh().NextHop(who); err == nil && hop.SID == who || now.Before(h.hints.from) {
+			return
+		}
+		path, ok := h.table.To(hint.Addr)
+		if !ok || path.Iface == 0 || slices.Contains(h.peers.asked, path) || h.hints.count >= maxHints {
+			return
+		}
+		h.hints.count++
+		h.askPeer(now, hint.Addr)
+		h.log.Info("mDNS hint", "peer", who.Short(), "path", path.String())
+	})
+}
+
+// splitPeer reads "host", "host:port", "[v6]:port" or a bare IPv6 address.
+func splitPeer(peer string) (name string, port uint16, err error) {
+	if a, err := netip.ParseAddr(peer); err == nil {
+		return a.String(), defaultPort, nil
+	}
+	name, text, err := net.SplitHostPort(peer)
+	if err != nil {
+		name, text = peer, strconv.Itoa(defaultPort)
+		if _, _, err := net.SplitHostPort(peer + ":0"); err != nil {
+			return "", 0, fmt.Errorf("%w: peer %q is not HOST:PORT", ErrConfig, peer)
+		}
+	}
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || n == 0 || name == "" {
+		return "", 0, fmt.Errorf("%w: peer %q is not HOST:PORT", ErrConfig, peer)
+	}
+	return name, uint16(n), nil
+}

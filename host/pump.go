@@ -1,0 +1,143 @@
+package host
+
+import (
+	"errors"
+	"net"
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/udp"
+	"github.com/caracal-mesh/caracal/link"
+)
+
+const (
+	batchBytes     = 256 << 10
+	batchDatagrams = 512
+	// maxRounds is how long a caller may be kept sending what others bring up.
+	maxRounds = 16
+	// readPause is how long a reader waits after an error that is not the end.
+	readPause = 10 * time.Millisecond
+)
+
+// A pump lets the node process and writes what comes out. Whoever touched the
+// node runs it; while one writes, with the lock released, others leave their
+// work to it. So datagrams leave in the order they were made, with one batch,
+// and nobody waits for a system call of somebody else.
+//
+//	Do, read, timer ──lock──▶ touch the node ──▶ running? ──yes──▶ stale = true, unlock
+//	                                                └─no──▶ Processing, unlock, Write, lock, again while stale
+//
+// Invariant: all fields are guarded by the Host's lock, but out belongs to
+// whoever set running.
+type pump struct {
+	h       *Host
+	out     *link.Batch
+	timer   *time.Timer
+	armed   time.Time // when timer fires; zero: it does not
+	stale   bool      // the node was touched since it last processed
+	running bool
+	stopped bool
+}
+
+func (p *pump) init(h *Host) {
+	p.h = h
+	p.out = link.NewBatch(batchBytes, batchDatagrams)
+	p.timer = time.AfterFunc(time.Hour, p.fire)
+	p.timer.Stop()
+}
+
+// fire is the timer's goroutine.
+func (p *pump) fire() {
+	p.h.mu.Lock()
+	p.armed = time.Time{}
+	p.run()
+}
+
+// run is called with the lock held and the node touched; it returns with the
+// lock released.
+func (p *pump) run() {
+	p.stale = true
+	for round := 0; !p.running && p.stale && !p.stopped; round++ {
+		if round == maxRounds {
+			p.arm(p.h.clock.now()) // somebody else shall go on
+			break
+		}
+		p.stale = false
+		p.process()
+	}
+	p.h.mu.Unlock()
+}
+
+// process lets the node do what is due and writes it.
+func (p *pump) process() {
+	now := p.h.clock.now()
+	next := p.h.node.Processing(now, p.out)
+	p.h.Wake(p.h.node)
+	if !next.IsZero() && !next.After(now) {
+		p.stale = true
+	} else {
+		p.arm(next)
+	}
+	if p.out.Len() == 0 {
+		return
+	}
+	p.running = true
+	p.h.mu.Unlock()
+	p.h.socket.Write(p.out)
+	p.out.Reset()
+	p.h.mu.Lock()
+	p.running = false
+}
+
+// arm makes the timer fire no later than next. When it is armed for earlier it
+// stays so: processing early does nothing, and resetting costs.
+func (p *pump) arm(next time.Time) {
+	if next.IsZero() || p.stopped || !p.armed.IsZero() && !next.Before(p.armed) {
+		return
+	}
+	p.armed = next
+	p.timer.Reset(max(next.Sub(p.h.clock.now()), 0))
+}
+
+func (p *pump) stop() {
+	if p.h == nil {
+		return
+	}
+	p.h.mu.Lock()
+	defer p.h.mu.Unlock()
+	p.stopped = true
+	p.timer.Stop()
+}
+
+// read is the goroutine of one family's socket: read, receive, process, write,
+// to completion.
+func (h *Host) read(r *udp.Reader) {
+	for {
+		if err := r.Read(); err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			time.Sleep(readPause)
+			continue
+		}
+		h.mu.Lock()
+		now := h.clock.now()
+		for from, datagram := range r.Datagrams() {
+			h.node.Receive(now, h.table.From(from), datagram)
+		}
+		h.pump.run()
+	}
+}
+
+// heard takes a beacon from the discovery socket.
+func (h *Host) heard(from link.Path, datagram []byte) {
+	h.mu.Lock()
+	if from.Iface == 0 { // the system does not tell
+		from = h.table.From(from)
+	}
+	if !h.table.Heard(from.Iface, from.Addr.Addr()) {
+		h.mu.Unlock()
+		return
+	}
+	h.node.Receive(h.clock.now(), from, datagram)
+	h.pump.run()
+}

@@ -1,0 +1,99 @@
+package host
+
+import (
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// A deadline is the point in time after which calls fail. The zero deadline never comes.
+type deadline struct {
+	mu      sync.Mutex
+	timer   *time.Timer
+	expired chan struct{} // closed when it has come; made anew when it is moved
+}
+
+// set moves the deadline to t, zero for never.
+func (d *deadline) set(t time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.timer != nil && !d.timer.Stop() {
+		d.timer = nil // it has closed, or will close, the channel it was made with
+	}
+	if d.expired == nil || isClosed(d.expired) || d.timer == nil {
+		d.expired = make(chan struct{})
+		d.timer = nil
+	}
+	if t.IsZero() {
+		d.timer = nil
+		return
+	}
+	expired := d.expired
+	if left := time.Until(t); left > 0 {
+		d.timer = time.AfterFunc(left, func() { d.expire(expired) })
+		return
+	}
+	d.timer = nil
+	close(expired)
+}
+
+// expire closes the channel, once.
+func (d *deadline) expire(expired chan struct{}) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !isClosed(expired) {
+		close(expired)
+	}
+}
+
+// wait is closed once the deadline has come.
+func (d *deadline) wait() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.expired == nil {
+		d.expired = make(chan struct{})
+	}
+	return d.expired
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// A waiter tells what ends the waiting of one side of a connection.
+type waiter struct {
+	deadline *deadline
+	closed   <-chan struct{} // this connection
+	shut     <-chan struct{} // all of them
+}
+
+// ready is nil while a call may go on.
+func (w waiter) ready() error {
+	switch {
+	case isClosed(w.closed), isClosed(w.shut):
+		return net.ErrClosed
+	case isClosed(w.deadline.wait()):
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
+
+// until waits for the change, and returns nil when it came first.
+func (w waiter) until(changed <-chan struct{}) error {
+	select {
+	case <-changed:
+		return nil
+	case <-w.deadline.wait():
+		return os.ErrDeadlineExceeded
+	case <-w.closed:
+		return net.ErrClosed
+	case <-w.shut:
+		return net.ErrClosed
+	}
+}

@@ -42,25 +42,37 @@ func (s *Switch) deliverInit(now time.Time, packet []byte) {
 	}
 	p := s.peer(now, init.Local, init.Remote)
 	early := append(s.room[:0], init.Early...)
-	s.room = early[:cap(early)]
+	s.room = early[:0]
+	proven := init.Fresh && p.proven.epoch != 0 && p.proven.boot == init.Boot
 	if !p.keys.Accept(now, init) {
 		if len(early) > 0 {
 			s.stats.EarlyDropped++
 		}
 		return
 	}
-	atOnce := init.Fresh && p.proven.epoch != 0 && p.proven.boot == init.Boot
 	p.accepted = accepted{init.Epoch, init.Boot}
 	p.answering = true
 	s.dropHeld(p)
 	s.used(now, p)
+	if len(early) > 0 {
+		s.deliverEarly(now, p, early, proven)
+	}
+}
+
+// deliverEarly delivers early data, or holds it, or drops it (spec D3.4). It is proven to
+// be no replay, or not.
+func (s *Switch) deliverEarly(now time.Time, p *peer, early []byte, proven bool) {
+	boot, plain, err := wire.ParseEarly(early)
 	switch {
-	case len(early) == 0:
-	case atOnce: // spec D3.4
+	case err != nil:
+		s.stats.Malformed++
+	case boot != 0 && boot != s.boot: // whom it was meant for may have delivered it
+		s.stats.EarlyDropped++
+	case boot != 0 && proven:
 		s.stats.Early++
-		s.deliverPlain(now, p, early, Info{Early: true})
+		s.deliverPlain(now, p, plain, Info{Early: true})
 	default:
-		p.held = append(p.held[:0], early...)
+		p.held = append(p.held[:0], plain...)
 		p.heldUntil = now.Add(heldTimeout)
 	}
 }

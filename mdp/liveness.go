@@ -95,9 +95,10 @@ func (s *Switch) start(now time.Time, p *peer) bool {
 	if p.pending.count == 0 {
 		return false
 	}
-	early := p.pending.front().bytes
-	if len(early) > s.maxEarly(p) {
-		early = nil
+	var early []byte
+	if plain := p.pending.front().bytes; len(plain) <= s.maxEarly(p) {
+		early = wire.AppendEarly(s.room[:0], p.knownBoot(), plain)
+		s.room = early[:0]
 	}
 	if !p.keys.Start(now, early) {
 		return false
@@ -109,13 +110,13 @@ func (s *Switch) start(now time.Time, p *peer) bool {
 	return true
 }
 
-// maxEarly is the most early data that reaches p in a handshake.
+// maxEarly is the longest datagram that reaches p in a handshake.
 func (s *Switch) maxEarly(p *peer) int {
 	frame, err := s.carrier.MaxFrame(p.remote)
 	if err != nil {
 		return 0
 	}
-	return min(session.MaxEarly, frame-wire.Handshake1Size)
+	return min(session.MaxEarly, frame-wire.Handshake1Size) - wire.EarlySize
 }
 
 // sendHandshake sends a handshake message of s.sending. One that the carrier does not

@@ -52,6 +52,14 @@ func (p *peer) usable() bool {
 	return !p.answering && p.keys.Ready() && !(p.outdated && p.keys.Epoch() == p.epoch)
 }
 
+// knownBoot is the boot number that the remote runs under as far as we know, 0 = unknown.
+func (p *peer) knownBoot() uint32 {
+	if p.outdated || p.keys.Epoch() == 0 {
+		return 0
+	}
+	return p.keys.RemoteBoot()
+}
+
 // peers are all pairs in use, in the order of their use.
 //
 // Invariant: byPair has what the list from newest to oldest has.

@@ -125,12 +125,12 @@ func (s *Switch) beginLoop(size int) ([]byte, error) {
 func (s *Switch) ownRoom(size int) []byte {
 	b := &s.begun
 	ports := wire.Ports{Dst: b.end.remote.Port, Src: b.end.port}
-	if n := wire.MaxPortsLen + size; len(s.room) < n {
-		s.room = make([]byte, n)
+	if n := wire.MaxPortsLen + size; cap(s.room) < n {
+		s.room = make([]byte, 0, n)
 	}
 	b.at = ports.Len()
 	b.frame = s.room[:b.at+size]
-	ports.Append(s.room[:0])
+	ports.Append(s.room)
 	return s.room[b.at : b.at+size : b.at+size]
 }
 

@@ -49,10 +49,8 @@ func (k *Socket) Broadcast(now time.Time, port uint32, p []byte, hops int) error
 	}
 	s := k.s
 	s.begun = begun{} // its room may be ours
-	s.room = wire.Ports{Dst: port, Src: k.addr.Port}.Append(s.room[:0])
-	s.room = append(s.room, p...)
-	payload := s.room
-	s.room = s.room[:cap(s.room)]
+	payload := append(wire.Ports{Dst: port, Src: k.addr.Port}.Append(s.room), p...)
+	s.room = payload[:0]
 	return s.carrier.Broadcast(now, payload, hops)
 }
 

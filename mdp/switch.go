@@ -23,6 +23,7 @@ type Switch struct {
 	hop     func(dst sid.SID) (HopInfo, error)
 	ours    []sid.SID // primary first
 	limits  Limits
+	boot    uint32
 	stats   Stats
 
 	table  *session.Table
@@ -34,7 +35,7 @@ type Switch struct {
 	random  *rand.ChaCha8 // picks ports
 
 	begun        begun
-	room         []byte    // what is begun before it can be sealed
+	room         []byte    // scratch, empty: what is begun before it can be sealed, early data
 	loop         queue     // to ourselves
 	replies      queue     // of built-in services
 	pendingBytes int       // Σ size of the peers' pending
@@ -53,6 +54,7 @@ func New(cfg Config, carrier Carrier, hop func(dst sid.SID) (HopInfo, error)) *S
 		carrier: carrier,
 		hop:     hop,
 		limits:  cfg.Limits.withDefaults(),
+		boot:    cfg.Boot,
 		ports:   make(map[portKey]binding),
 		random:  rand.NewChaCha8(cfg.Seed),
 		loop:    queue{limit: maxLoop},

@@ -1,5 +1,7 @@
 package wire
 
+import "encoding/binary"
+
 // MaxPort is the largest port: it takes four bytes as a varint (spec D1.3).
 const MaxPort = 1<<30 - 1
 
@@ -41,6 +43,24 @@ func (r *Reader) port() uint32 {
 		return 0
 	}
 	return uint32(v)
+}
+
+// EarlySize is what a datagram costs more as early data.
+const EarlySize = 4
+
+// AppendEarly appends early data: a datagram, ports and payload, and the boot number
+// of the only run of the responder that may deliver it at once (spec D3.3):
+//
+//	│ boot 4 │ destination port varint │ source port varint │ payload
+func AppendEarly(b []byte, boot uint32, datagram []byte) []byte {
+	return append(binary.BigEndian.AppendUint32(b, boot), datagram...)
+}
+
+// ParseEarly splits early data into the boot number and the datagram, which is borrowed.
+func ParseEarly(b []byte) (boot uint32, datagram []byte, err error) {
+	r := Read(b)
+	boot = r.Uint32()
+	return boot, r.Rest(), r.Err()
 }
 
 // portUnreachable is the only code of a Refusal.

@@ -1,0 +1,240 @@
+package mdp
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/link"
+)
+
+// firstContact is a sending its first datagram to b.
+func firstContact(t testing.TB) (w *world, a, b *Socket) {
+	w = newWorld(t, "a", "b")
+	a, b = w.bind("a", 100), w.bind("b", 200)
+	w.send(a, "b", 200, "first")
+	return w, a, b
+}
+
+// TestEarlyDataIsHeldUntilConfirmed // spec D3.4, D3.6
+func TestEarlyDataIsHeldUntilConfirmed(t *testing.T) {
+	w, _, b := firstContact(t)
+	w.run(25 * time.Millisecond) // handshake 1 is here, the confirmation is not
+	w.want(b, "")
+	w.run(10 * time.Millisecond)
+	w.want(b, "first!")
+	if s := w.nodes["b"].Stats(); s.EarlyHeld != 1 || s.Early != 0 {
+		t.Errorf("%+v", s)
+	}
+	if len(w.seen) != 3 {
+		t.Errorf("%d packets for handshake 1, 2 and a keepalive", len(w.seen))
+	}
+}
+
+// TestEarlyDataOfAProvenPeerIsDeliveredAtOnce // spec D3.4
+func TestEarlyDataOfAProvenPeerIsDeliveredAtOnce(t *testing.T) {
+	w, a, b := firstContact(t)
+	w.run(4 * time.Minute) // the keys expire, the peer is still known
+	w.want(b, "first!")
+	w.send(a, "b", 200, "second")
+	w.run(10 * time.Millisecond)
+	w.want(b, "second!")
+	if s := w.nodes["b"].Stats(); s.Early != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestEarlyDataArrivesOnceHoweverTheHandshakeGoes // spec D3.3
+func TestEarlyDataArrivesOnceHoweverTheHandshakeGoes(t *testing.T) {
+	once := []time.Duration{10 * time.Millisecond}
+	for name, fate := range map[string]func(p packet, nth int) []time.Duration{
+		"first replies lost": func(p packet, nth int) []time.Duration {
+			if p.is(wire.TypeHandshake2) && nth < 3 {
+				return nil
+			}
+			return once
+		},
+		"first inits lost": func(p packet, nth int) []time.Duration {
+			if p.is(wire.TypeHandshake1) && nth < 3 {
+				return nil
+			}
+			return once
+		},
+		"all twice": func(packet, int) []time.Duration {
+			return []time.Duration{10 * time.Millisecond, 20 * time.Millisecond}
+		},
+		"late copies": func(packet, int) []time.Duration {
+			return []time.Duration{10 * time.Millisecond, time.Second, 5 * time.Second, time.Hour}
+		},
+		"replies slower than retransmission": func(p packet, _ int) []time.Duration {
+			if p.is(wire.TypeHandshake2) {
+				return []time.Duration{900 * time.Millisecond}
+			}
+			return once
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, _, b := firstContact(t)
+			var nth [256]int
+			w.fate = func(p packet) []time.Duration {
+				nth[p.bytes[0]]++
+				return fate(p, nth[p.bytes[0]]-1)
+			}
+			w.run(2 * time.Hour)
+			w.want(b, "first!")
+		})
+	}
+}
+
+// TestLostConfirmationIsMadeUpFor: without the keepalive of D3.6, the next datagram confirms.
+func TestLostConfirmationIsMadeUpFor(t *testing.T) {
+	w, a, b := firstContact(t)
+	lost := false
+	w.fate = func(p packet) []time.Duration {
+		if p.is(wire.TypeData) && !lost {
+			lost = true
+			return nil
+		}
+		return []time.Duration{w.delay}
+	}
+	w.run(5 * time.Second)
+	w.want(b, "")
+	w.send(a, "b", 200, "second")
+	w.run(time.Second)
+	w.want(b, "first! second")
+}
+
+// TestUnconfirmedEarlyDataIsDropped // spec D3.4
+func TestUnconfirmedEarlyDataIsDropped(t *testing.T) {
+	w, _, b := firstContact(t)
+	w.fate = func(p packet) []time.Duration {
+		if p.is(wire.TypeHandshake1) {
+			return []time.Duration{w.delay}
+		}
+		return nil
+	}
+	w.run(time.Minute)
+	w.want(b, "")
+	if s := w.nodes["b"].Stats(); s.EarlyDropped != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestReplayAfterRestartIsNeverDelivered: recorded handshakes reach a node that has lost
+// all memory of them, oldest first, so that each has a stamp newer than the one before // spec D3.4
+func TestReplayAfterRestartIsNeverDelivered(t *testing.T) {
+	w, a, b := firstContact(t)
+	for range 3 {
+		w.run(5 * time.Minute)
+		w.send(a, "b", 200, "more")
+	}
+	w.run(5 * time.Minute)
+	w.want(b, "first! more! more! more!")
+	record := slices.Clone(w.seen)
+	w.nodes["b"].restart(Limits{})
+	b = w.bind("b", 200)
+	for _, p := range record {
+		if p.to == w.nodes["b"] {
+			w.nodes["b"].Deliver(w.now, p.local, slices.Clone(p.bytes))
+			w.run(time.Second)
+		}
+	}
+	w.want(b, "")
+	w.send(a, "b", 200, "to its former self")
+	w.run(time.Second)
+	w.want(b, "")
+	w.send(a, "b", 200, "to itself")
+	w.run(time.Second)
+	w.want(b, "to itself")
+}
+
+// TestEarlyDataCrosses: both begin at once, and both arrive // spec D3.5
+func TestEarlyDataCrosses(t *testing.T) {
+	w, a, b := firstContact(t)
+	w.send(b, "a", 100, "hello")
+	w.run(100 * time.Millisecond)
+	w.want(a, "hello!")
+	w.want(b, "first!")
+	w.send(a, "b", 200, "x")
+	w.send(b, "a", 100, "y")
+	w.run(20 * time.Millisecond)
+	w.want(a, "y")
+	w.want(b, "x")
+}
+
+// TestLongEarlyDataWaits: what does not fit into handshake 1 waits for the session // spec D3.3
+func TestLongEarlyDataWaits(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.nodes["a"].frame = 500
+	a, b := w.bind("a", 100), w.bind("b", 200)
+	if err := a.SendTo(w.now, w.addr("b", 200), make([]byte, 400), link.Bulk); err != nil {
+		t.Fatal(err)
+	}
+	w.run(25 * time.Millisecond)
+	if b.Pending() != 0 {
+		t.Error("came early")
+	}
+	w.run(10 * time.Millisecond)
+	if _, _, _, info, err := b.Recv(nil); err != nil || info.Early {
+		t.Error(info, err)
+	}
+}
+
+// TestNothingArrivesTwice: whatever the network does and whoever restarts, no datagram is
+// delivered twice, and when the network heals, all are delivered // spec D3.3, D3.4
+func TestNothingArrivesTwice(t *testing.T) {
+	for seed := range uint64(15) {
+		w := newWorld(t, "a", "b")
+		random := rand.New(rand.NewPCG(seed, 0))
+		w.fate = func(packet) (delays []time.Duration) {
+			for random.IntN(3) > 0 && len(delays) < 3 {
+				delays = append(delays, time.Duration(random.IntN(2000))*time.Millisecond)
+			}
+			return delays
+		}
+		names := [2]string{"a", "b"}
+		sockets := [2]*Socket{w.bind("a", 100), w.bind("b", 100)}
+		times := map[string]int{}
+		for i := range 300 {
+			side := random.IntN(2)
+			_ = sockets[side].SendTo(w.now, w.addr(names[1-side], 100), []byte(fmt.Sprint(i)), link.Bulk)
+			pause := time.Duration(random.IntN(300)) * time.Millisecond
+			if random.IntN(20) == 0 {
+				pause = time.Duration(random.IntN(400)) * time.Second
+			}
+			w.run(pause)
+			for side := range 2 {
+				collect(sockets[side], times)
+				if random.IntN(40) == 0 {
+					w.nodes[names[side]].restart(Limits{})
+					sockets[side] = w.bind(names[side], 100)
+				}
+			}
+		}
+		for text, n := range times {
+			if n > 1 {
+				t.Fatalf("seed %d: %s came %d times", seed, text, n)
+			}
+		}
+		w.fate = nil
+		w.run(time.Minute)
+		collect(sockets[0], times)
+		for range 5 {
+			_ = sockets[1].SendTo(w.now, w.addr("a", 100), []byte("healed"), link.Bulk)
+			w.run(10 * time.Second)
+		}
+		if collect(sockets[0], times); times["healed"] < 3 {
+			t.Fatalf("seed %d: only %d of 5 after the network healed", seed, times["healed"])
+		}
+	}
+}
+
+func collect(k *Socket, times map[string]int) {
+	buf := make([]byte, 100)
+	for n, _, _, _, err := k.Recv(buf); err == nil; n, _, _, _, err = k.Recv(buf) {
+		times[string(buf[:n])]++
+	}
+}

@@ -9,9 +9,9 @@ import (
 	"github.com/caracal-mesh/caracal/sid"
 )
 
-// Deliver takes an end-to-end packet for local from below (overlay.Upper). The packet is
-// opened in place. Nothing is sent.
-func (s *Switch) Deliver(now time.Time, local sid.SID, packet []byte) {
+// Deliver takes an end-to-end packet from below (overlay.Upper). The packet is
+// opened in place. Nothing is sent. Whose it is tells the session that opens it, not the address it came to.
+func (s *Switch) Deliver(now time.Time, _ sid.SID, packet []byte) {
 	if len(packet) == 0 {
 		s.stats.Malformed++
 		return

@@ -264,5 +264,8 @@ func (s *Scenario) checkQuality(table string, i int, q Quality) error {
 	if q.MTU != nil && (*q.MTU < 576 || *q.MTU > 65507) {
 		return s.fail(table, i, "mtu", "mtu must be from 576 to 65507 bytes of UDP payload, not %d", *q.MTU)
 	}
+	if q.Queue != nil && *q.Queue > 1e9 {
+		return s.fail(table, i, "queue", "queue must be at most 1GB")
+	}
 	return nil
 }

@@ -92,6 +92,9 @@ func (s *Scenario) checkTraffic() error {
 		if t.kinds() != 1 || t.Ping < 0 || t.Datagrams < 0 {
 			return s.fail("traffic", i, "", "traffic is one of ping = COUNT, datagrams = COUNT, stream = SIZE")
 		}
+		if t.Size > 65_000 {
+			return s.fail("traffic", i, "size", "a datagram has at most 65000 bytes")
+		}
 		pairs := len(match(t.From, s.nodeNames)) * len(match(t.To, s.nodeNames))
 		if flows += pairs; pairs <= maxFlows && len(s.pairs(t)) == 0 {
 			return s.fail("traffic", i, "from", "no two nodes match from = %q and to = %q", t.From, t.To)

@@ -12,7 +12,7 @@ import (
 
 // Bounds of what a scenario may ask for.
 const (
-	maxNodes = 10_000
+	maxNodes = 2_000
 	maxFlows = 50_000
 )
 

@@ -23,7 +23,7 @@ type flow struct {
 	from, to *Host
 	dst      sid.SID // the same through restarts
 	table    *TrafficTable
-	sent     uint32
+	sent     uint32 // and those that a sender that did not run should have sent
 	seen     []uint64 // one bit per datagram that arrived
 	delivery Delivery
 	stream   streamFlow
@@ -71,9 +71,9 @@ func (f *flow) next() {
 				_ = a.datagrams.SendTo(now, mdp.Addr{SID: f.dst, Port: datagramPort}, body, link.Interactive)
 			}
 		})
+		f.delivery.Sent++
 	}
 	f.sent++
-	f.delivery.Sent++
 	f.run.world.After(f.interval(), f.next)
 }
 

@@ -2,13 +2,15 @@ package simnet
 
 import (
 	"time"
+
+	"github.com/caracal-mesh/caracal/link"
 )
 
 // routeTick is how often routes are looked at while they are not complete.
 const routeTick = 100 * time.Millisecond
 
-// A routeWatch finds out when every running node has a route to every other that
-// it could reach over links that are up, and how long that took after the start
+// A routeWatch finds out when every running node has a route that works to every
+// other that it could reach over links that are up, and how long that took after the start
 // and after everything that happened since.
 type routeWatch struct {
 	run      *run
@@ -79,16 +81,39 @@ func (rw *routeWatch) check() bool {
 	return true
 }
 
-// hasRoute reports whether the host's node knows a way to the other's.
+// hasRoute reports whether the next hops that the nodes name lead from the host
+// to the other, over links that carry packets now.
 func (h *Host) hasRoute(to *Host) bool {
-	if !h.Running() || !to.Running() {
+	if !h.hears() || !to.hears() {
 		return true
 	}
-	_, err := h.Node().Mesh().NextHop(to.SID())
-	return err == nil
+	dst := to.SID()
+	at := h
+	for range len(h.world.hosts) {
+		hop, err := at.Node().Mesh().NextHop(dst)
+		if err != nil {
+			return false
+		}
+		if at = at.across(hop.Path); at == nil || at == to {
+			return at == to
+		}
+	}
+	return false
 }
 
-// RoutesComplete reports whether every running node has a route to every other
+// across is the host that a packet on the path reaches now, nil when none.
+func (h *Host) across(path link.Path) *Host {
+	from, to := h.portTo(path), h.world.byAddr[path.Addr]
+	if from == nil || to == nil || from.link != to.link {
+		return nil
+	}
+	if _, cut := from.way(to).cut(); cut {
+		return nil
+	}
+	return to.host
+}
+
+// RoutesComplete reports whether every running node has a route that works to every other
 // that it could reach over links that are up.
 func (w *World) RoutesComplete() bool {
 	for _, pair := range w.reachablePairs() {

@@ -159,7 +159,7 @@ func (m *MDNS) options(ifaces []Interface) []mdns.ServerOption {
 		mdns.WithCacheRefresh(false),
 		mdns.WithLoggerFactory(&logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}),
 		mdns.WithService(mdns.ServiceInstance{
-			Instance: m.sid[:8], Service: mdnsService, Host: host, Port: m.port,
+			Instance: m.sid[:8], Service: mdnsService, Host: host + ".", Port: m.port,
 			Text: []mdns.TXTEntry{
 				mdns.NewTXTString("sid", m.sid),
 				mdns.NewTXTString("port", strconv.Itoa(int(m.port))),

@@ -23,7 +23,7 @@ type stream interface {
 
 func main() {
 	proto := flag.String("proto", "caracal", "caracal, quic or tls")
-	role := flag.String("role", "server", "server, client or relay")
+	role := flag.String("role", "server", "server, client, relay, or sid to print the SID of -seed")
 	listen := flag.String("listen", "", "address to listen on")
 	peer := flag.String("peer", "", "address of the server, or of the relay (caracal)")
 	to := flag.String("to", "", "SID of the server (caracal)")
@@ -37,6 +37,10 @@ func main() {
 }
 
 func run(proto, role, listen, peer, to string, seed, mb int) error {
+	if role == "sid" {
+		fmt.Println(identity(seed).SID())
+		return nil
+	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, os.Interrupt)
 	if role != "client" {

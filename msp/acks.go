@@ -1,0 +1,134 @@
+package msp
+
+import (
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/agenda"
+	"github.com/caracal-mesh/caracal/internal/wire"
+)
+
+const (
+	maxAckDelay = 20 * time.Millisecond // spec M7.1
+	ackEvery    = 2                     // packets that ask for it
+	tellTimes   = 8                     // spec M7.4
+)
+
+// An ackState remembers which packets came, and when to say so.
+//
+//	 floor: taken as received │ range │ missing │ range │ not yet come
+//	──────────────────────────┴───────┴─────────┴───────┴──────────────→ packet number
+//
+// Invariant: ranges ascend, do not touch, lie at or above floor, and are at most
+// wire.MaxMSPRanges.
+type ackState struct {
+	ranges    []ackRange
+	floor     uint64
+	largestAt time.Time
+	asking    int       // packets since the last ACK that asked for one
+	now       bool      // at once
+	at        time.Time // else then; zero when nobody asks
+}
+
+type ackRange struct {
+	low, high uint64
+	told      uint8
+}
+
+// next is the packet number after the largest received.
+func (s *ackState) next() uint64 {
+	if n := len(s.ranges); n > 0 {
+		return s.ranges[n-1].high + 1
+	}
+	return s.floor
+}
+
+// seen reports whether the packet came before (spec M1.3).
+func (s *ackState) seen(number uint64) bool {
+	if number < s.floor {
+		return true
+	}
+	for i := len(s.ranges) - 1; i >= 0; i-- {
+		if number > s.ranges[i].high {
+			return false
+		}
+		if number >= s.ranges[i].low {
+			return true
+		}
+	}
+	return false
+}
+
+// add takes note of a packet that was not seen before.
+func (s *ackState) add(now time.Time, number uint64, asks bool) {
+	next := s.next()
+	if asks {
+		s.asking++
+		if s.asking >= ackEvery || number != next {
+			s.now = true
+		}
+		if s.at.IsZero() {
+			s.at = now.Add(maxAckDelay)
+		}
+	}
+	if number >= next {
+		s.largestAt = now
+	}
+	i := len(s.ranges)
+	for i > 0 && s.ranges[i-1].low > number {
+		i--
+	}
+	s.insert(i, number)
+}
+
+// insert puts the number between ranges i-1 and i, joining what touches.
+func (s *ackState) insert(i int, number uint64) {
+	left := i > 0 && s.ranges[i-1].high+1 == number
+	right := i < len(s.ranges) && s.ranges[i].low == number+1
+	switch {
+	case left && right:
+		s.ranges[i-1] = ackRange{low: s.ranges[i-1].low, high: s.ranges[i].high}
+		s.ranges = append(s.ranges[:i], s.ranges[i+1:]...)
+	case left:
+		s.ranges[i-1].high, s.ranges[i-1].told = number, 0
+	case right:
+		s.ranges[i].low, s.ranges[i].told = number, 0
+	default:
+		s.ranges = append(s.ranges, ackRange{})
+		copy(s.ranges[i+1:], s.ranges[i:])
+		s.ranges[i] = ackRange{low: number, high: number}
+	}
+	if len(s.ranges) > wire.MaxMSPRanges {
+		s.floor = s.ranges[0].high + 1
+		copy(s.ranges, s.ranges[1:])
+		s.ranges = s.ranges[:len(s.ranges)-1]
+	}
+}
+
+// due reports whether an ACK must go now even if nothing else does.
+func (s *ackState) due(now time.Time) bool {
+	return s.asking > 0 && (s.now || agenda.Due(now, s.at))
+}
+
+// append appends an ACK if anybody asks and it fits in room bytes (spec M7.3).
+func (s *ackState) append(now time.Time, b []byte, room int) []byte {
+	if s.asking == 0 {
+		return b
+	}
+	var told [wire.MaxMSPRanges]wire.MSPRange
+	n := 0
+	for i := len(s.ranges) - 1; i >= 0 && (n+1)*16+20 <= room; i-- {
+		r := &s.ranges[i]
+		if n > 0 && r.told >= tellTimes {
+			continue
+		}
+		r.told = min(r.told+1, tellTimes)
+		told[n] = wire.MSPRange{Low: r.low, High: r.high}
+		n++
+	}
+	if n == 0 {
+		return b
+	}
+	s.asking, s.now, s.at = 0, false, time.Time{}
+	delay := max(0, now.Sub(s.largestAt).Microseconds())
+	return wire.AppendMSPAck(b, uint64(delay), told[:n])
+}

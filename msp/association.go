@@ -1,0 +1,234 @@
+package msp
+
+import (
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/agenda"
+	"github.com/caracal-mesh/caracal/internal/rtt"
+	"github.com/caracal-mesh/caracal/link"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// A pair names an association (spec M2.1).
+type pair struct{ local, remote sid.SID }
+
+const (
+	initialStreamWindow      = 256 << 10 // spec M6.1
+	initialAssociationWindow = 1 << 20
+	initialStreams           = 1024
+
+	forgetAfter = 60 * time.Second // spec M2.5
+	avoidAfter  = 30 * time.Second
+	settled     = 2 * time.Second // spec M2.7
+)
+
+// An association carries all streams between one of our SIDs and one peer.
+//
+// Invariant: every stream in byID is streams[s.index] and not ended; live counts
+// those not abandoned.
+type association struct {
+	e        *Engine
+	pair     pair
+	own      uint32 // our instance
+	peer     uint32 // the peer's, 0 while unknown (spec M2.2)
+	adopted  time.Time
+	ended    bool
+	entry    agenda.Entry[*association]
+	dirty    bool
+	parity   uint64 // of the ids that we open (spec M4.1)
+	byID     map[uint64]*Stream
+	streams  []*Stream
+	live     int
+	opened   uint64 // streams we opened so far
+	maxOpen  uint64 // the peer lets us open
+	foreign  spans  // k of the streams that the peer opened and are forgotten
+	nForeign uint64 // of those the peer opened, how many are forgotten
+	offered  uint64 // the peer may open as many in total
+	raiseIDs bool   // MAX_STREAMS is to be sent
+
+	sent            uint64 // units sent over all streams
+	maxSent         uint64 // the peer takes
+	received        uint64 // units received over all streams
+	read            uint64 // of those, read or dropped
+	maxReceived     uint64
+	window          uint64
+	raised          time.Time
+	raiseData       bool // MAX_DATA is to be sent
+	ping            bool // PING is to be sent
+	turns           [link.NumClasses]turns
+	controls        turns
+	acks            ackState
+	out             flight
+	rtt             rtt.Estimator
+	cc              controller
+	pace            pacer
+	loss            lossState
+	probes          int       // packets to be sent whatever the window says (spec M8.4)
+	lastSent        time.Time // anything
+	heard           time.Time // anything
+	waiting         bool      // for a sign of life since alive
+	alive           time.Time
+	retryAt, paceAt time.Time
+	retry           time.Duration
+}
+
+// newAssociation starts life with the peer under a fresh instance of ours.
+func newAssociation(now time.Time, e *Engine, p pair) *association {
+	e.instance++
+	if e.instance == 0 {
+		e.instance++
+	}
+	a := &association{
+		e: e, pair: p, own: e.instance,
+		byID:        make(map[uint64]*Stream),
+		maxOpen:     initialStreams,
+		offered:     initialStreams,
+		maxSent:     initialAssociationWindow,
+		maxReceived: initialAssociationWindow,
+		window:      initialAssociationWindow,
+		raised:      now, heard: now,
+		out:  newFlight(),
+		cc:   newCubic(baseSize),
+		loss: newLossState(),
+	}
+	if p.local.Compare(p.remote) > 0 {
+		a.parity = 1
+	}
+	a.entry.Owner = a
+	return a
+}
+
+// sendBound is how many units a stream of ours may hold.
+func (a *association) sendBound() int {
+	buffer := a.e.limits.SendBuffer
+	return max(buffer, min(2*a.cc.window(), 8*buffer))
+}
+
+// newStream puts a stream of the given id on the association.
+func (a *association) newStream(now time.Time, id uint64) *Stream {
+	s := &Stream{a: a, id: id, class: link.Bulk, index: len(a.streams), heard: now}
+	s.send.limit = initialStreamWindow
+	s.recv = recvSide{limit: initialStreamWindow, window: initialStreamWindow, final: noFinal, raised: now}
+	a.byID[id] = s
+	a.streams = append(a.streams, s)
+	a.live++
+	a.e.open++
+	return s
+}
+
+// settle forgets the stream when nothing is left to do for it (spec M4.8).
+func (a *association) settle(s *Stream) {
+	if s.ended || !s.send.done() || !s.recv.done() {
+		return
+	}
+	if (s.open == finQueued || s.open == finSent) && s.send.reset.state == finNone {
+		return
+	}
+	a.forget(s)
+	if s.id&1 != a.parity {
+		a.foreign.add(s.id/2, s.id/2+1)
+		a.nForeign++
+		if limit := a.nForeign + uint64(a.e.limits.StreamsPerPeer); limit > a.offered &&
+			limit-a.offered >= uint64(a.e.limits.StreamsPerPeer)/2 {
+			a.offered, a.raiseIDs = limit, true
+			a.e.work(a)
+		}
+	}
+	s.notify()
+}
+
+// forget takes the stream off the association.
+func (a *association) forget(s *Stream) {
+	s.ended = true
+	delete(a.byID, s.id)
+	last := a.streams[len(a.streams)-1]
+	a.streams[s.index], last.index = last, s.index
+	a.streams[len(a.streams)-1] = nil
+	a.streams = a.streams[:len(a.streams)-1]
+	if !s.abandoned {
+		a.live--
+	}
+	a.e.open--
+	s.send.drop(&a.e.pool)
+	if s.waitsFor != nil {
+		s.waitsFor.remove(s)
+	}
+}
+
+// abandon leaves a stream without a word (spec M12.4).
+func (a *association) abandon(now time.Time, s *Stream) {
+	if s.ended {
+		return
+	}
+	s.unwant(now)
+	s.abandoned = true
+	if !s.send.done() {
+		s.send.fin, s.send.end, s.send.lost = finNone, s.send.next, nil
+	}
+	s.keepAsk, s.keepAnswer = false, false
+	a.live--
+	a.settle(s)
+}
+
+// end gives up the association: its streams end with why.
+func (a *association) end(why error) {
+	if a.ended {
+		return
+	}
+	a.ended = true
+	a.e.remove(a)
+	for len(a.streams) > 0 {
+		s := a.streams[len(a.streams)-1]
+		s.fail(why)
+		a.forget(s)
+	}
+}
+
+// silentFor is how long no packet has been sent or received.
+func (a *association) silentFor(now time.Time) time.Duration {
+	last := a.heard
+	if a.lastSent.After(last) {
+		last = a.lastSent
+	}
+	return now.Sub(last)
+}
+
+// processing does all that is due and can be sent, and returns the next deadline.
+func (a *association) processing(now time.Time) (next time.Time) {
+	a.detectLoss(now)
+	a.probe(now)
+	a.transmit(now)
+	if next = a.life(now); a.ended {
+		return time.Time{}
+	}
+	next = agenda.Soonest(next, a.loss.at)
+	next = agenda.Soonest(next, a.ptoAt())
+	next = agenda.Soonest(next, a.acks.at)
+	next = agenda.Soonest(next, a.retryAt)
+	return agenda.Soonest(next, a.paceAt)
+}
+
+// life ends the association when the peer does not answer (spec M11.1) or nobody
+// needs it any more (spec M2.5), and returns when to look again.
+func (a *association) life(now time.Time) (next time.Time) {
+	waiting := a.out.any() || !a.retryAt.IsZero()
+	if waiting && !a.waiting {
+		a.alive = now
+	}
+	a.waiting = waiting
+	if waiting {
+		next = a.alive.Add(a.e.limits.FailTimeout)
+		if agenda.Due(now, next) {
+			a.e.status.TimedOut++
+			a.end(ErrTimeout)
+		}
+		return next
+	}
+	if a.live > 0 {
+		return time.Time{}
+	}
+	if a.silentFor(now) >= forgetAfter {
+		a.end(ErrTimeout)
+	}
+	return now.Add(forgetAfter - a.silentFor(now))
+}

@@ -1,0 +1,77 @@
+package msp
+
+import "time"
+
+const (
+	baseSize    = 1200     // packet size assumed before the path tells, bytes
+	maxWindow   = 64 << 20 // bytes
+	paceBurst   = 16       // packets, spec M9.3
+	fastPath    = 5 * time.Millisecond
+	fastPackets = 32 // first window on a fast path, spec M9.1
+	firstWindow = 10
+	leastWindow = 2
+)
+
+// A controller decides how much may be in flight.
+type controller interface {
+	onAck(ackEvent)
+	onLoss(now time.Time)             // at most once per round trip
+	onPersistent()                    // spec M8.6
+	undo()                            // the last onLoss was a mistake
+	setPacket(size int)               // what a full packet takes, bytes
+	setLimited(now time.Time, _ bool) // the sender has less to send than the window allows
+	window() int                      // bytes
+	slowStart() bool
+}
+
+// An ackEvent is what one ACK means to a controller.
+type ackEvent struct {
+	now              time.Time
+	bytes            int           // newly acknowledged, of packets sent after the last cut
+	largest, next    uint64        // packet numbers: newly acknowledged, to be sent
+	latest, smoothed time.Duration // round trip; latest is 0 without a sample
+}
+
+// A pacer spreads packets over the round trip (spec M9.3).
+//
+// Invariant: credit ≤ the burst last told.
+type pacer struct {
+	credit int64 // bytes that may be sent at once
+	last   time.Time
+}
+
+const maxRate = 100e9 // bytes/s
+
+// paceRate is what the association sends per second, in bytes; 0 = no limit.
+func (a *association) paceRate() int64 {
+	if !a.rtt.Valid() {
+		return 0
+	}
+	gain := int64(5)
+	if a.cc.slowStart() {
+		gain = 8
+	}
+	window := int64(a.cc.window())
+	return max(1, min(window*gain/4*1000/max(1, a.rtt.Smoothed().Microseconds())*1000, maxRate))
+}
+
+// burst is how many bytes may leave at once at the rate.
+func (p *pacer) burst(rate int64, packet int) int64 {
+	return max(paceBurst*int64(packet), rate/1000)
+}
+
+// refill grants what the time since the last call is worth.
+func (p *pacer) refill(now time.Time, rate int64, packet int) {
+	elapsed := min(max(now.Sub(p.last), 0), 50*time.Millisecond)
+	if p.last.IsZero() {
+		elapsed = 50 * time.Millisecond
+	}
+	p.last = now
+	p.credit = min(p.credit+rate*int64(elapsed)/1e9, p.burst(rate, packet))
+}
+
+// wait is how long until a quarter of a burst may leave: so that packets leave in runs.
+func (p *pacer) wait(rate int64, packet int) time.Duration {
+	missing := max(p.burst(rate, packet)/4, int64(packet)) - p.credit
+	return max(time.Microsecond, time.Duration(missing*1e9/rate))
+}

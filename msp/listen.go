@@ -1,0 +1,168 @@
+package msp
+
+import (
+	"slices"
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+const (
+	maxPort   = wire.MaxMSPPort
+	firstPort = 1024 // given to diallers
+	lastPort  = 65535
+
+	kindBoth    = wire.MSPResetBoth
+	kindRefused = wire.MSPResetRefused
+)
+
+// A listenKey is where a listener listens; the zero SID is all of ours.
+type listenKey struct {
+	local  sid.SID
+	target Target
+}
+
+// A Listener queues streams opened by peers.
+type Listener struct {
+	User any
+
+	e       *Engine
+	key     listenKey
+	waiting []*Stream
+	socket  *Socket // classic: streams go to sockets of its handler
+	changed bool
+	closed  bool
+}
+
+// Dial opens a stream to a target at remote from our local (zero = primary). It
+// returns at once and may be written at once: the first bytes travel with the
+// open. Errors: ErrBadTarget, ErrNotOurs, ErrSelf, and ErrWouldBlock when there are too many
+// streams or associations.
+func (e *Engine) Dial(now time.Time, local, remote sid.SID, to Target) (*Stream, error) {
+	e.lastPort++
+	if e.lastPort > lastPort {
+		e.lastPort = firstPort
+	}
+	s, err := e.dial(now, local, remote, to, e.lastPort)
+	if s != nil {
+		s.owned = true
+	}
+	return s, err
+}
+
+func (e *Engine) dial(now time.Time, local, remote sid.SID, to Target, port uint32) (*Stream, error) {
+	if local.IsZero() && len(e.ours) > 0 {
+		local = e.ours[0]
+	}
+	switch {
+	case !to.valid():
+		return nil, ErrBadTarget
+	case !slices.Contains(e.ours, local):
+		return nil, ErrNotOurs
+	case local == remote:
+		return nil, ErrSelf
+	case e.open >= e.limits.Streams:
+		return nil, ErrWouldBlock
+	}
+	p := pair{local, remote}
+	a := e.byPair[p]
+	if a != nil && len(a.streams) == 0 && a.silentFor(now) >= avoidAfter { // spec M2.5
+		a.end(ErrTimeout)
+		a = nil
+	}
+	if a == nil {
+		if a = e.associate(now, p); a == nil {
+			return nil, ErrWouldBlock
+		}
+	}
+	s := a.newStream(now, 2*a.opened+a.parity)
+	a.opened++
+	s.open = finQueued
+	s.target, s.localPort, s.remotePort = to, port, to.Port
+	a.enqueue(s)
+	return s, nil
+}
+
+// Listen takes streams opened to target at local; the zero SID means all of ours.
+// ErrInUse when taken, ErrNotOurs, ErrBadTarget.
+func (e *Engine) Listen(local sid.SID, target Target) (*Listener, error) {
+	key := listenKey{local, target}
+	switch {
+	case !target.valid():
+		return nil, ErrBadTarget
+	case !local.IsZero() && !slices.Contains(e.ours, local):
+		return nil, ErrNotOurs
+	case e.listeners[key] != nil:
+		return nil, ErrInUse
+	}
+	l := &Listener{e: e, key: key}
+	e.listeners[key] = l
+	return l, nil
+}
+
+// accept hands a stream that the peer opened to whoever listens; the listener at
+// its very SID before the one at all.
+func (e *Engine) accept(now time.Time, s *Stream) bool {
+	l := e.listeners[listenKey{s.a.pair.local, s.target}]
+	if l == nil {
+		l = e.listeners[listenKey{sid.None, s.target}]
+	}
+	switch {
+	case l == nil:
+		return false
+	case l.socket != nil:
+		return l.socket.incoming(now, s)
+	case len(l.waiting) >= e.limits.Backlog:
+		return false
+	}
+	s.waitsFor = l
+	l.waiting = append(l.waiting, s)
+	l.notify()
+	return true
+}
+
+// Accept takes the oldest waiting stream, nil when there is none.
+func (l *Listener) Accept() *Stream {
+	if len(l.waiting) == 0 {
+		return nil
+	}
+	s := l.waiting[0]
+	l.remove(s)
+	s.owned = true
+	return s
+}
+
+// Target is what the listener listens to.
+func (l *Listener) Target() Target { return l.key.target }
+
+// Close stops listening; waiting streams are refused. The second time does nothing.
+func (l *Listener) Close(now time.Time) {
+	if l.closed {
+		return
+	}
+	l.closed = true
+	delete(l.e.listeners, l.key)
+	for len(l.waiting) > 0 {
+		s := l.waiting[0]
+		l.remove(s)
+		l.e.status.Refused++
+		s.reset(now, kindRefused, 0, "", ErrRefused)
+	}
+	l.notify()
+}
+
+// remove takes a stream out of the backlog.
+func (l *Listener) remove(s *Stream) {
+	s.waitsFor = nil
+	if i := slices.Index(l.waiting, s); i >= 0 {
+		l.waiting = slices.Delete(l.waiting, i, i+1)
+	}
+}
+
+func (l *Listener) notify() {
+	if !l.changed {
+		l.changed = true
+		l.e.changedListeners = append(l.e.changedListeners, l)
+	}
+}

@@ -1,0 +1,258 @@
+package msp
+
+import (
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/link"
+)
+
+// receive takes a well-formed packet of this association.
+func (a *association) receive(now time.Time, h wire.MSPHeader, frames []byte, asks bool) {
+	if h.Orphan {
+		a.end(ErrPeerRestarted) // spec M2.4
+		return
+	}
+	number := expand(a.acks.next(), h.Number)
+	if a.acks.seen(number) {
+		a.e.status.Duplicates++
+		if asks {
+			a.acks.asking++ // our ACK may have been lost
+			a.acks.now = true
+			a.e.work(a)
+		}
+		return
+	}
+	a.heard, a.alive = now, now
+	a.e.work(a)
+	f := &a.e.frame
+	for r := wire.Read(frames); r.MSPFrame(f); {
+		switch err := a.onFrame(now, f); {
+		case err == errNoMemory:
+			a.e.status.Full++
+			return
+		case err != nil:
+			a.e.status.Violations++
+			return
+		case a.ended:
+			return
+		}
+	}
+	a.acks.add(now, number, asks)
+}
+
+// expand restores a packet number from its low 32 bits (spec M1.2, RFC 9000 §A.3).
+func expand(expected uint64, low uint32) uint64 {
+	const size = 1 << 32
+	number := expected&^(size-1) | uint64(low)
+	if number+size/2 <= expected {
+		return number + size
+	}
+	if number > expected+size/2 && number >= size {
+		return number - size
+	}
+	return number
+}
+
+func (a *association) onFrame(now time.Time, f *wire.MSPFrame) error {
+	switch f.Type {
+	case wire.MSPPing:
+		return nil
+	case wire.MSPAck:
+		return a.onAck(now, f)
+	case wire.MSPClose:
+		a.end(ErrPeerRestarted)
+		return nil
+	case wire.MSPMaxData:
+		if f.Max > a.maxSent {
+			a.maxSent = f.Max
+			a.enqueueAll()
+		}
+		return nil
+	case wire.MSPMaxStreams:
+		if f.Max > a.maxOpen {
+			a.maxOpen = f.Max
+			a.enqueueAll()
+		}
+		return nil
+	}
+	s, err := a.stream(now, f.ID)
+	if s == nil || err != nil {
+		return err
+	}
+	s.heard = now
+	return s.onFrame(now, f)
+}
+
+// stream finds the stream a frame is for, making those that the peer opens. It
+// returns nil for one that is forgotten (spec M4.8).
+func (a *association) stream(now time.Time, id uint64) (*Stream, error) {
+	if s := a.byID[id]; s != nil {
+		return s, nil
+	}
+	k := id / 2
+	if id&1 == a.parity {
+		if k >= a.opened {
+			return nil, errStream
+		}
+		return nil, nil
+	}
+	if a.foreign.contains(k) {
+		return nil, nil
+	}
+	if k >= a.offered {
+		return nil, errWindow
+	}
+	if a.e.open >= a.e.limits.Streams {
+		return nil, errNoMemory
+	}
+	return a.newStream(now, id), nil
+}
+
+func (s *Stream) onFrame(now time.Time, f *wire.MSPFrame) error {
+	switch f.Type {
+	case wire.MSPStream:
+		return s.onData(now, f)
+	case wire.MSPOpen:
+		s.onOpen(now, f)
+	case wire.MSPMaxStreamData:
+		if f.Max > s.send.limit {
+			s.send.limit = f.Max
+			s.a.enqueue(s)
+		}
+	case wire.MSPReset:
+		return s.onReset(now, f)
+	case wire.MSPStop:
+		s.onStop(now, f)
+	case wire.MSPKeep:
+		if f.Ask && !s.abandoned {
+			s.keepAnswer = true
+			s.a.control(s)
+		}
+	}
+	return nil
+}
+
+// onData takes a STREAM frame.
+func (s *Stream) onData(now time.Time, f *wire.MSPFrame) error {
+	d, a := &s.recv, s.a
+	end := f.End()
+	if err := d.check(end, f.Fin); err != nil {
+		return err
+	}
+	more := max(d.highest, end) - d.highest
+	if a.received+more > a.maxReceived {
+		return errWindow
+	}
+	before := d.have
+	if err := d.put(&a.e.pool, f.Offset, f.Data, f.Mark); err != nil {
+		return err
+	}
+	a.received += more
+	d.highest += more
+	if d.unwanted {
+		d.base, d.have = d.highest, d.highest
+		a.consumed(now, s, more)
+	}
+	if f.Fin {
+		d.final = end
+		d.raise = false
+	}
+	if d.have > before || f.Fin {
+		s.notify()
+	}
+	if d.final != noFinal {
+		a.settle(s)
+	}
+	return nil
+}
+
+// onOpen takes OPEN: somebody here listens, or it is refused (spec M4.2, M4.4).
+func (s *Stream) onOpen(now time.Time, f *wire.MSPFrame) {
+	if s.opened || s.id&1 == s.a.parity || s.send.reset.state != finNone {
+		return
+	}
+	s.opened = true
+	s.target = Target{Port: f.Port, Service: string(f.Text)}
+	s.localPort, s.remotePort = f.Port, f.Source
+	s.SetClass(link.Class(f.Class))
+	if !s.a.e.accept(now, s) {
+		s.a.e.status.Refused++
+		s.reset(now, kindRefused, 0, "", ErrRefused)
+	}
+}
+
+// onReset takes RESET (spec M4.6).
+func (s *Stream) onReset(now time.Time, f *wire.MSPFrame) error {
+	d, a := &s.recv, s.a
+	if err := d.check(f.Max, true); err != nil {
+		return err
+	}
+	why := error(&ResetError{Code: f.Code, Reason: string(f.Text), Remote: true})
+	if f.Kind == wire.MSPResetRefused {
+		why = ErrRefused
+	}
+	clean := d.have == f.Max && d.final == f.Max
+	more := f.Max - d.highest
+	if a.received+more > a.maxReceived {
+		return errWindow
+	}
+	if s.readErr == nil && !clean && !d.unwanted {
+		s.readErr = why
+	}
+	a.received += more
+	if !clean {
+		a.consumed(now, s, d.drop(&a.e.pool)+more)
+		d.base, d.have, d.highest = f.Max, f.Max, f.Max
+		d.raise = false
+	}
+	d.final = f.Max
+	if f.Kind == wire.MSPResetBoth || f.Kind == wire.MSPResetRefused {
+		if s.writeErr == nil && !s.send.done() {
+			s.writeErr = why
+		}
+		s.send.abandon(&a.e.pool, wire.MSPResetEcho, f.Code, "")
+		a.control(s)
+	}
+	s.notify()
+	a.settle(s)
+	return nil
+}
+
+// onStop takes STOP: the peer reads no more (spec M4.7).
+func (s *Stream) onStop(now time.Time, f *wire.MSPFrame) {
+	if s.send.done() || s.send.reset.state != finNone {
+		return
+	}
+	if !s.closed {
+		s.writeErr = &ResetError{Code: f.Code, Remote: true}
+	}
+	s.send.abandon(&s.a.e.pool, wire.MSPResetStopped, f.Code, "")
+	s.a.control(s)
+	s.notify()
+	s.a.settle(s)
+}
+
+// consumed counts units read or dropped, and raises the limits (spec M6.2).
+func (a *association) consumed(now time.Time, s *Stream, units uint64) {
+	if units == 0 || a.ended {
+		return
+	}
+	quick := 2 * a.rtt.Smoothed()
+	roomy := a.e.pool.used < a.e.pool.limit/2
+	if d := &s.recv; !s.ended && !d.unwanted && d.final == noFinal && d.limit-d.base <= d.window/2 {
+		if roomy && now.Sub(d.raised) < quick {
+			d.window = min(2*d.window, uint64(a.e.limits.StreamWindow))
+		}
+		d.limit, d.raised, d.raise = d.base+d.window, now, true
+		a.control(s)
+	}
+	a.read += units
+	if a.maxReceived-a.read <= a.window/2 {
+		if roomy && now.Sub(a.raised) < quick {
+			a.window = min(2*a.window, uint64(a.e.limits.AssociationWindow))
+		}
+		a.maxReceived, a.raised, a.raiseData = a.read+a.window, now, true
+		a.e.work(a)
+	}
+}

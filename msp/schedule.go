@@ -1,0 +1,115 @@
+package msp
+
+// A turns is a queue of streams that have something to send.
+type turns struct {
+	list  []*Stream
+	first int
+}
+
+func (t *turns) push(s *Stream) {
+	if t.first > 32 && t.first*2 > len(t.list) {
+		n := copy(t.list, t.list[t.first:])
+		clear(t.list[n:])
+		t.list, t.first = t.list[:n], 0
+	}
+	t.list = append(t.list, s)
+}
+
+func (t *turns) peek() *Stream {
+	if t.first == len(t.list) {
+		return nil
+	}
+	return t.list[t.first]
+}
+
+func (t *turns) pop() {
+	t.list[t.first] = nil
+	t.first++
+	if t.first == len(t.list) {
+		t.list, t.first = t.list[:0], 0
+	}
+}
+
+// enqueue gives the stream a turn if it has data, or its OPEN, to send.
+func (a *association) enqueue(s *Stream) {
+	if !s.inTurn && a.sendable(s) {
+		s.inTurn = true
+		a.turns[s.class].push(s)
+		a.e.work(a)
+	}
+}
+
+// control queues the stream for its control frames.
+func (a *association) control(s *Stream) {
+	if !s.inControl && a.controllable(s) {
+		s.inControl = true
+		a.controls.push(s)
+		a.e.work(a)
+	}
+}
+
+// enqueueAll gives every stream a turn that has become able to send.
+func (a *association) enqueueAll() {
+	for _, s := range a.streams {
+		a.enqueue(s)
+		a.control(s)
+	}
+}
+
+// allowed reports whether the peer lets the stream's id be used (spec M6.1).
+func (a *association) allowed(s *Stream) bool {
+	return s.id&1 != a.parity || s.id/2 < a.maxOpen
+}
+
+func (a *association) sendable(s *Stream) bool {
+	if s.ended || s.abandoned || s.send.reset.state != finNone || !a.allowed(s) {
+		return false
+	}
+	return s.open == finQueued || s.send.pending(a.maxSent-a.sent)
+}
+
+func (a *association) controllable(s *Stream) bool {
+	if s.ended || !a.allowed(s) {
+		return false
+	}
+	return s.send.reset.state == finQueued || s.recv.stop == finQueued ||
+		s.recv.raise || s.keepAsk || s.keepAnswer
+}
+
+// nextTurn is the stream whose turn it is, nil when none has anything to send.
+func (a *association) nextTurn() *Stream {
+	for c := range a.turns {
+		t := &a.turns[c]
+		for s := t.peek(); s != nil; s = t.peek() {
+			if a.sendable(s) {
+				return s
+			}
+			t.pop()
+			s.inTurn = false
+		}
+	}
+	return nil
+}
+
+// nextControl is the stream whose control frames go next.
+func (a *association) nextControl() *Stream {
+	for s := a.controls.peek(); s != nil; s = a.controls.peek() {
+		if a.controllable(s) {
+			return s
+		}
+		a.controls.pop()
+		s.inControl = false
+	}
+	return nil
+}
+
+// rotate ends the turn of s if it is still at the front of its class: one packet each (spec M10.2).
+func (a *association) rotate(s *Stream) {
+	for c := range a.turns {
+		if t := &a.turns[c]; s != nil && t.peek() == s && len(t.list)-t.first > 1 {
+			t.pop()
+			t.push(s)
+			return
+		}
+	}
+}

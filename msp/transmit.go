@@ -1,0 +1,243 @@
+package msp
+
+import (
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/agenda"
+	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/link"
+)
+
+const (
+	minPacket = 400 // bytes below which the path is taken for unusable: any control frame fits
+	maxPacket = 65535
+	minRetry  = time.Millisecond // spec M9.4
+	maxRetry  = 64 * time.Millisecond
+
+	maxOpenFrame  = 1 + 8 + 1 + 4 + 4 + 1 + 255
+	maxResetFrame = 1 + 8 + 1 + 4 + 8 + 1 + 255
+	maxSmallFrame = 1 + 8 + 8
+	leastData     = 32 // bytes of data below which a frame is not begun behind others
+)
+
+// transmit sends as many packets as there is to send and the window, the pacer
+// and the floor below allow.
+func (a *association) transmit(now time.Time) {
+	if !a.retryAt.IsZero() && !agenda.Due(now, a.retryAt) {
+		return
+	}
+	a.retryAt, a.paceAt = time.Time{}, time.Time{}
+	if !a.eager() && !a.acks.due(now) {
+		a.cc.setLimited(now, true)
+		return
+	}
+	size, err := a.e.below.MaxPayload(a.pair.remote)
+	if err != nil || size < minPacket {
+		a.refused(now)
+		return
+	}
+	size = min(size, maxPacket)
+	a.cc.setPacket(size)
+	rate := a.paceRate()
+	if rate > 0 {
+		a.pace.refill(now, rate, size)
+	}
+	for {
+		withData := a.eager() && a.maySend(now, rate, size)
+		if !withData && !a.acks.due(now) || !a.out.room() {
+			break
+		}
+		room, err := a.e.below.Begin(now, a.pair.local, a.pair.remote, a.packetClass(withData), size)
+		if err != nil {
+			a.refused(now)
+			return
+		}
+		a.retry = 0
+		if !a.send(now, room, withData) {
+			break
+		}
+	}
+	a.cc.setLimited(now, !a.eager())
+}
+
+// eager reports whether there is anything to send that asks for acknowledgement.
+func (a *association) eager() bool {
+	return a.ping || a.raiseData || a.raiseIDs || a.nextControl() != nil || a.nextTurn() != nil
+}
+
+// maySend reports whether window and pacer allow a packet; if the pacer does not
+// it is noted when it will.
+func (a *association) maySend(now time.Time, rate int64, size int) bool {
+	switch {
+	case a.probes > 0:
+		return true
+	case a.out.bytes+size > a.cc.window():
+		return false
+	case rate > 0 && a.pace.credit <= 0:
+		a.paceAt = now.Add(a.pace.wait(rate, size))
+		return false
+	}
+	return true
+}
+
+// refused notes that the floor below took nothing (spec M9.4).
+func (a *association) refused(now time.Time) {
+	a.e.status.Busy++
+	a.retry = min(max(2*a.retry, minRetry), maxRetry)
+	a.retryAt = now.Add(a.retry)
+	a.cc.setLimited(now, true)
+}
+
+// packetClass is the class of the next packet (spec M10.3).
+func (a *association) packetClass(withData bool) link.Class {
+	if withData {
+		if s := a.nextTurn(); s != nil {
+			return s.class
+		}
+	}
+	return link.Interactive
+}
+
+// send fills room with one packet. It reports false when there was nothing to put in.
+func (a *association) send(now time.Time, room []byte, withData bool) bool {
+	p := a.out.begin()
+	p.at, p.class = now, a.packetClass(withData)
+	b := wire.MSPHeader{From: a.own, To: a.peer, Number: uint32(p.number)}.Append(room[:0:len(room)])
+	head := len(b)
+	b = a.acks.append(now, b, len(room)-len(b)-maxSmallFrame)
+	asks := false
+	if withData {
+		front := len(b)
+		b = a.appendLimits(b, p)
+		b = a.appendControls(b, p)
+		b = a.appendData(b, p)
+		asks = len(b) > front
+	}
+	if len(b) == head {
+		return false
+	}
+	if len(b) > len(room) {
+		panic("BUG: packet larger than its room")
+	}
+	p.size = len(b)
+	a.out.commit(p, asks)
+	a.e.below.Commit(now, len(b))
+	a.e.status.PacketsOut++
+	a.lastSent = now
+	if asks {
+		a.loss.elicited = now
+		a.probes = max(0, a.probes-1)
+		a.pace.credit -= int64(len(b))
+	}
+	return true
+}
+
+// appendLimits appends what concerns the whole association.
+func (a *association) appendLimits(b []byte, p *sentPacket) []byte {
+	if a.ping && cap(b)-len(b) >= 1 {
+		a.ping = false
+		b = wire.AppendMSPPing(b)
+	}
+	if a.raiseData && cap(b)-len(b) >= maxSmallFrame {
+		a.raiseData = false
+		b = wire.AppendMSPMax(b, wire.MSPMaxData, a.maxReceived)
+		p.frames = append(p.frames, sentFrame{kind: sentMaxData})
+	}
+	if a.raiseIDs && cap(b)-len(b) >= maxSmallFrame {
+		a.raiseIDs = false
+		b = wire.AppendMSPMax(b, wire.MSPMaxStreams, a.offered)
+		p.frames = append(p.frames, sentFrame{kind: sentMaxStreams})
+	}
+	return b
+}
+
+// appendControls appends what concerns streams, but no data.
+func (a *association) appendControls(b []byte, p *sentPacket) []byte {
+	for s := a.nextControl(); s != nil; s = a.nextControl() {
+		need := 3*maxSmallFrame + 2
+		if s.send.reset.state == finQueued {
+			need += maxResetFrame
+		}
+		if cap(b)-len(b) < need {
+			break
+		}
+		b = s.appendControl(b, p)
+		a.controls.pop()
+		s.inControl = false
+	}
+	return b
+}
+
+// appendControl appends all control frames that the stream has pending.
+func (s *Stream) appendControl(b []byte, p *sentPacket) []byte {
+	if r := &s.send.reset; r.state == finQueued {
+		r.state = finSent
+		b = wire.AppendMSPReset(b, s.id, r.kind, r.code, s.send.next, r.reason)
+		p.frames = append(p.frames, sentFrame{kind: sentReset, s: s})
+	}
+	if s.recv.stop == finQueued {
+		s.recv.stop = finSent
+		b = wire.AppendMSPStop(b, s.id, s.recv.stopCode)
+		p.frames = append(p.frames, sentFrame{kind: sentStop, s: s})
+	}
+	if s.recv.raise {
+		s.recv.raise = false
+		b = wire.AppendMSPMaxStreamData(b, s.id, s.recv.limit)
+		p.frames = append(p.frames, sentFrame{kind: sentMaxStreamData, s: s})
+	}
+	if s.keepAsk {
+		s.keepAsk = false
+		b = wire.AppendMSPKeep(b, s.id, true)
+		p.frames = append(p.frames, sentFrame{kind: sentKeepAsk, s: s})
+	}
+	if s.keepAnswer {
+		s.keepAnswer = false
+		b = wire.AppendMSPKeep(b, s.id, false)
+		p.frames = append(p.frames, sentFrame{kind: sentKeepAnswer, s: s})
+	}
+	return b
+}
+
+// appendData fills the packet with opens and data, the stream whose turn it is first (spec M10.2).
+func (a *association) appendData(b []byte, p *sentPacket) []byte {
+	first := a.nextTurn()
+	for s := first; s != nil; s = a.nextTurn() {
+		if s.open == finQueued {
+			if cap(b)-len(b) < maxOpenFrame {
+				break
+			}
+			s.open = finSent
+			b = wire.AppendMSPOpen(b, s.id, uint8(s.class), s.localPort, s.target.Port, s.target.Service)
+			p.frames = append(p.frames, sentFrame{kind: sentOpen, s: s})
+			continue
+		}
+		room := cap(b) - len(b) - wire.MSPStreamOverhead(s.id)
+		if room < 1 || room < leastData && len(p.frames) > 0 {
+			break
+		}
+		b = a.appendStream(b, p, s, room)
+	}
+	a.rotate(first)
+	return b
+}
+
+// appendStream appends one STREAM frame with at most room bytes of data.
+func (a *association) appendStream(b []byte, p *sentPacket, s *Stream, room int) []byte {
+	before := s.send.next
+	piece := s.send.take(room, a.maxSent-a.sent)
+	a.sent += s.send.next - before
+	b = wire.AppendMSPStream(b, s.id, piece.start, piece.length, piece.mark, piece.fin)
+	if n := len(b); piece.length > 0 {
+		b = b[:n+piece.length]
+		s.send.ring.get(piece.start, b[n:])
+	}
+	if n := len(p.frames); n > 0 {
+		f := &p.frames[n-1]
+		if f.kind == sentStream && f.s == s && f.end == piece.start {
+			f.end, f.fin = piece.end(), f.fin || piece.fin
+			return b
+		}
+	}
+	p.frames = append(p.frames, sentFrame{kind: sentStream, s: s, start: piece.start, end: piece.end(), fin: piece.fin})
+	return b
+}

@@ -1,0 +1,231 @@
+package share
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"sort"
+	"sync"
+	"testing"
+
+	"github.com/caracal-mesh/caracal/mdp"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// A fakeNet joins exchanges by TCP on loopback, and can cut a stream after so many bytes.
+type fakeNet struct {
+	mu        sync.Mutex
+	listeners map[sid.SID]net.Listener
+	cuts      []int64 // for the next streams: bytes from the dialler until the cut
+	sent      int64   // bytes from diallers
+}
+
+// An end is one node's view of a fakeNet.
+type end struct {
+	*fakeNet
+	self sid.SID
+}
+
+var errNoSuchPeer = errors.New("no such peer")
+
+func (e end) ListenService(string) (net.Listener, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.listeners[e.self] = l
+	return &fakeListener{l}, nil
+}
+
+func (e end) DialService(ctx context.Context, peer sid.SID, _ string) (net.Conn, error) {
+	e.mu.Lock()
+	l := e.listeners[peer]
+	cut := int64(-1)
+	if len(e.cuts) > 0 {
+		cut, e.cuts = e.cuts[0], e.cuts[1:]
+	}
+	e.mu.Unlock()
+	if l == nil {
+		return nil, errNoSuchPeer
+	}
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.Write(e.self[:]); err != nil {
+		return nil, err
+	}
+	return &fakeConn{Conn: c, peer: peer, net: e.fakeNet, cut: cut}, nil
+}
+
+type fakeListener struct{ net.Listener }
+
+func (l *fakeListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	var from sid.SID
+	if _, err := c.Read(from[:]); err != nil {
+		return nil, err
+	}
+	return &fakeConn{Conn: c, peer: from, cut: -1}, nil
+}
+
+type fakeConn struct {
+	net.Conn
+	peer sid.SID
+	net  *fakeNet
+	cut  int64
+}
+
+func (c *fakeConn) RemoteAddr() net.Addr { return mdp.Addr{SID: c.peer, Port: 1} }
+
+func (c *fakeConn) Write(b []byte) (int, error) {
+	if c.net != nil {
+		c.net.mu.Lock()
+		c.net.sent += int64(len(b))
+		c.net.mu.Unlock()
+	}
+	if c.cut < 0 {
+		return c.Conn.Write(b)
+	}
+	if int64(len(b)) < c.cut {
+		c.cut -= int64(len(b))
+		return c.Conn.Write(b)
+	}
+	c.Conn.Write(b[:c.cut])
+	c.Conn.Close()
+	return int(c.cut), net.ErrClosed
+}
+
+// A pair is two exchanges, A sending to B.
+type pair struct {
+	t      *testing.T
+	net    *fakeNet
+	a, b   *Exchange
+	as, bs sid.SID
+	src    string // folder with what A sends
+	files  string // B's files folder
+	home   string
+}
+
+func newPair(t *testing.T, accept Mode) *pair {
+	t.Helper()
+	p := &pair{
+		t: t, net: &fakeNet{listeners: map[sid.SID]net.Listener{}},
+		as: sid.SID{1}, bs: sid.SID{2},
+		src: t.TempDir(), files: t.TempDir(), home: t.TempDir(),
+	}
+	p.a = p.exchange(p.as, t.TempDir(), t.TempDir(), Never)
+	p.b = p.exchange(p.bs, p.home, p.files, accept)
+	return p
+}
+
+func (p *pair) exchange(self sid.SID, home, files string, accept Mode) *Exchange {
+	p.t.Helper()
+	x, err := New(Config{Home: home, Files: files, Accept: accept}, end{p.net, self})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	ready := make(chan struct{})
+	go func() { close(ready); x.Serve() }()
+	<-ready
+	for {
+		p.net.mu.Lock()
+		up := p.net.listeners[self] != nil
+		p.net.mu.Unlock()
+		if up {
+			break
+		}
+	}
+	p.t.Cleanup(x.Close)
+	return x
+}
+
+// restart is B's node killed and started again.
+func (p *pair) restart(accept Mode) {
+	p.t.Helper()
+	p.b.Close()
+	p.net.mu.Lock()
+	delete(p.net.listeners, p.bs)
+	p.net.mu.Unlock()
+	p.b = p.exchange(p.bs, p.home, p.files, accept)
+}
+
+func (p *pair) send(names ...string) error {
+	paths := make([]string, len(names))
+	for i, n := range names {
+		paths[i] = filepath.Join(p.src, n)
+	}
+	return p.a.Send(p.t.Context(), p.bs, paths, nil)
+}
+
+// random is n bytes that look like nothing, always the same for one seed.
+func random(seed uint64, n int) []byte {
+	var key [32]byte
+	key[0], key[1] = byte(seed), byte(seed>>8)
+	b := make([]byte, n)
+	rand.NewChaCha8(key).Read(b)
+	return b
+}
+
+func write(t *testing.T, path string, content []byte) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tree is every file and folder below dir, partial ones left out, with its hash.
+func tree(t *testing.T, dir string) map[string][32]byte {
+	t.Helper()
+	out := map[string][32]byte{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || path == dir {
+			return err
+		}
+		rel, _ := filepath.Rel(dir, path)
+		if d.IsDir() {
+			if d.Name() == partialDir {
+				return filepath.SkipDir
+			}
+			out[rel+"/"] = [32]byte{}
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		out[rel] = sha256.Sum256(data)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func names(m map[string][32]byte) (list []string) {
+	for n := range m {
+		list = append(list, n)
+	}
+	sort.Strings(list)
+	return list
+}
+
+// leftovers counts B's partial files.
+func (p *pair) leftovers() int {
+	list, err := os.ReadDir(filepath.Join(p.files, partialDir))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return len(list)
+}

@@ -1,0 +1,319 @@
+package share
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+)
+
+// Bounds of the files that are complete and wait for sync and name together: a sync
+// for each small file would be slow.
+const (
+	settleFiles = 64
+	settleBytes = groupSize
+)
+
+// An incoming is the file being written.
+type incoming struct {
+	n       uint64
+	e       *entry
+	key     string   // of the partial file
+	f       *os.File // nil when the file is there already, as name
+	name    string
+	there   Hash // root of the file that is there already
+	sum     *rootHash
+	unsaved int        // bytes written since the last sync began
+	syncing chan error // result of the sync going on, nil when none
+}
+
+// A finished is a complete and verified file that has no name yet.
+type finished struct {
+	n    uint64
+	e    *entry
+	key  string
+	f    *os.File
+	root Hash
+}
+
+// content takes files until DONE.
+func (r *receiver) content() error {
+	for {
+		f, err := r.p.next()
+		if err != nil {
+			return err
+		}
+		switch {
+		case f.kind == kData && r.file != nil:
+			err = r.data(f.body)
+			r.p.release(f)
+		case f.kind == kFile && r.file == nil:
+			err = r.begin(f.body)
+		case f.kind == kEnd && r.file != nil:
+			err = r.end(f.body)
+		case f.kind == kSkip:
+			err = r.skip()
+		case f.kind == kDone && r.file == nil:
+			return r.done(f.body)
+		default:
+			err = protocolError("frame at the wrong moment")
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// begin starts the next file, at the candidate the sender chose.
+func (r *receiver) begin(body []byte) error {
+	var at spot
+	if err := parseSpots(body, func(s spot) { at = s }); err != nil {
+		return err
+	}
+	if at.file != r.next || at.file >= uint64(len(r.m.files)) {
+		return protocolError("files out of order")
+	}
+	in := &incoming{n: at.file, e: r.m.file(at.file), sum: newRootHash()}
+	chosen, err := r.chosen(at)
+	if err != nil {
+		return err
+	}
+	r.file = in
+	delete(r.have, at.file)
+	if in.name = chosen.name; in.name != "" {
+		in.there = chosen.root
+		return nil
+	}
+	return r.open(in, at)
+}
+
+// chosen is the candidate the sender named.
+func (r *receiver) chosen(at spot) (candidate, error) {
+	if at.length == 0 {
+		return candidate{spot: at}, nil
+	}
+	for _, c := range r.have[at.file] {
+		if c.spot == at {
+			return c, nil
+		}
+	}
+	return candidate{}, protocolError("no such candidate")
+}
+
+// open opens the partial file and brings it to where the sender goes on.
+func (r *receiver) open(in *incoming, at spot) (err error) {
+	s := r.x.store
+	if in.key = r.held[in.n]; in.key == "" {
+		in.key = s.claim(partialKey(r.from, in.e))
+		r.held[in.n] = in.key
+	}
+	in.f, err = s.root.OpenFile(partialPath(in.key), os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return err
+	}
+	for in.sum.length < at.length {
+		n, err := io.ReadFull(in.f, r.buf[:min(chunkSize, at.length-in.sum.length)])
+		if err != nil {
+			return &VerifyError{"a partial file changed meanwhile"}
+		}
+		in.sum.add(chunkHash(r.buf[:n]), n)
+	}
+	if at.length > 0 && in.sum.root() != at.root {
+		return &VerifyError{"a partial file changed meanwhile"}
+	}
+	return in.f.Truncate(int64(at.length))
+}
+
+// data checks and writes one chunk (spec F4.3).
+func (r *receiver) data(body []byte) error {
+	in := r.file
+	if in.f == nil || len(body) <= len(Hash{}) {
+		return protocolError("chunk not expected")
+	}
+	told, chunk := Hash(body[:32]), body[32:]
+	if want := min(chunkSize, in.e.size-in.sum.length); uint64(len(chunk)) != want {
+		return protocolError("chunk of the wrong size")
+	}
+	if chunkHash(chunk) != told {
+		return &VerifyError{"a chunk of " + in.e.path + " was damaged on the way"}
+	}
+	if err := r.write(in, chunk); err != nil {
+		return err
+	}
+	in.sum.add(told, len(chunk))
+	if in.unsaved += len(chunk); in.unsaved >= groupSize {
+		return in.save()
+	}
+	return nil
+}
+
+func (r *receiver) write(in *incoming, chunk []byte) error {
+	if fault := r.x.fault; fault != nil {
+		if err := fault(int64(in.sum.length)); err != nil {
+			return &fs.PathError{Op: "write", Path: in.e.path, Err: err}
+		}
+	}
+	_, err := in.f.Write(chunk)
+	return err
+}
+
+// save begins a sync, after the one before has ended: at most two groups are at risk (spec F5.5).
+func (in *incoming) save() error {
+	in.unsaved = 0
+	err := in.wait()
+	c, f := make(chan error, 1), in.f
+	in.syncing = c
+	go func() { c <- f.Sync() }()
+	return err
+}
+
+// wait ends the sync going on.
+func (in *incoming) wait() error {
+	if in.syncing == nil {
+		return nil
+	}
+	err := <-in.syncing
+	in.syncing = nil
+	return err
+}
+
+func (in *incoming) close() {
+	in.wait()
+	if in.f != nil {
+		in.f.Close()
+	}
+}
+
+// end checks the whole file (spec F4.3).
+func (r *receiver) end(body []byte) error {
+	told, err := parseHash(body)
+	if err != nil {
+		return err
+	}
+	in := r.file
+	if in.f == nil {
+		return r.there(in, told)
+	}
+	if in.sum.length != in.e.size || in.sum.root() != told {
+		r.x.store.root.Remove(partialPath(in.key))
+		return &VerifyError{in.e.path + " differs from what was sent"}
+	}
+	if err := in.wait(); err != nil {
+		return err
+	}
+	r.file = nil
+	r.next++
+	r.total.add(told)
+	r.place = append(r.place, finished{in.n, in.e, in.key, in.f, told})
+	r.owed += min(in.e.size, settleBytes)
+	if len(r.place) >= settleFiles || r.owed >= settleBytes {
+		return r.settle()
+	}
+	return nil
+}
+
+// there ends a file that already has its name (spec F5.4).
+func (r *receiver) there(in *incoming, told Hash) error {
+	if told != in.there {
+		return &VerifyError{in.e.path + " differs from what was sent"}
+	}
+	if err := r.settle(); err != nil {
+		return err
+	}
+	r.file = nil
+	r.next++
+	r.total.add(told)
+	if r.first == "" {
+		r.first = in.name
+	}
+	if key := r.held[in.n]; key != "" {
+		r.x.store.root.Remove(partialPath(key))
+		r.drop(in.n)
+	}
+	return r.p.send(kGot, receipt{in.n, told}.append(nil), nil)
+}
+
+// skip gives up the next file (spec F4.5). What came of it stays for another time.
+func (r *receiver) skip() error {
+	if r.next >= uint64(len(r.m.files)) {
+		return protocolError("no file left")
+	}
+	if r.file != nil {
+		r.file.close()
+		r.file = nil
+	}
+	r.drop(r.next)
+	r.next++
+	r.total.add(Hash{})
+	return nil
+}
+
+// drop gives a file's claim back.
+func (r *receiver) drop(n uint64) {
+	if key := r.held[n]; key != "" {
+		r.x.store.unclaim(key)
+		delete(r.held, n)
+	}
+}
+
+// settle syncs the complete files, names them, and tells the sender.
+func (r *receiver) settle() error {
+	list := r.place
+	r.place, r.owed = nil, 0
+	if err := syncAll(list); err != nil {
+		return err
+	}
+	for _, f := range list {
+		name, err := r.name(f)
+		if err != nil {
+			return err
+		}
+		if r.first == "" {
+			r.first = name
+		}
+		r.drop(f.n)
+		if err := r.p.send(kGot, receipt{f.n, f.root}.append(nil), nil); err != nil {
+			return err
+		}
+	}
+	return r.p.flush()
+}
+
+// syncAll syncs files side by side, which is one journal commit for many, and closes them.
+func syncAll(list []finished) error {
+	errs := make([]error, len(list))
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, 8)
+	for i, f := range list {
+		slots <- struct{}{}
+		wg.Go(func() {
+			errs[i] = errors.Join(f.f.Sync(), f.f.Close())
+			<-slots
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// name gives a complete file its mode, time and name.
+func (r *receiver) name(f finished) (string, error) {
+	s := r.x.store
+	p := partialPath(f.key)
+	want, err := r.lay.under(f.e.path)
+	if err != nil {
+		return "", err
+	}
+	if f.e.kind == program {
+		if info, err := s.root.Lstat(p); err == nil {
+			perm := info.Mode().Perm()
+			s.root.Chmod(p, perm|(perm&0o444)>>2)
+		}
+	}
+	if f.e.modified != 0 {
+		when := time.UnixMilli(int64(f.e.modified))
+		s.root.Chtimes(p, when, when)
+	}
+	return s.place(f.key, want)
+}

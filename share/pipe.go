@@ -1,0 +1,249 @@
+package share
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/wire"
+)
+
+// Patience on a stream (spec F1.3).
+const (
+	keepEvery = 5 * time.Second
+	patience  = 20 * time.Second
+)
+
+// errSilent is the end of our patience.
+var errSilent = errors.New("share: peer is silent")
+
+// A pipe carries frames over one stream, both ways. Frames are read by a goroutine
+// of its own, so that news of the peer are seen while we write.
+type pipe struct {
+	conn     net.Conn
+	in       chan frame // closed after the last frame; then err holds
+	err      error
+	free     chan []byte
+	stop     chan struct{}
+	stopOnce sync.Once
+	heard    atomic.Int64 // when bytes last came in, unix ns
+	dead     atomic.Bool  // nothing more comes in
+
+	mu   sync.Mutex // over w and what follows
+	w    *bufio.Writer
+	sent time.Time // last frame written
+	head [5]byte
+}
+
+// newPipe starts reading frames from conn. Close ends it.
+func newPipe(conn net.Conn) *pipe {
+	p := &pipe{
+		conn: conn,
+		in:   make(chan frame, 8),
+		free: make(chan []byte, 16),
+		stop: make(chan struct{}),
+		sent: time.Now(),
+	}
+	p.heard.Store(time.Now().UnixNano())
+	p.w = bufio.NewWriterSize(patientWriter{p}, 4*chunkSize)
+	go p.read()
+	go p.keep()
+	return p
+}
+
+// close ends the stream at once.
+func (p *pipe) close() {
+	p.stopOnce.Do(func() { close(p.stop) })
+	p.conn.Close()
+}
+
+// send writes one frame whose body is head followed by tail.
+func (p *pipe) send(k kind, head, tail []byte) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.head[0] = byte(k)
+	binary.BigEndian.PutUint32(p.head[1:], uint32(len(head)+len(tail)))
+	p.w.Write(p.head[:])
+	p.w.Write(head)
+	_, err := p.w.Write(tail)
+	p.sent = time.Now()
+	return err
+}
+
+// flush sends what is buffered.
+func (p *pipe) flush() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.w.Flush()
+}
+
+// tell sends one frame at once.
+func (p *pipe) tell(k kind, body []byte) error {
+	if err := p.send(k, body, nil); err != nil {
+		return err
+	}
+	return p.flush()
+}
+
+// linger lets the peer hear our last word: it waits, for a moment, until the peer closes.
+func (p *pipe) linger() {
+	late := time.After(3 * time.Second)
+	for {
+		select {
+		case _, ok := <-p.in:
+			if !ok {
+				return
+			}
+		case <-late:
+			return
+		}
+	}
+}
+
+// release gives a frame's body back.
+func (p *pipe) release(f frame) {
+	if cap(f.body) < maxBody {
+		return
+	}
+	select {
+	case p.free <- f.body:
+	default:
+	}
+}
+
+// next takes the next frame. A FAIL of the peer comes as *PeerError.
+func (p *pipe) next() (frame, error) {
+	f, ok := <-p.in
+	if !ok {
+		return frame{}, p.err
+	}
+	if f.kind == kFail {
+		return frame{}, failure(f.body)
+	}
+	return f, nil
+}
+
+// failure is a FAIL body as an error.
+func failure(body []byte) error {
+	c, err := parseCoded(body)
+	if err != nil {
+		return err
+	}
+	return &PeerError{c.code, c.text}
+}
+
+// read is the goroutine that fills in.
+func (p *pipe) read() {
+	defer close(p.in)
+	defer p.dead.Store(true)
+	r := bufio.NewReaderSize(&patientReader{p: p}, 4*chunkSize)
+	for {
+		f, err := p.readFrame(r)
+		if err != nil {
+			p.err = err
+			return
+		}
+		if f.kind == kKeep {
+			continue
+		}
+		select {
+		case p.in <- f:
+		case <-p.stop:
+			p.err = net.ErrClosed
+			return
+		}
+	}
+}
+
+func (p *pipe) readFrame(r *bufio.Reader) (frame, error) {
+	var head [5]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return frame{}, err
+	}
+	k, n := kind(head[0]), binary.BigEndian.Uint32(head[1:])
+	if n > maxBody || k == 0 || k > kKeep || (k == kKeep && n > 0) {
+		return frame{}, wire.ErrMalformed
+	}
+	if k != kData {
+		body := make([]byte, n)
+		_, err := io.ReadFull(r, body)
+		return frame{k, body}, err
+	}
+	var body []byte
+	select {
+	case body = <-p.free:
+	default:
+		body = make([]byte, maxBody)
+	}
+	body = body[:n]
+	_, err := io.ReadFull(r, body)
+	return frame{k, body}, err
+}
+
+// keep is the goroutine that sends KEEP (spec F1.3).
+func (p *pipe) keep() {
+	tick := time.NewTicker(keepEvery / 2)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case <-tick.C:
+			p.mu.Lock()
+			quiet := time.Since(p.sent) >= keepEvery
+			p.mu.Unlock()
+			if quiet {
+				p.tell(kKeep, nil)
+			}
+		}
+	}
+}
+
+// A patientReader reads until the peer was silent for patience.
+type patientReader struct {
+	p   *pipe
+	set time.Time // when the deadline was set
+}
+
+func (r *patientReader) Read(b []byte) (int, error) {
+	now := time.Now()
+	if now.Sub(r.set) > patience/20 {
+		r.p.conn.SetReadDeadline(now.Add(patience))
+		r.set = now
+	}
+	n, err := r.p.conn.Read(b)
+	if n > 0 {
+		r.p.heard.Store(time.Now().UnixNano())
+	}
+	if err != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = errSilent
+	}
+	return n, err
+}
+
+// A patientWriter writes until for patience no byte went either way.
+type patientWriter struct{ p *pipe }
+
+func (w patientWriter) Write(b []byte) (n int, err error) {
+	for n < len(b) {
+		w.p.conn.SetWriteDeadline(time.Now().Add(patience))
+		m, err := w.p.conn.Write(b[n:])
+		n += m
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
+		if quiet := time.Since(time.Unix(0, w.p.heard.Load())); m == 0 && quiet >= patience {
+			return n, errSilent
+		}
+	}
+	return n, nil
+}

@@ -1,0 +1,328 @@
+package share
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path"
+
+	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// spare is the disk space left untouched, in bytes (spec F6.4).
+const spare = 16 << 20
+
+// A receiver takes one transfer from one stream (spec F1: the receiver's side).
+type receiver struct {
+	x     *Exchange
+	p     *pipe
+	from  sid.SID
+	offer offer
+	item  *Item         // in the inbox, once accepted
+	over  chan struct{} // closed when run has returned
+
+	m     manifest
+	lay   layout
+	have  map[uint64][]candidate
+	held  map[uint64]string // partial keys claimed so far
+	total transferHash
+	place []finished // complete files without their names yet
+	owed  uint64     // bytes in place
+	file  *incoming  // being written
+	next  uint64     // number of the next file
+	buf   []byte
+	first string // name the first file or folder got
+}
+
+// A candidate is what we have of a file (spec F5.2).
+type candidate struct {
+	spot
+	name string // final name; "" for a partial file
+}
+
+func newReceiver(x *Exchange, p *pipe, from sid.SID) *receiver {
+	return &receiver{
+		x: x, p: p, from: from,
+		over:  make(chan struct{}),
+		lay:   layout{s: x.store, folders: map[string]string{}},
+		have:  map[uint64][]candidate{},
+		held:  map[uint64]string{},
+		total: newTransferHash(),
+		buf:   make([]byte, chunkSize),
+	}
+}
+
+// run takes the transfer, tells the sender how it ended, and notes it in the inbox.
+func (r *receiver) run() {
+	defer r.p.close()
+	err := r.converse()
+	r.letGo()
+	if err == nil {
+		return
+	}
+	r.sayWhy(err)
+	if r.item == nil {
+		return
+	}
+	r.x.inbox.set(r.item, func(it *Item) {
+		it.State, it.Text = StateFailed, err.Error()
+		if isLost(err) {
+			it.State, it.Text = StateInterrupted, ""
+		}
+	})
+}
+
+// sayWhy tells the sender, with REJECT or FAIL, if it can still hear.
+func (r *receiver) sayWhy(err error) {
+	var refused *RefusedError
+	var verify *VerifyError
+	var protocol protocolError
+	var peer *PeerError
+	k, c := kFail, coded{FailIO, "the receiver cannot write"}
+	switch {
+	case errors.As(err, &refused):
+		k, c = kReject, coded{refused.Code, refused.Reason}
+	case errors.As(err, &verify):
+		c = coded{FailVerify, verify.What}
+	case errors.As(err, &protocol):
+		c = coded{FailProtocol, string(protocol)}
+	case errors.Is(err, wire.ErrMalformed):
+		c = coded{FailProtocol, err.Error()}
+	case isFull(err):
+		c = coded{FailDiskFull, "disk full"}
+	case errors.As(err, &peer), isLost(err):
+		return
+	}
+	r.p.tell(k, c.append(nil))
+	r.p.linger()
+}
+
+func (r *receiver) converse() error {
+	f, err := r.p.next()
+	if err != nil {
+		return err
+	}
+	if f.kind != kOffer {
+		return protocolError("offer expected")
+	}
+	if r.offer, err = parseOffer(f.body); err != nil {
+		return &RefusedError{RejectedOffer, "offer not understood"}
+	}
+	if err := r.x.enter(r); err != nil {
+		return err
+	}
+	defer r.x.leave(r)
+	rule, err := r.consent()
+	if err != nil {
+		return err
+	}
+	if err := r.p.tell(kAccept, appendText(nil, rule)); err != nil {
+		return err
+	}
+	if err := r.list(); err != nil {
+		return err
+	}
+	if err := r.plan(); err != nil {
+		return err
+	}
+	if err := r.candidates(); err != nil {
+		return err
+	}
+	if err := r.folders(); err != nil {
+		return err
+	}
+	return r.content()
+}
+
+// list takes the entries and compares them with the offer (spec F2.3).
+func (r *receiver) list() error {
+	seen := map[string]bool{}
+	for {
+		f, err := r.p.next()
+		if err != nil {
+			return err
+		}
+		switch f.kind {
+		case kEntries:
+			if err := r.m.parseEntries(f.body, seen); err != nil {
+				return err
+			}
+		case kListed:
+			o, m := &r.offer, &r.m
+			if o.entries != uint64(len(m.entries)) || o.files != uint64(len(m.files)) || o.bytes != m.bytes || o.id != m.id() {
+				return protocolError("the list is not what was offered")
+			}
+			return nil
+		default:
+			return protocolError("list expected")
+		}
+	}
+}
+
+// plan decides what the folders will be called here, and sees that each entry has one.
+func (r *receiver) plan() error {
+	for _, e := range r.m.entries {
+		want, err := r.lay.under(e.path)
+		if err != nil {
+			return err
+		}
+		if e.kind != folder {
+			continue
+		}
+		if r.lay.folders[e.path], err = r.x.store.folderName(want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// candidates tells what we have, and refuses when the rest has no room (spec F5.2, F6.4).
+func (r *receiver) candidates() error {
+	missing := int64(0)
+	body := make([]byte, 0, maxBody)
+	for n := range r.m.files {
+		longest := uint64(0)
+		for _, c := range r.look(uint64(n)) {
+			longest = max(longest, c.length)
+			if len(body)+maxSpot > maxBody {
+				if err := r.p.send(kHave, body, nil); err != nil {
+					return err
+				}
+				body = body[:0]
+			}
+			body = c.spot.append(body)
+		}
+		missing += int64(r.m.file(uint64(n)).size - longest)
+		if r.p.dead.Load() {
+			return net.ErrClosed
+		}
+	}
+	if free, ok := freeSpace(r.x.store.dir); ok && missing > free-spare {
+		return &RefusedError{RejectedNoSpace, fmt.Sprintf("no space, %s free", Size(max(0, free-spare)))}
+	}
+	if len(body) > 0 {
+		if err := r.p.send(kHave, body, nil); err != nil {
+			return err
+		}
+	}
+	return r.p.tell(kHad, nil)
+}
+
+// look hashes what we have of a file.
+func (r *receiver) look(n uint64) []candidate {
+	e, s := r.m.file(n), r.x.store
+	if e.size == 0 {
+		return nil
+	}
+	key := partialKey(r.from, e)
+	var list []candidate
+	if _, err := s.root.Lstat(partialPath(key)); err == nil {
+		if got := s.claim(key); got == key {
+			r.held[n] = key
+			for _, c := range s.points(partialPath(key), e.size, groupSize, r.buf, r.p.dead.Load) {
+				list = append(list, candidate{spot: c})
+			}
+		} else {
+			s.unclaim(got)
+		}
+	}
+	place, err := r.lay.under(e.path)
+	for i := 1; i < 10 && err == nil; i++ {
+		name := numbered(place, i)
+		info, err := s.root.Lstat(name)
+		if err != nil {
+			break
+		}
+		if !info.Mode().IsRegular() || uint64(info.Size()) != e.size {
+			continue
+		}
+		for _, c := range s.points(name, e.size, 1<<62, r.buf, r.p.dead.Load) {
+			if c.length == e.size {
+				list = append(list, candidate{c, name})
+			}
+		}
+	}
+	for i := range list {
+		list[i].file = n
+	}
+	if list != nil {
+		r.have[n] = list
+	}
+	return list
+}
+
+// folders makes all folders of the transfer.
+func (r *receiver) folders() error {
+	for _, e := range r.m.entries {
+		if e.kind != folder {
+			continue
+		}
+		name := r.lay.folders[e.path]
+		if err := r.x.store.root.Mkdir(name, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if r.first == "" {
+			r.first = name
+		}
+	}
+	return nil
+}
+
+// done ends a transfer whose content is complete.
+func (r *receiver) done(body []byte) error {
+	if err := r.settle(); err != nil {
+		return err
+	}
+	theirs, err := parseHash(body)
+	if err != nil {
+		return err
+	}
+	if r.next != uint64(len(r.m.files)) || theirs != r.total.sum() {
+		return &VerifyError{"the sum of all files differs"}
+	}
+	r.x.inbox.set(r.item, func(it *Item) {
+		it.State, it.Path = StateDone, r.x.store.dir
+		if len(r.offer.names) == 1 && r.first != "" {
+			it.Path = path.Join(r.x.store.dir, r.first)
+		}
+	})
+	if err := r.p.tell(kDone, theirs[:]); err != nil {
+		return nil // all is here; that the sender does not hear it is its loss
+	}
+	r.p.linger()
+	return nil
+}
+
+// letGo closes and unclaims what a transfer that ended still holds.
+func (r *receiver) letGo() {
+	if r.file != nil {
+		r.file.close()
+	}
+	for _, f := range r.place {
+		f.f.Close()
+	}
+	for _, key := range r.held {
+		r.x.store.unclaim(key)
+	}
+}
+
+// isLost reports whether err only tells that the stream ended.
+func isLost(err error) bool {
+	var peer *PeerError
+	if errors.As(err, &peer) {
+		return peer.Code == FailStopped
+	}
+	var pathErr *os.PathError
+	var linkErr *os.LinkError
+	switch {
+	case errors.As(err, &pathErr), errors.As(err, &linkErr), isFull(err), errors.Is(err, wire.ErrMalformed):
+		return false
+	}
+	var refused *RefusedError
+	var verify *VerifyError
+	var protocol protocolError
+	return !errors.As(err, &refused) && !errors.As(err, &verify) && !errors.As(err, &protocol) && !errors.Is(err, errNoName)
+}

@@ -1,0 +1,172 @@
+package share
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+)
+
+// A source is what the sender lists before it offers (spec F2.1).
+type source struct {
+	manifest manifest
+	paths    []string // file number → path on our disk
+	names    []string // last elements of the paths named
+	warnings []string // what was left out, and why
+}
+
+// title is what people see: "a.bin" or "photos/ (412 files)".
+func (s *source) title() string { return title(s.names, len(s.manifest.files)) }
+
+// title names an offer for people: its first names and how many files there are.
+func title(names []string, files int) string {
+	switch {
+	case len(names) == 0:
+		return fmt.Sprintf("%d files", files)
+	case len(names) > 1:
+		return fmt.Sprintf("%s and more (%d files)", names[0], files)
+	case files == 1 && names[0][len(names[0])-1] != '/':
+		return names[0]
+	}
+	return fmt.Sprintf("%s (%d files)", names[0], files)
+}
+
+var (
+	errNotSent    = errors.New("neither a file nor a folder")
+	errTooMany    = errors.New("too many files for one transfer")
+	errSameName   = errors.New("two paths with the same name in one transfer")
+	errUnsafeName = errors.New("name cannot be sent")
+)
+
+// scan lists paths and all below them. Every file is opened once, so that what
+// cannot be read is known before anything is offered.
+func scan(ctx context.Context, paths []string) (*source, error) {
+	s := &source{}
+	taken := map[string]bool{}
+	for _, p := range paths {
+		abs, err := filepath.Abs(p)
+		if err != nil {
+			return nil, &SourceError{p, err}
+		}
+		base := filepath.Base(abs)
+		if why := safePath(base); why != "" {
+			return nil, &SourceError{p, fmt.Errorf("%w: %s", errUnsafeName, why)}
+		}
+		if taken[base] {
+			return nil, &SourceError{p, errSameName}
+		}
+		taken[base] = true
+		if err := s.top(ctx, abs, base); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// top lists one named path. Unlike those below it, it may be a symbolic link.
+func (s *source) top(ctx context.Context, abs, base string) error {
+	info, err := os.Stat(abs)
+	if err != nil {
+		return &SourceError{abs, err}
+	}
+	if info.IsDir() {
+		s.names = append(s.names, base+"/")
+		return s.tree(ctx, abs, base, info)
+	}
+	s.names = append(s.names, base)
+	if !info.Mode().IsRegular() {
+		return &SourceError{abs, errNotSent}
+	}
+	return s.file(abs, base, info)
+}
+
+// tree lists a folder: itself, then what is in it, in the order of names.
+func (s *source) tree(ctx context.Context, dir, rel string, info fs.FileInfo) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if !s.manifest.add(entry{kind: folder, modified: modified(info), path: rel}) {
+		return &SourceError{dir, errTooMany}
+	}
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return &SourceError{dir, err}
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].Name() < list[j].Name() })
+	for _, d := range list {
+		if err := s.below(ctx, filepath.Join(dir, d.Name()), rel+"/"+d.Name(), d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// below lists one thing found in a folder, or warns why not.
+func (s *source) below(ctx context.Context, path, rel string, d fs.DirEntry) error {
+	info, err := d.Info()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil // gone since the folder was read
+	case err != nil:
+		return &SourceError{path, err}
+	}
+	if why := safeName(d.Name()); why != "" {
+		s.warn(rel, why)
+		return nil
+	}
+	switch {
+	case info.IsDir():
+		return s.tree(ctx, path, rel, info)
+	case info.Mode()&fs.ModeSymlink != 0:
+		s.warn(rel, "symbolic link")
+	case !info.Mode().IsRegular():
+		s.warn(rel, "special file")
+	default:
+		return s.file(path, rel, info)
+	}
+	return nil
+}
+
+func (s *source) warn(rel, why string) {
+	const most = 1000
+	if len(s.warnings) < most {
+		s.warnings = append(s.warnings, rel+": "+why)
+	}
+}
+
+func (s *source) file(path, rel string, info fs.FileInfo) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return &SourceError{path, err}
+	}
+	f.Close()
+	e := entry{size: uint64(info.Size()), modified: modified(info), path: rel}
+	if info.Mode()&0o111 != 0 {
+		e.kind = program
+	}
+	if !s.manifest.add(e) {
+		return &SourceError{path, errTooMany}
+	}
+	s.paths = append(s.paths, path)
+	return nil
+}
+
+// modified is the time of modification in ms since 1970, 0 when before.
+func modified(info fs.FileInfo) uint64 {
+	return uint64(max(0, info.ModTime().UnixMilli()))
+}
+
+// offer is what the peer is asked.
+func (s *source) offer() offer {
+	m := &s.manifest
+	return offer{
+		id:      m.id(),
+		entries: uint64(len(m.entries)),
+		files:   uint64(len(m.files)),
+		bytes:   m.bytes,
+		names:   s.names[:min(len(s.names), maxOfferNames)],
+	}
+}

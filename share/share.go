@@ -1,0 +1,196 @@
+// Package share sends files and folders between nodes and takes what others
+// send: it offers, asks for consent, resumes, and verifies (docs/spec/share.md).
+// It needs streams to services of peers and knows nothing of how they work.
+package share
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+
+	"github.com/caracal-mesh/caracal/mdp"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// Service is the name under which nodes take files (spec F).
+const Service = "caracal.files/1"
+
+// maxReceivers bounds the transfers that come in, or wait for consent, at once.
+const maxReceivers = maxWaiting + 64
+
+// A Network carries streams to services of peers. The RemoteAddr of its connections
+// is an mdp.Addr.
+type Network interface {
+	DialService(ctx context.Context, peer sid.SID, service string) (net.Conn, error)
+	ListenService(service string) (net.Listener, error)
+}
+
+// Config sets up an Exchange.
+type Config struct {
+	Home   string             // folder of the inbox file; it exists
+	Files  string             // folder for received files; created when missing
+	Accept Mode               // whose files are taken without asking; "" = Contacts
+	Known  func(sid.SID) bool // who is a contact; nil = nobody
+	Log    *slog.Logger       // nil = silent
+}
+
+// An Exchange sends and takes files for one node. Its methods may be called from any goroutine.
+type Exchange struct {
+	cfg   Config
+	net   Network
+	store *store
+	inbox *inbox
+	fault func(at int64) error // tests: errors of the disk
+
+	mu        sync.Mutex
+	closed    bool
+	listener  net.Listener
+	receivers map[*receiver]bool
+	incoming  map[string]*receiver // by sender and transfer id (spec F5.6)
+	outgoing  map[string]*transfer // by peer and paths
+	running   sync.WaitGroup
+}
+
+// New opens the files folder and the inbox.
+func New(cfg Config, network Network) (*Exchange, error) {
+	mode, err := ParseMode(string(cfg.Accept))
+	if err != nil {
+		return nil, err
+	}
+	cfg.Accept = mode
+	if cfg.Known == nil {
+		cfg.Known = func(sid.SID) bool { return false }
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	box, err := openInbox(cfg.Home)
+	if err != nil {
+		return nil, err
+	}
+	st, err := openStore(cfg.Files)
+	if err != nil {
+		return nil, err
+	}
+	return &Exchange{
+		cfg: cfg, net: network, store: st, inbox: box,
+		receivers: map[*receiver]bool{},
+		incoming:  map[string]*receiver{},
+		outgoing:  map[string]*transfer{},
+	}, nil
+}
+
+// Serve takes what others send, until Close. It returns nil after Close.
+func (x *Exchange) Serve() error {
+	l, err := x.net.ListenService(Service)
+	if err != nil {
+		return err
+	}
+	x.mu.Lock()
+	x.listener = l
+	closed := x.closed
+	x.mu.Unlock()
+	if closed {
+		l.Close()
+	}
+	for {
+		conn, err := l.Accept()
+		if err == nil {
+			x.take(conn)
+			continue
+		}
+		x.mu.Lock()
+		closed := x.closed
+		x.mu.Unlock()
+		if closed || errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		return err
+	}
+}
+
+// take starts a receiver for one stream.
+func (x *Exchange) take(conn net.Conn) {
+	from, ok := conn.RemoteAddr().(mdp.Addr)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !ok || x.closed || len(x.receivers) >= maxReceivers {
+		conn.Close()
+		return
+	}
+	r := newReceiver(x, newPipe(conn), from.SID)
+	x.receivers[r] = true
+	x.running.Go(func() {
+		r.run()
+		close(r.over)
+		x.mu.Lock()
+		delete(x.receivers, r)
+		x.mu.Unlock()
+	})
+}
+
+// enter makes r the only receiver of its transfer: an older one of the same sender is
+// ended first (spec F5.6).
+func (x *Exchange) enter(r *receiver) error {
+	key := r.from.String() + r.offer.id.String()
+	for {
+		x.mu.Lock()
+		old := x.incoming[key]
+		if old == nil {
+			x.incoming[key] = r
+			x.mu.Unlock()
+			return nil
+		}
+		x.mu.Unlock()
+		old.p.close()
+		<-old.over
+	}
+}
+
+// leave ends what enter began.
+func (x *Exchange) leave(r *receiver) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.incoming, r.from.String()+r.offer.id.String())
+}
+
+// Close ends all transfers, which can go on later, and waits for them.
+func (x *Exchange) Close() {
+	x.mu.Lock()
+	x.closed = true
+	if x.listener != nil {
+		x.listener.Close()
+	}
+	for r := range x.receivers {
+		r.p.close()
+	}
+	for _, t := range x.outgoing {
+		t.cancel()
+	}
+	x.mu.Unlock()
+	x.running.Wait()
+	x.store.close()
+}
+
+// Files is the folder for received files.
+func (x *Exchange) Files() string { return x.cfg.Files }
+
+// Inbox lists what was offered to us, oldest first.
+func (x *Exchange) Inbox() []Item { return x.inbox.list() }
+
+// Decide accepts or rejects the waiting offer with the given short id. Errors:
+// ErrUnknownItem, ErrDecided.
+func (x *Exchange) Decide(id string, accept bool) (Item, error) { return x.inbox.decide(id, accept) }
+
+// Sending lists the transfers that are going out, as their latest events.
+func (x *Exchange) Sending() []Event {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var list []Event
+	for _, t := range x.outgoing {
+		list = append(list, t.snapshot())
+	}
+	return list
+}

@@ -1,0 +1,174 @@
+package wire
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// The types of link frames (spec O4.3).
+const (
+	FramePadding   = 0
+	FrameForward   = 1 // payload inline
+	FrameSection   = 2 // as FrameForward, the payload being the payload section
+	FrameAlias     = 3
+	FrameAck       = 4
+	FrameHello     = 5
+	FrameProbe     = 6
+	FrameLinkState = 7
+	FrameSummary   = 8
+	FrameWant      = 9
+	FrameBroadcast = 10
+)
+
+// MaxEarlier is the most earlier transmissions that a forward frame names.
+const MaxEarlier = 3
+
+// The sizes of frames.
+const (
+	ForwardSize = 1 + 2 + 4 + 1 + 1 + 2 // without Earlier and payload
+	EarlierSize = 4
+	AliasSize   = 1 + 2 + sid.Size
+	HelloSize   = 1 + 4 + 8
+	MaxAckSize  = 1 + 8 + 4 + 4 + 1 + 2*4*maxAckRanges
+)
+
+// A Forward carries one end-to-end packet one hop further (spec O4.4):
+//
+//	│ type 1 │ alias 2 │ distance 4 │ hops 1 │ n 2 bit, class 6 bit │ n × earlier 4 │ length 2 │ payload │
+type Forward struct {
+	Alias    uint16
+	Distance uint32 // from the sender of this frame to the destination
+	HopLimit uint8
+	Class    uint8
+	Earlier  [MaxEarlier]uint32 // counters, low halves, of the packets this frame was in before
+	N        uint8              // how many of them
+	Payload  []byte             // borrowed
+}
+
+// AppendForward appends the head of a forward frame whose payload of size bytes the
+// caller appends, or puts into the payload section.
+func AppendForward(b []byte, f *Forward, size int, section bool) []byte {
+	typ := byte(FrameForward)
+	if section {
+		typ = FrameSection
+	}
+	b = append(b, typ)
+	b = binary.BigEndian.AppendUint16(b, f.Alias)
+	b = binary.BigEndian.AppendUint32(b, f.Distance)
+	b = append(b, f.HopLimit, f.N<<6|f.Class)
+	for _, c := range f.Earlier[:f.N] {
+		b = binary.BigEndian.AppendUint32(b, c)
+	}
+	return binary.BigEndian.AppendUint16(b, uint16(size))
+}
+
+// Forward takes the forward frame whose type has been read. section is the payload
+// section of the packet for FrameSection, nil for FrameForward.
+func (r *Reader) Forward(f *Forward, section []byte, inSection bool) {
+	f.Alias, f.Distance, f.HopLimit = r.Uint16(), r.Uint32(), r.Uint8()
+	packed := r.Uint8()
+	f.N, f.Class = packed>>6, packed&0x3f
+	for i := range f.N {
+		f.Earlier[i] = r.Uint32()
+	}
+	size := int(r.Uint16())
+	if !inSection {
+		f.Payload = r.Bytes(size)
+		return
+	}
+	if size != len(section) {
+		r.Fail()
+	}
+	f.Payload = section
+}
+
+// AppendAlias appends the definition of an alias (spec O5.1):
+//
+//	│ type 1 │ alias 2 │ SID 32 │
+func AppendAlias(b []byte, alias uint16, s sid.SID) []byte {
+	b = binary.BigEndian.AppendUint16(append(b, FrameAlias), alias)
+	return append(b, s[:]...)
+}
+
+// Alias takes the alias frame whose type has been read.
+func (r *Reader) Alias() (alias uint16, s sid.SID) {
+	alias = r.Uint16()
+	copy(s[:], r.Bytes(sid.Size))
+	return alias, s
+}
+
+// AppendHello appends a hello (spec O4.5):
+//
+//	│ type 1 │ boot 4 │ digest 8 │
+func AppendHello(b []byte, boot uint32, digest uint64) []byte {
+	b = binary.BigEndian.AppendUint32(append(b, FrameHello), boot)
+	return binary.BigEndian.AppendUint64(b, digest)
+}
+
+// Hello takes the hello whose type has been read.
+func (r *Reader) Hello() (boot uint32, digest uint64) { return r.Uint32(), r.Uint64() }
+
+// AppendProbe appends a probe: a frame that says nothing and asks for an
+// acknowledgement (spec O4.6).
+func AppendProbe(b []byte) []byte { return append(b, FrameProbe) }
+
+// maxAckRanges is the most ranges an Ack has besides the first.
+const maxAckRanges = 7
+
+// A Range is the packets First … Last.
+type Range struct{ First, Last uint64 }
+
+// An Ack tells which packets of this session have arrived (spec O6.2), the latest
+// ranges first:
+//
+//	│ type 1 │ largest v │ delay v, µs │ first range v │ n 1 │ n × { gap v, length v } │
+//
+// first range and length count packets less one; gap counts the missing ones less one.
+type Ack struct {
+	Delay  time.Duration // the largest was held back this long
+	Ranges [1 + maxAckRanges]Range
+	N      int // ranges in use, at least 1
+}
+
+// maxAckDelay bounds the delay told, so that it fits four bytes.
+const maxAckDelay = 1 << 29
+
+// AppendAck appends the acknowledgement.
+func AppendAck(b []byte, a *Ack) []byte {
+	b = AppendVarint(append(b, FrameAck), a.Ranges[0].Last)
+	b = AppendVarint(b, uint64(min(max(a.Delay.Microseconds(), 0), maxAckDelay)))
+	b = AppendVarint(b, a.Ranges[0].Last-a.Ranges[0].First)
+	b = append(b, byte(a.N-1))
+	for i := 1; i < a.N; i++ {
+		b = AppendVarint(b, a.Ranges[i-1].First-a.Ranges[i].Last-2)
+		b = AppendVarint(b, a.Ranges[i].Last-a.Ranges[i].First)
+	}
+	return b
+}
+
+// Ack takes the acknowledgement whose type has been read.
+func (r *Reader) Ack(a *Ack) {
+	last := r.Varint()
+	a.Delay = time.Duration(min(r.Varint(), maxAckDelay)) * time.Microsecond
+	a.N = 1
+	a.Ranges[0] = r.ackRange(last)
+	for n := int(r.Uint8()); a.N <= n; a.N++ {
+		gap := r.Varint()
+		if first := a.Ranges[a.N-1].First; a.N > maxAckRanges || first < gap+2 {
+			r.Fail()
+			return
+		}
+		a.Ranges[a.N] = r.ackRange(a.Ranges[a.N-1].First - gap - 2)
+	}
+}
+
+func (r *Reader) ackRange(last uint64) Range {
+	length := r.Varint()
+	if length > last {
+		r.Fail()
+		return Range{}
+	}
+	return Range{last - length, last}
+}

@@ -1,0 +1,284 @@
+package overlay
+
+import (
+	"time"
+
+	"golang.org/x/crypto/blake2s"
+
+	"github.com/caracal-mesh/caracal/internal/agenda"
+	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/link"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// Timings and bounds of discovery (spec O2.3, O2.5, O2.6).
+const (
+	answerPause = 200 * time.Millisecond // between answers to one source
+	answerEvery = 15 * time.Millisecond  // between answers in all, on average
+	answerBurst = 128
+	higherWaits = time.Second // the higher SID waits for the lower one's handshake
+	wantedFirst = time.Second
+	wantedMost  = 30 * time.Second
+	maxWanted   = 256
+)
+
+// A heard is a source of beacons that is not a neighbour, or not yet on that path.
+type heard struct {
+	at       link.Path
+	sid      sid.SID
+	boot     uint32
+	proven   bool          // it has echoed what we sent to that address
+	interval time.Duration // of its regular beacons, 0 = none heard
+	owed     bool          // an answer
+	echo     uint64        // what the answer echoes
+	answered time.Time
+	startAt  time.Time // when we begin a handshake
+}
+
+// A wantedPeer is an address at which we were told to find a neighbour.
+type wantedPeer struct {
+	path link.Path
+	at   time.Time // of the next beacon there; zero = a neighbour is up there
+	wait time.Duration
+}
+
+// AddPeer asks for a neighbour at an address, tried for ever with back-off.
+// At most 256 addresses are kept.
+func (m *Mesh) AddPeer(now time.Time, to link.Path) {
+	for _, w := range m.wanted {
+		if w.path == to {
+			return
+		}
+	}
+	if to.Everybody() || len(m.wanted) == maxWanted {
+		return
+	}
+	m.wanted = append(m.wanted, &wantedPeer{path: to, at: now, wait: wantedFirst})
+	m.discoverAt = now
+}
+
+// wantAgain calls at addresses where we have just lost a neighbour.
+func (m *Mesh) wantAgain(now time.Time) {
+	for _, w := range m.wanted {
+		if w.at.IsZero() && !m.upAt(w.path) {
+			w.at, w.wait = now, wantedFirst
+			m.discoverAt = now
+		}
+	}
+}
+
+// upAt reports whether a neighbour is up at the address. Interface 0 means any.
+func (m *Mesh) upAt(to link.Path) bool {
+	for _, n := range m.neighbours {
+		if n == nil || !n.isUp() {
+			continue
+		}
+		for _, p := range n.paths {
+			if p.proven && p.to.Addr == to.Addr && (to.Iface == 0 || p.to.Iface == to.Iface) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// cookie is the nonce of beacons to one address only: who echoes it gets datagrams
+// there (spec O2.4).
+func (m *Mesh) cookie(to link.Path) uint64 {
+	ip := to.Addr.Addr().As16()
+	sum := blake2s.Sum256(append(append(m.key[:len(m.key):len(m.key)], ip[:]...),
+		byte(to.Addr.Port()>>8), byte(to.Addr.Port()), byte(to.Iface>>24), byte(to.Iface>>16), byte(to.Iface>>8), byte(to.Iface)))
+	r := wire.Read(sum[:])
+	return r.Uint64() | 1
+}
+
+// receiveBeacon takes a beacon. It is only a reason to ask back (spec O2.3).
+func (m *Mesh) receiveBeacon(now time.Time, from link.Path, msg []byte) {
+	b, err := wire.ParseBeacon(msg)
+	if err != nil || from.Everybody() || b.SID.Valid() != nil {
+		m.stats.Malformed++
+		return
+	}
+	f := m.iface(from.Iface)
+	if f == nil || m.isOurs(b.SID) {
+		return
+	}
+	f.beaconsHeard++
+	interval := time.Duration(b.Interval) * 10 * time.Millisecond
+	n := m.bySID[b.SID]
+	known := n != nil && n.hearBeacon(now, from, &b, interval)
+	if known && !b.Solicit {
+		return
+	}
+	h := f.hear(from, b.SID, m.cfg.Limits.HeardPerInterface)
+	if h.boot != b.Boot {
+		h.boot, h.proven = b.Boot, false
+	}
+	if interval > 0 {
+		h.interval = interval
+	}
+	h.proven = h.proven || b.Echo == m.cookie(from)
+	if b.Solicit || !h.proven {
+		h.owed, h.echo = true, b.Nonce
+	}
+	if h.proven && !known && h.startAt.IsZero() {
+		h.startAt = now
+		if m.self.Compare(b.SID) > 0 { // spec O2.5
+			h.startAt = now.Add(higherWaits)
+		}
+	}
+	m.discoverAt = now
+}
+
+func (m *Mesh) isOurs(s sid.SID) bool {
+	o := m.db.bySID[s]
+	return o != nil && o.local >= 0
+}
+
+// hearBeacon takes the sign of life of a neighbour. It reports whether there is nothing
+// new in it: a neighbour that is up, on a path we know, not restarted (spec O3.4).
+func (n *neighbour) hearBeacon(now time.Time, from link.Path, b *wire.Beacon, interval time.Duration) bool {
+	p := n.path(from)
+	if p == nil || !n.isUp() || b.Boot != n.peer.RemoteBoot() {
+		return false
+	}
+	p.heard = now
+	if interval > 0 {
+		changed := p.interval == 0
+		p.interval = interval
+		if p.probes == 0 && p.proven {
+			p.probeAt = now.Add(p.silence(p == n.active))
+			n.dirty = true
+		}
+		if changed {
+			n.reclassify(now, p)
+		}
+		n.hearDigest(now, b.Digest)
+	}
+	return true
+}
+
+// hear finds the entry of the source, or makes it; the table is bounded, the one heard
+// longest ago goes (spec O2.7).
+func (f *iface) hear(from link.Path, s sid.SID, most int) *heard {
+	for i, h := range f.heard {
+		if h.at == from && h.sid == s {
+			f.heard = append(append(f.heard[:i], f.heard[i+1:]...), h)
+			return h
+		}
+	}
+	if len(f.heard) == most {
+		f.heard = f.heard[:copy(f.heard, f.heard[1:])]
+	}
+	h := &heard{at: from, sid: s}
+	f.heard = append(f.heard, h)
+	return h
+}
+
+// heardAt finds the entry of a source, nil when it is not there.
+func (m *Mesh) heardAt(at link.Path, s sid.SID) *heard {
+	if f := m.iface(at.Iface); f != nil {
+		for _, h := range f.heard {
+			if h.at == at && h.sid == s {
+				return h
+			}
+		}
+	}
+	return nil
+}
+
+// discover sends beacons, answers and first handshakes when due. It reports false when
+// the batch is full.
+func (m *Mesh) discover(now time.Time, out *link.Batch) bool {
+	if !agenda.Due(now, m.discoverAt) {
+		return true
+	}
+	var next time.Time
+	for _, f := range m.ifaces {
+		if !m.beacon(now, f, out) {
+			return false
+		}
+		next = agenda.Soonest(next, f.beaconAt)
+		for _, h := range f.heard {
+			if !m.attend(now, h, out) {
+				return false
+			}
+			next = agenda.Soonest(next, h.startAt)
+			if h.owed {
+				next = agenda.Soonest(next, h.answered.Add(answerPause))
+			}
+		}
+	}
+	for _, w := range m.wanted {
+		if !m.call(now, w, out) {
+			return false
+		}
+		next = agenda.Soonest(next, w.at)
+	}
+	m.discoverAt = next
+	return true
+}
+
+// attend answers a source and begins a handshake with it, when due.
+func (m *Mesh) attend(now time.Time, h *heard, out *link.Batch) bool {
+	if h.owed && !now.Before(h.answered.Add(answerPause)) {
+		if out.Begin(h.at, wire.MaxBeacon) == nil {
+			return false
+		}
+		h.owed = false
+		if m.answers.take(now, answerEvery, answerBurst) {
+			h.answered = now
+			b := wire.Beacon{Solicit: !h.proven, SID: m.self, Boot: m.cfg.Boot, Nonce: m.cookie(h.at), Echo: h.echo, Digest: m.db.digest}
+			m.sendBeacon(h.at, &b, out)
+		}
+	}
+	if agenda.Due(now, h.startAt) {
+		h.startAt = time.Time{}
+		m.approach(now, h)
+	}
+	return true
+}
+
+// approach begins a handshake with a source whose address is proven, or tries a new
+// path to a neighbour (spec O2.5, O3.2, O3.7).
+func (m *Mesh) approach(now time.Time, h *heard) {
+	n := m.bySID[h.sid]
+	if n == nil {
+		if n = m.newNeighbour(now, h.sid); n == nil {
+			m.stats.NoRoom++
+			return
+		}
+	}
+	switch {
+	case n.isUp() && n.peer.RemoteBoot() == h.boot:
+		n.addPath(now, h.at)
+	case n.isUp(): // it was started anew
+		n.start = h.at
+		n.peer.SuspectDead(now)
+	default:
+		n.start = h.at
+		n.peer.Start(now, nil)
+		if n.peer.Ready() && n.state == down {
+			n.addPath(now, h.at)
+		}
+	}
+	n.dirty = true
+}
+
+// call sends a beacon to an address where a neighbour is wanted (spec O2.6).
+func (m *Mesh) call(now time.Time, w *wantedPeer, out *link.Batch) bool {
+	if !agenda.Due(now, w.at) {
+		return true
+	}
+	if m.upAt(w.path) {
+		w.at = time.Time{}
+		return true
+	}
+	b := wire.Beacon{Solicit: true, SID: m.self, Boot: m.cfg.Boot, Nonce: m.cookie(w.path), Digest: m.db.digest}
+	if !m.sendBeacon(w.path, &b, out) {
+		return false
+	}
+	w.at = now.Add(m.jitter(w.wait))
+	w.wait = min(2*w.wait, wantedMost)
+	return true
+}

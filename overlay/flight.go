@@ -1,0 +1,106 @@
+package overlay
+
+import "time"
+
+// maxAlias is the last alias; 0 is none (spec O5.7).
+const maxAlias = 65535
+
+// maxSpan is the most packets between the oldest unacknowledged and the next.
+const maxSpan = 8192
+
+// A sentPacket is one packet in flight.
+type sentPacket struct {
+	at     time.Time
+	path   *path
+	frames *frame // a list
+	flying bool
+}
+
+// A flight is what we sent under one session epoch and what of it is not
+// acknowledged (spec O6).
+//
+//	 settled │ flying, lost or settled │ not sent
+//	─────────┼─────────────────────────┼──────────→ counter
+//	        base                      next
+//
+// Invariant: base ≤ next ≤ base+len(ring); packet c is ring[c%len(ring)]; every
+// flying packet lies in base…next; len(ring) is a power of two.
+type flight struct {
+	epoch    uint32
+	base     uint64
+	next     uint64
+	largest  uint64 // acknowledged
+	acked    bool   // largest means something
+	flying   int
+	ring     []sentPacket
+	aliases  []aliasState // by slot of the origin
+	lastName uint16       // the alias given last
+}
+
+// An aliasState is the alias of one origin under one epoch (spec O5.1).
+type aliasState struct {
+	of    *origin
+	alias uint16
+	known bool // the neighbour has acknowledged the definition
+	sent  bool // a definition on its own is in flight
+}
+
+func (t *flight) at(counter uint64) *sentPacket { return &t.ring[counter&uint64(len(t.ring)-1)] }
+
+// full reports whether no further packet can be tracked.
+func (t *flight) full() bool { return t.next-t.base >= maxSpan }
+
+// track records a packet. Packets that ask for no acknowledgement only count.
+func (t *flight) track(counter uint64, p sentPacket) {
+	if t.flying == 0 {
+		t.base = counter
+	}
+	for counter-t.base >= uint64(len(t.ring)) {
+		t.grow()
+	}
+	t.next = counter + 1
+	*t.at(counter) = p
+	if p.flying {
+		t.flying++
+	}
+}
+
+func (t *flight) grow() {
+	if len(t.ring) >= 2*maxSpan {
+		panic("BUG: flight beyond its span")
+	}
+	old := *t
+	t.ring = make([]sentPacket, max(32, 2*len(old.ring)))
+	for c := t.base; c != t.next; c++ {
+		*t.at(c) = *old.at(c)
+	}
+}
+
+// settle takes packet counter out of flight and gives its frames to the caller.
+func (t *flight) settle(counter uint64) sentPacket {
+	s := t.at(counter)
+	p := *s
+	*s = sentPacket{}
+	t.flying--
+	for t.base != t.next && !t.at(t.base).flying {
+		t.base++
+	}
+	return p
+}
+
+// alias finds the alias of o, or gives it one. ok is false when all are used up.
+func (t *flight) alias(o *origin, most uint16) (a *aliasState, ok bool) {
+	for o.slot >= len(t.aliases) {
+		t.aliases = append(t.aliases, make([]aliasState, max(8, len(t.aliases)))...)
+	}
+	a = &t.aliases[o.slot]
+	if a.of == o {
+		return a, true
+	}
+	if t.lastName >= most {
+		return nil, false
+	}
+	t.lastName++
+	*a = aliasState{of: o, alias: t.lastName}
+	return a, true
+}

@@ -1,0 +1,196 @@
+package overlay
+
+import (
+	"math"
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/trace"
+	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/link"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// hopLimit is the most links that a packet crosses (spec O5.5).
+const hopLimit = 64
+
+// maxLoop bounds the packets to ourselves that wait.
+const maxLoop = 256
+
+// Begin reserves room for one end-to-end packet of at most size bytes to dst, on the
+// queue of the next hop. What is begun and not committed before the next Begin is
+// dropped. A packet to one of our own SIDs is delivered at the beginning of the
+// next Processing. Class Control is the mesh's own: Interactive is taken for it.
+// Errors: ErrNoRoute, ErrTooLong, ErrBusy.
+func (m *Mesh) Begin(now time.Time, dst sid.SID, class link.Class, size int) (room []byte, err error) {
+	m.abandon()
+	o := m.lastDst
+	if o == nil || o.sid != dst || o.gone {
+		if o = m.db.bySID[dst]; o == nil {
+			return nil, ErrNoRoute
+		}
+		m.lastDst = o
+	}
+	if class == link.Control || class >= link.NumClasses {
+		class = link.Interactive
+	}
+	most, err := m.maxFrame(o)
+	switch {
+	case err != nil:
+		return nil, err
+	case size > most:
+		return nil, ErrTooLong
+	case o.local >= 0 && m.loop.n >= maxLoop:
+		return nil, ErrBusy
+	case o.local < 0 && o.via.queues.class[class].n >= m.cfg.Limits.QueuePackets:
+		return nil, ErrBusy
+	}
+	f := m.frames.get(frameData, true)
+	if f == nil {
+		return nil, ErrBusy
+	}
+	f.dst, f.class, f.hop, f.limit = o, class, hopLimit, math.MaxUint32
+	m.begun = f
+	return f.buf[:size:size], nil
+}
+
+// Commit sends what was begun, cut to n bytes. Without a Begin it does nothing.
+func (m *Mesh) Commit(now time.Time, n int) {
+	f := m.begun
+	if f == nil {
+		return
+	}
+	m.begun = nil
+	f.n = n
+	m.stats.Originated++
+	if f.dst.local >= 0 {
+		m.loop.push(f)
+		return
+	}
+	f.expires = now.Add(lifetimes[f.class])
+	m.place(now, f)
+}
+
+// abandon drops what was begun and not committed.
+func (m *Mesh) abandon() {
+	if m.begun != nil {
+		m.frames.put(m.begun)
+		m.begun = nil
+	}
+}
+
+// deliverLoop hands up what we sent to ourselves. It reports whether there was any (spec O5.9).
+func (m *Mesh) deliverLoop(now time.Time) bool {
+	waiting := m.loop.n
+	for range waiting {
+		f := m.loop.pop()
+		m.stats.Delivered++
+		m.up.Deliver(now, f.dst.sid, f.payload())
+		m.frames.put(f)
+	}
+	return waiting > 0
+}
+
+// MaxFrame is the largest packet Begin takes for dst now.
+func (m *Mesh) MaxFrame(dst sid.SID) (int, error) {
+	o := m.db.bySID[dst]
+	if o == nil {
+		return 0, ErrNoRoute
+	}
+	return m.maxFrame(o)
+}
+
+// maxFrame is the smallest datagram size on the way to o, less what we add (spec O5.8).
+func (m *Mesh) maxFrame(o *origin) (int, error) {
+	switch {
+	case o.local >= 0:
+		return maxPayload, nil
+	case o.via == nil || o.gone:
+		return 0, ErrNoRoute
+	}
+	return o.mtu - frameOverhead, nil
+}
+
+// receiveForward takes a packet on its way (spec O5.4). It reports false when the
+// neighbour has not told us what its alias means.
+func (m *Mesh) receiveForward(now time.Time, n *neighbour, a *arrivals, w *wire.Forward) bool {
+	o, known := m.resolve(a, w.Alias)
+	if !known {
+		m.stats.UnknownAlias++
+		return false
+	}
+	for _, low := range w.Earlier[:w.N] {
+		if a.hasLow(low) { // spec O5.6
+			m.stats.Duplicates++
+			return true
+		}
+	}
+	switch {
+	case o == nil:
+		m.stats.DropNoRoute++
+	case o.local >= 0:
+		m.stats.Delivered++
+		m.up.Deliver(now, o.sid, w.Payload)
+	default:
+		m.relay(now, o, w)
+	}
+	return true
+}
+
+// relay puts the packet of another on the queue of its next hop, if that leads nearer.
+func (m *Mesh) relay(now time.Time, o *origin, w *wire.Forward) {
+	class := link.Class(w.Class)
+	if class == link.Control || class >= link.NumClasses {
+		class = link.Interactive
+	}
+	switch {
+	case w.HopLimit <= 1:
+		m.stats.DropHopLimit++
+		return
+	case o.via == nil || m.cfg.NoRelay:
+		m.stats.DropNoRoute++
+		return
+	case len(w.Payload) > o.mtu-frameOverhead:
+		m.stats.DropTooLong++
+		return
+	}
+	f := m.frames.get(frameData, true)
+	if f == nil {
+		m.stats.DropQueue++
+		return
+	}
+	f.dst, f.class, f.hop, f.limit = o, class, w.HopLimit-1, w.Distance
+	f.n = copy(f.buf, w.Payload)
+	f.expires = now.Add(lifetimes[class])
+	if m.place(now, f) {
+		m.stats.Forwarded++
+	}
+}
+
+// place puts a frame on the queue of its next hop, or drops it, counted.
+func (m *Mesh) place(now time.Time, f *frame) bool {
+	via := f.dst.via
+	switch {
+	case via == nil || f.dst.gone:
+		m.dropped(now, &m.stats.DropNoRoute, "no-route", f)
+	case f.dst.distance >= f.limit:
+		m.dropped(now, &m.stats.DropDistance, "distance", f)
+	case via.queues.class[f.class].n >= m.cfg.Limits.QueuePackets:
+		m.dropped(now, &m.stats.DropQueue, "queue", f)
+	default:
+		f.named = 0
+		via.push(f)
+		return true
+	}
+	m.frames.put(f)
+	return false
+}
+
+// dropped counts a frame that goes no further; the caller puts it back.
+func (m *Mesh) dropped(now time.Time, counter *uint64, reason string, f *frame) {
+	*counter++
+	e := trace.Event{At: now, Kind: trace.PacketDropped, Reason: reason, Size: f.n}
+	if f.dst != nil {
+		e.Dst = f.dst.sid
+	}
+	m.emit(e)
+}

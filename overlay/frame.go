@@ -1,0 +1,157 @@
+package overlay
+
+import (
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/link"
+)
+
+// maxDatagram is the largest link packet we make, whatever the interface allows:
+// Ethernet's, less IPv4 and UDP.
+const maxDatagram = 1472
+
+// maxPayload is the longest end-to-end packet that fits the largest link packet.
+const maxPayload = maxDatagram - frameOverhead
+
+// frameOverhead is what a link packet adds to one payload: room is kept to name
+// one earlier transmission (spec O5.8).
+const frameOverhead = wire.LinkOverhead + wire.ForwardSize + wire.EarlierSize
+
+// inlineMax is the longest payload that travels inside the sealed header (spec O4.7).
+const inlineMax = 256
+
+// maxFrames bounds the frames of one mesh, queued and in flight.
+const maxFrames = 32768
+
+// A frameKind tells what a frame is.
+type frameKind uint8
+
+const (
+	frameData  frameKind = iota // an end-to-end packet; its head is written when it is packed
+	frameRaw                    // a whole link frame, written when it was queued
+	frameState                  // link state of an origin, or a piece of it; written when it is packed
+	frameAlias                  // the definition of an alias, on its own
+	frameProbe
+)
+
+// A frame is one link frame, from when it is queued until the next hop has
+// acknowledged it or it is given up. Its owner is the list that it is on.
+type frame struct {
+	next    *frame
+	kind    frameKind
+	class   link.Class
+	tries   uint8 // transmissions so far
+	hop     uint8 // hop limit to be written
+	n       int   // bytes of buf in use
+	buf     []byte
+	expires time.Time
+
+	dst     *origin // of frameData, frameAlias; whose link state, of frameState
+	limit   uint32  // frameData: our own distance must be less than this (spec O5.4)
+	defines bool    // the packet it is in defines the alias of dst
+	earlier [wire.MaxEarlier]uint32
+	named   uint8  // how many of earlier
+	namedIn uint32 // the epoch in which they were counted
+
+	seq    uint64 // frameState: the version; a later one makes this frame pointless
+	offset int    // frameState: where the piece begins
+	size   int    // frameState: its length
+}
+
+// payload is the bytes of the frame.
+func (f *frame) payload() []byte { return f.buf[:f.n] }
+
+// weight is what the frame costs its class's share of the link.
+func (f *frame) weight() int { return f.n + 64 }
+
+// remember names the packet that the frame was in, for the next transmission.
+func (f *frame) remember(epoch uint32, counter uint64) {
+	if f.namedIn != epoch {
+		f.namedIn, f.named = epoch, 0
+	}
+	if f.named == wire.MaxEarlier {
+		copy(f.earlier[:], f.earlier[1:])
+		f.named--
+	}
+	f.earlier[f.named] = uint32(counter)
+	f.named++
+}
+
+// A pool lends frames. It grows up to max and never shrinks.
+type pool struct {
+	free *frame
+	lent int
+	max  int
+}
+
+// get lends an empty frame, nil when max are out. With room it has a buffer.
+func (p *pool) get(kind frameKind, room bool) *frame {
+	if p.lent >= p.max {
+		return nil
+	}
+	p.lent++
+	f := p.free
+	if f == nil {
+		f = new(frame)
+	} else {
+		p.free = f.next
+	}
+	*f = frame{kind: kind, buf: f.buf}
+	if room && f.buf == nil {
+		f.buf = make([]byte, maxDatagram)
+	}
+	return f
+}
+
+// put takes a frame back.
+func (p *pool) put(f *frame) {
+	p.lent--
+	f.next, f.dst = p.free, nil
+	p.free = f
+}
+
+// A fifo is a list of frames.
+type fifo struct {
+	head, tail *frame
+	n          int
+}
+
+func (q *fifo) push(f *frame) {
+	f.next = nil
+	if q.tail == nil {
+		q.head = f
+	} else {
+		q.tail.next = f
+	}
+	q.tail = f
+	q.n++
+}
+
+func (q *fifo) pop() *frame {
+	f := q.head
+	if f == nil {
+		return nil
+	}
+	q.head = f.next
+	if q.head == nil {
+		q.tail = nil
+	}
+	f.next = nil
+	q.n--
+	return f
+}
+
+// prepend puts all of other, in order, before what is queued. other is empty afterwards.
+func (q *fifo) prepend(other *fifo) {
+	if other.n == 0 {
+		return
+	}
+	other.tail.next = q.head
+	if q.tail == nil {
+		q.tail = other.tail
+	}
+	q.head = other.head
+	q.n += other.n
+	*other = fifo{}
+}

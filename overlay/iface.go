@@ -1,0 +1,155 @@
+package overlay
+
+import (
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/agenda"
+	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/link"
+)
+
+// The schedule of beacons (spec O2.2).
+const (
+	beaconFirst = 250 * time.Millisecond
+	beaconQuick = 3 // so many at beaconFirst; then the interval doubles
+	beaconMost  = 8 * time.Second
+)
+
+// An iface is one interface of ours.
+type iface struct {
+	index    uint32
+	caps     link.Caps
+	heard    []*heard // who was heard there, the one heard longest ago first
+	beaconAt time.Time
+	interval time.Duration
+	quick    int
+
+	beaconsSent, beaconsHeard    uint64
+	packetsSent, packetsReceived uint64
+	bytesSent, bytesReceived     uint64
+}
+
+func (m *Mesh) iface(index uint32) *iface {
+	for _, f := range m.ifaces {
+		if f.index == index {
+			return f
+		}
+	}
+	return nil
+}
+
+// SetInterface adds an interface or changes its caps. Beaconing starts afresh there.
+func (m *Mesh) SetInterface(now time.Time, index uint32, caps link.Caps) {
+	f := m.iface(index)
+	if f == nil {
+		f = &iface{index: index}
+		at := 0
+		for at < len(m.ifaces) && m.ifaces[at].index < index {
+			at++
+		}
+		m.ifaces = append(m.ifaces, nil)
+		copy(m.ifaces[at+1:], m.ifaces[at:])
+		m.ifaces[at] = f
+	}
+	f.caps = caps
+	f.afresh(now)
+	m.discoverAt = now
+	for _, n := range m.neighbours {
+		if n == nil {
+			continue
+		}
+		for _, p := range n.paths {
+			if p.to.Iface == index {
+				n.reclassify(now, p)
+			}
+		}
+	}
+	m.wantAgain(now)
+}
+
+// reclassify looks again at what sort of link a path is.
+func (n *neighbour) reclassify(now time.Time, p *path) {
+	kind, mtu := p.kind, p.mtu
+	n.m.classify(p)
+	if p.kind == kind && p.mtu == mtu {
+		return
+	}
+	n.dirty = true
+	n.choose(now, "better")
+	if p == n.active && n.isUp() {
+		n.cost = p.cost()
+		n.m.linkChanged(now)
+	}
+}
+
+// RemoveInterface takes an interface away: its paths are gone at once.
+func (m *Mesh) RemoveInterface(now time.Time, index uint32) {
+	for i, f := range m.ifaces {
+		if f.index == index {
+			m.ifaces = append(m.ifaces[:i], m.ifaces[i+1:]...)
+			break
+		}
+	}
+	for _, n := range m.neighbours {
+		for i := 0; n != nil && i < len(n.paths); {
+			if n.paths[i].to.Iface != index {
+				i++
+				continue
+			}
+			n.dropPath(now, n.paths[i])
+		}
+	}
+}
+
+// afresh makes beacons frequent again.
+func (f *iface) afresh(now time.Time) {
+	if f.caps.Broadcast {
+		f.beaconAt, f.interval, f.quick = now, beaconFirst, beaconQuick
+	} else {
+		f.beaconAt = time.Time{}
+	}
+}
+
+// beaconAfresh makes beacons frequent again everywhere: something has changed.
+func (m *Mesh) beaconAfresh(now time.Time) {
+	for _, f := range m.ifaces {
+		if f.interval > beaconFirst || f.quick == 0 {
+			f.afresh(now)
+		}
+	}
+	m.discoverAt = now
+}
+
+// beacon sends a beacon to everybody when it is due. It reports false when the batch is full.
+func (m *Mesh) beacon(now time.Time, f *iface, out *link.Batch) bool {
+	if !agenda.Due(now, f.beaconAt) {
+		return true
+	}
+	if out.Begin(link.Path{}, wire.MaxBeacon) == nil {
+		return false
+	}
+	if f.quick > 0 {
+		f.quick--
+	} else {
+		f.interval = min(2*f.interval, beaconMost)
+	}
+	b := wire.Beacon{
+		SID: m.self, Boot: m.cfg.Boot, Nonce: m.nonce, Digest: m.db.digest,
+		Interval: uint16(max(f.interval*11/10/(10*time.Millisecond), 1)),
+	}
+	m.sendBeacon(link.Path{Iface: f.index}, &b, out)
+	f.beaconsSent++
+	f.beaconAt = now.Add(m.jitter(f.interval))
+	return true
+}
+
+func (m *Mesh) sendBeacon(to link.Path, b *wire.Beacon, out *link.Batch) bool {
+	room := out.Begin(to, wire.MaxBeacon)
+	if room == nil {
+		return false
+	}
+	n := len(wire.AppendBeacon(room[:0], *b))
+	out.Commit(n)
+	m.sent(to, n)
+	return true
+}

@@ -1,0 +1,170 @@
+package overlay
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"golang.org/x/crypto/blake2s"
+
+	"github.com/caracal-mesh/caracal/internal/agenda"
+	"github.com/caracal-mesh/caracal/internal/session"
+	"github.com/caracal-mesh/caracal/internal/trace"
+	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/link"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// A Mesh is one node's part of the overlay.
+//
+// Receive only records: it opens packets, hands up what is for us, and puts the
+// rest on queues. Processing sends.
+type Mesh struct {
+	cfg   Config
+	up    Upper
+	self  sid.SID // the primary identity
+	nid   wire.NID
+	table *session.Table
+	rand  *rand.Rand
+	key   [32]byte // of cookies
+	nonce uint64   // of beacons to everybody
+	stats Stats
+
+	frames     pool
+	ifaces     []*iface // by index
+	wanted     []*wantedPeer
+	answers    bucket       // answers to beacons, all together
+	neighbours []*neighbour // by slot, nil = free
+	bySID      map[sid.SID]*neighbour
+	packFrom   int // the slot whose turn it is to send first
+	discoverAt time.Time // the soonest deadline of discovery
+
+	db    database
+	own   ownState
+	spf   spfState
+	bcast broadcastState
+
+	loop     fifo // from ourselves to ourselves
+	begun    *frame
+	lastDst  *origin // of Begin
+	received receiveScratch
+}
+
+// New returns a mesh without interfaces. up must not be nil.
+func New(now time.Time, cfg Config, up Upper) *Mesh {
+	if up == nil || len(cfg.Identities) == 0 {
+		panic("BUG: a mesh needs an identity and a floor above")
+	}
+	cfg.Limits.fill()
+	m := &Mesh{cfg: cfg, up: up, self: cfg.Identities[0].SID(), bySID: map[sid.SID]*neighbour{}}
+	m.nid = nidOf(m.self)
+	m.key = derive(cfg.Seed, "overlay cookie")
+	m.rand = rand.New(rand.NewChaCha8(derive(cfg.Seed, "overlay random")))
+	m.nonce = m.rand.Uint64() | 1
+	m.table = session.NewTable(session.Config{
+		Purpose: session.Link, Identities: cfg.Identities[:1], Seed: derive(cfg.Seed, "overlay session"),
+		NetworkKey: cfg.NetworkKey, Boot: cfg.Boot, HardwareAES: cfg.HardwareAES,
+		MaxPeers: 2 * cfg.Limits.Neighbours,
+	})
+	m.neighbours = make([]*neighbour, cfg.Limits.Neighbours)
+	m.frames.max = maxFrames
+	m.db.init(cfg.Limits.Origins)
+	m.bcast.init()
+	m.originateAll(now)
+	m.runSPF(now)
+	return m
+}
+
+// derive makes independent seeds from one.
+func derive(seed [32]byte, label string) [32]byte {
+	return blake2s.Sum256(append([]byte(label), seed[:]...))
+}
+
+// nidOf names a node in link state (spec O7.1).
+func nidOf(s sid.SID) (n wire.NID) {
+	sum := blake2s.Sum256(append([]byte("nid1"), s[:]...))
+	copy(n[:], sum[:])
+	return n
+}
+
+// jitter spreads d by a tenth either way.
+func (m *Mesh) jitter(d time.Duration) time.Duration {
+	return d - d/10 + time.Duration(m.rand.Int64N(int64(d/5)+1))
+}
+
+func (m *Mesh) emit(e trace.Event) {
+	if m.cfg.Trace != nil {
+		e.Node = m.self
+		m.cfg.Trace(e)
+	}
+}
+
+// Receive takes a datagram from the world. It is opened in place. Nothing is sent.
+func (m *Mesh) Receive(now time.Time, from link.Path, datagram []byte) {
+	if f := m.iface(from.Iface); f != nil {
+		f.packetsReceived++
+		f.bytesReceived += uint64(len(datagram))
+	}
+	if len(datagram) == 0 {
+		m.stats.Malformed++
+		return
+	}
+	switch datagram[0] {
+	case wire.TypeData:
+		m.receiveData(now, from, datagram)
+	case wire.TypeBeacon:
+		m.receiveBeacon(now, from, datagram)
+	case wire.TypeHandshake1:
+		m.receiveInit(now, from, datagram)
+	case wire.TypeHandshake2:
+		m.receiveReply(now, from, datagram)
+	default:
+		m.stats.UnknownType++
+	}
+}
+
+// Processing sends what is due and reports when to be called again. When out is
+// full it stops and asks to be called again at once, with an emptied batch.
+func (m *Mesh) Processing(now time.Time, out *link.Batch) (next time.Time) {
+	if m.deliverLoop(now) {
+		return now // the floor above has news
+	}
+	if !m.discover(now, out) {
+		return now
+	}
+	m.processDatabase(now)
+	next, full := m.processNeighbours(now, out)
+	if full {
+		return now
+	}
+	next = agenda.Soonest(next, m.processDatabase(now)) // what neighbours have changed
+	return agenda.Soonest(next, m.discoverAt)
+}
+
+// processNeighbours lets every neighbour send in turn. It reports whether the
+// batch is full.
+func (m *Mesh) processNeighbours(now time.Time, out *link.Batch) (next time.Time, full bool) {
+	for again := true; again; {
+		again, next = false, time.Time{}
+		for i := range m.neighbours {
+			slot := (m.packFrom + i) % len(m.neighbours)
+			n := m.neighbours[slot]
+			if n == nil {
+				continue
+			}
+			if n.dirty || agenda.Due(now, n.next) {
+				n.dirty = false
+				if n.next, full = n.processing(now, out); full {
+					n.dirty = true
+					m.packFrom = slot
+					return now, true
+				}
+			}
+			next = agenda.Soonest(next, n.next)
+		}
+		m.packFrom = (m.packFrom + 1) % len(m.neighbours)
+		for _, n := range m.neighbours {
+			again = again || (n != nil && n.dirty)
+		}
+	}
+	return next, false
+}

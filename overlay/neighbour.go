@@ -1,0 +1,291 @@
+package overlay
+
+import (
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/agenda"
+	"github.com/caracal-mesh/caracal/internal/session"
+	"github.com/caracal-mesh/caracal/internal/trace"
+	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/link"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// A neighbourState tells how far we are with a neighbour (spec O3.1).
+//
+//	          confirmed             2 misses
+//	greeting ───────────► up ─────────────────► suspect
+//	    ▲                 ▲ └──── any ack ◄────────┘ │ patience exhausted
+//	    │                 └──────── any ack ─── down ◄┘
+//	   (made)                                    │ 30 s → forgotten
+type neighbourState uint8
+
+const (
+	greeting neighbourState = iota // a handshake is under way
+	up
+	suspect
+	down
+)
+
+// downKept is how long a neighbour that is down is kept and called.
+const downKept = 30 * time.Second
+
+// A neighbour is one SID that can be reached over a link, with the keys, the
+// paths, and all that waits or flies on the way there.
+type neighbour struct {
+	m     *Mesh
+	slot  int
+	sid   sid.SID
+	nid   wire.NID
+	peer  *session.Peer
+	state neighbourState
+	since time.Time // of the state
+
+	paths   []*path // in the order found
+	active  *path   // the one in use; nil only while greeting or down
+	start   link.Path
+	reply   link.Path // where handshakes 1 come from
+	queues  queues
+	window  window
+	tx      flight
+	old     flight // of the epoch before
+	rx      []*arrivals
+	probe   bool      // a probe goes out on the active path
+	heard   time.Time // last authentic packet
+	sync    syncState
+	checks  bucket // signatures checked for this neighbour
+	assembl [8]assembly
+
+	sessionAt time.Time // the session's own deadline
+	lossAt    time.Time // the oldest packet in flight counts as lost
+	costAt    time.Time // the cost to be told is looked at again
+	cost      uint32    // as told in our link state
+	costSince time.Time // the present cost has differed that long
+	costTold  time.Time
+	dirty     bool // something happened: processing must look
+	next      time.Time
+
+	out           *link.Batch // of the present processing
+	stuck         bool        // it is full
+	sendHandshake func(msg []byte)
+}
+
+// newNeighbour makes a neighbour and its session, nil when there is no room.
+func (m *Mesh) newNeighbour(now time.Time, remote sid.SID) *neighbour {
+	slot := m.freeSlot(now)
+	if slot < 0 {
+		return nil
+	}
+	if old := m.neighbours[slot]; old != nil {
+		m.forget(now, old)
+	}
+	n := &neighbour{m: m, slot: slot, sid: remote, nid: nidOf(remote), since: now, dirty: true}
+	n.queues.turn = link.Voice
+	n.window.limit = minWindow
+	n.sendHandshake = n.handshake
+	n.peer = m.table.NewPeer(m.self, remote, n)
+	m.neighbours[slot], m.bySID[remote] = n, n
+	return n
+}
+
+// freeSlot finds room for a neighbour: a free slot, else that of the one longest down or
+// greeting for more than 5 s; -1 when there is none (spec O13.2).
+func (m *Mesh) freeSlot(now time.Time) int {
+	slot := -1
+	for i, n := range m.neighbours {
+		if n == nil {
+			return i
+		}
+		if !n.isUp() && now.Sub(n.since) > 5*time.Second &&
+			(slot < 0 || n.since.Before(m.neighbours[slot].since)) {
+			slot = i
+		}
+	}
+	return slot
+}
+
+// forget erases a neighbour.
+func (m *Mesh) forget(now time.Time, n *neighbour) {
+	n.settleAll(now)
+	m.table.Forget(n.peer)
+	m.db.unpend(n.slot)
+	m.neighbours[n.slot] = nil
+	delete(m.bySID, n.sid)
+	m.wantAgain(now)
+}
+
+// isUp reports whether the neighbour is part of our link state.
+func (n *neighbour) isUp() bool { return n.state == up || n.state == suspect }
+
+func (n *neighbour) enter(now time.Time, s neighbourState) { n.state, n.since = s, now }
+
+// rise makes the neighbour part of the mesh: its session is confirmed, and p leads there.
+func (n *neighbour) rise(now time.Time, p *path) {
+	if n.isUp() {
+		n.calm(now)
+		return
+	}
+	n.enter(now, up)
+	n.use(now, p, "up")
+	n.m.emit(trace.Event{At: now, Kind: trace.NeighbourUp, Peer: n.sid, Path: p.to})
+	n.cost = p.cost()
+	n.hello()
+	n.m.linkChanged(now)
+	n.sync = syncState{due: now}
+	n.dirty = true
+}
+
+// calm takes the neighbour out of suspicion.
+func (n *neighbour) calm(now time.Time) {
+	if n.state == suspect {
+		n.enter(now, up)
+	}
+}
+
+// fall takes the neighbour out of the mesh at once: what waited for it goes other ways (spec O3.6).
+func (n *neighbour) fall(now time.Time, reason string) {
+	if !n.isUp() {
+		return
+	}
+	m := n.m
+	n.enter(now, down)
+	n.probe, n.dirty = false, true
+	if n.active != nil {
+		n.start = n.active.to
+	}
+	n.active = nil
+	for _, p := range n.paths {
+		p.probeAt, p.probes = now.Add(probeEvery), 0
+	}
+	m.emit(trace.Event{At: now, Kind: trace.NeighbourDown, Peer: n.sid, Reason: reason})
+	m.db.unpend(n.slot)
+	m.linkChanged(now)
+	m.runSPF(now)
+	n.reroute(now)
+	n.peer.Start(now, nil)
+	m.beaconAfresh(now)
+	m.wantAgain(now)
+}
+
+// greetFor is how long a neighbour may take to confirm its session.
+const greetFor = 25 * time.Second
+
+// processing does what is due for this neighbour. It reports whether the batch is
+// full; then it is to be called again.
+func (n *neighbour) processing(now time.Time, out *link.Batch) (next time.Time, full bool) {
+	if n.overdue(now) {
+		n.m.forget(now, n)
+		return time.Time{}, false
+	}
+	n.out = out
+	n.greet(now)
+	if n.talk(now); n.stuck {
+		return now, true
+	}
+	if agenda.Due(now, n.lossAt) {
+		n.detectLost(now)
+	}
+	if !n.watchPaths(now, out) {
+		return now, true
+	}
+	n.watchCost(now)
+	n.synchronise(now)
+	if !n.pack(now, out) {
+		return now, true
+	}
+	n.greet(now)
+	if n.talk(now); n.stuck {
+		return now, true
+	}
+	return n.deadline(), false
+}
+
+// overdue reports whether the neighbour has been in a passing state for too long.
+func (n *neighbour) overdue(now time.Time) bool {
+	end := n.until()
+	return agenda.Due(now, end)
+}
+
+// until is when the neighbour is forgotten if nothing changes.
+func (n *neighbour) until() time.Time {
+	switch n.state {
+	case down:
+		return n.since.Add(downKept)
+	case greeting:
+		return n.since.Add(greetFor)
+	}
+	return time.Time{}
+}
+
+// deadline is the soonest of all that the neighbour waits for.
+func (n *neighbour) deadline() (next time.Time) {
+	next = agenda.Soonest(n.sessionAt, n.lossAt)
+	next = agenda.Soonest(next, n.costAt)
+	if n.sendable() {
+		if a := n.arrivals(n.tx.epoch); a != nil {
+			next = agenda.Soonest(next, a.due)
+		}
+	}
+	if n.isUp() {
+		next = agenda.Soonest(next, n.sync.due)
+	}
+	next = agenda.Soonest(next, n.until())
+	for _, p := range n.paths {
+		next = agenda.Soonest(next, p.probeAt)
+	}
+	return next
+}
+
+// greet begins a handshake when something waits and there is no session for it.
+func (n *neighbour) greet(now time.Time) {
+	if n.isUp() && !n.peer.Ready() && (n.queues.n > 0 || n.probe) {
+		n.peer.Start(now, nil)
+	}
+}
+
+// maxHandshake is more than any handshake message.
+const maxHandshake = 512
+
+// talk lets the session send handshakes. stuck tells that the batch was full.
+func (n *neighbour) talk(now time.Time) {
+	n.stuck = n.out.Begin(n.start, maxHandshake) == nil
+	if n.stuck {
+		return
+	}
+	var gaveUp bool
+	n.sessionAt, gaveUp = n.peer.Processing(now, n.sendHandshake)
+	if gaveUp && !n.peer.Ready() && n.isUp() {
+		n.fall(now, "no-handshake")
+	}
+}
+
+// handshake sends one handshake message: an answer where the question came from, our own
+// where the neighbour is known to be.
+func (n *neighbour) handshake(msg []byte) {
+	to := n.start
+	if msg[0] == wire.TypeHandshake2 {
+		to = n.reply
+	} else if n.active != nil {
+		to = n.active.to
+	}
+	if !to.Everybody() {
+		n.m.send(n.out, to, msg)
+	}
+}
+
+// hello queues a hello for the neighbour (spec O4.5).
+func (n *neighbour) hello() {
+	f := n.m.frames.get(frameRaw, true)
+	if f == nil {
+		return
+	}
+	f.class = link.Control
+	f.n = len(wire.AppendHello(f.buf[:0], n.m.cfg.Boot, n.m.db.digest))
+	n.push(f)
+}
+
+// push queues a frame without asking for bounds; control frames only.
+func (n *neighbour) push(f *frame) {
+	n.queues.push(f)
+	n.dirty = true
+}

@@ -1,0 +1,196 @@
+package overlay
+
+import (
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/agenda"
+	"github.com/caracal-mesh/caracal/internal/trace"
+	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/link"
+)
+
+// path finds the neighbour's path to the address, nil when it is none of its.
+func (n *neighbour) path(to link.Path) *path {
+	for _, p := range n.paths {
+		if p.to == to {
+			return p
+		}
+	}
+	return nil
+}
+
+// addPath notes a way to the neighbour, nil when there are too many (spec O3.2).
+func (n *neighbour) addPath(now time.Time, to link.Path) *path {
+	if p := n.path(to); p != nil {
+		return p
+	}
+	if len(n.paths) == maxPaths && !n.dropWorst(now) {
+		return nil
+	}
+	p := &path{to: to, since: now, heard: now, probeAt: now}
+	if h := n.m.heardAt(to, n.sid); h != nil {
+		p.interval = h.interval
+	}
+	n.m.classify(p)
+	n.paths = append(n.paths, p)
+	n.dirty = true
+	return p
+}
+
+// dropWorst makes room by dropping the oldest path never proven, or not heard longest.
+func (n *neighbour) dropWorst(now time.Time) bool {
+	worst := -1
+	for i, p := range n.paths {
+		if p == n.active {
+			continue
+		}
+		if worst < 0 || (n.paths[worst].proven && !p.proven) ||
+			(n.paths[worst].proven == p.proven && p.heard.Before(n.paths[worst].heard)) {
+			worst = i
+		}
+	}
+	if worst < 0 {
+		return false
+	}
+	n.dropPath(now, n.paths[worst])
+	return true
+}
+
+// dropPath forgets a path. The neighbour falls with its last one in use.
+func (n *neighbour) dropPath(now time.Time, p *path) {
+	for i, q := range n.paths {
+		if q == p {
+			n.paths = append(n.paths[:i:i], n.paths[i+1:]...)
+			break
+		}
+	}
+	n.dirty = true
+	if p == n.active {
+		n.active = nil
+		if !n.choose(now, "path-gone") && n.isUp() {
+			n.fall(now, "no-path")
+		}
+	}
+	n.m.wantAgain(now)
+}
+
+// classify finds out what sort of link a path is. An address on a broadcast LAN
+// is beyond the segment until a regular beacon came from it (spec O3.2).
+func (m *Mesh) classify(p *path) {
+	caps := link.Caps{Kind: link.Internet, MTU: link.BaseMTU}
+	if f := m.iface(p.to.Iface); f != nil {
+		caps = f.caps
+	}
+	p.kind = caps.Kind
+	if p.kind == link.LAN && caps.Broadcast && p.interval == 0 && !p.to.Addr.Addr().IsLoopback() {
+		p.kind = link.Internet
+	}
+	p.mtu = min(max(caps.MTU, link.MinMTU), maxDatagram)
+	if p.kind == link.Internet {
+		p.mtu = min(p.mtu, link.BaseMTU)
+	}
+}
+
+// choose takes the best path for use: proven before not, living before missing,
+// then the cheapest, unless it is hardly cheaper than the one in use (spec O3.3).
+// It reports whether there is any.
+func (n *neighbour) choose(now time.Time, reason string) bool {
+	var best *path
+	for _, p := range n.paths {
+		if best == nil || p.better(best) {
+			best = p
+		}
+	}
+	if best == nil {
+		return false
+	}
+	a := n.active
+	if a != nil && (best == a || (best.rank() == a.rank() && best.cost() > a.cost()*3/4)) {
+		return true
+	}
+	n.use(now, best, reason)
+	return true
+}
+
+// rank orders paths before their cost does; lower is better.
+func (p *path) rank() int {
+	r := 0
+	if !p.proven {
+		r += 2
+	}
+	if p.misses >= 2 {
+		r++
+	}
+	return r
+}
+
+func (p *path) better(o *path) bool {
+	if p.rank() != o.rank() {
+		return p.rank() < o.rank()
+	}
+	return p.cost() < o.cost()
+}
+
+// use makes p the path for what follows.
+func (n *neighbour) use(now time.Time, p *path, reason string) {
+	if n.active == p {
+		return
+	}
+	changed := n.active != nil
+	n.active = p
+	n.dirty = true
+	p.probeAt = agenda.Soonest(p.probeAt, now.Add(p.silence(true)))
+	if changed && n.isUp() {
+		n.m.emit(trace.Event{At: now, Kind: trace.PathChanged, Peer: n.sid, Path: p.to, Reason: reason})
+		n.m.linkChanged(now)
+	}
+}
+
+// watchPaths sends what keeps paths alive and finds out which are not (spec O3.4).
+// It reports false when the batch is full.
+func (n *neighbour) watchPaths(now time.Time, out *link.Batch) bool {
+	for i := 0; i < len(n.paths); i++ {
+		p := n.paths[i]
+		if !agenda.Due(now, p.probeAt) {
+			continue
+		}
+		if out.Begin(p.to, wire.LinkOverhead+wire.MaxAckSize) == nil {
+			return false
+		}
+		if !n.probePath(now, p, out) {
+			i--
+		}
+	}
+	return true
+}
+
+// probePath probes a path that was silent, and drops it after maxProbes without
+// answer. It reports whether the path is still there.
+func (n *neighbour) probePath(now time.Time, p *path, out *link.Batch) bool {
+	active := p == n.active
+	quiet := p.heard
+	if p.interval == 0 {
+		quiet = p.lastAck
+	}
+	if p.proven && p.probes == 0 && n.isUp() && now.Before(quiet.Add(p.silence(active))) {
+		p.probeAt = quiet.Add(p.silence(active))
+		return true
+	}
+	switch {
+	case n.state == greeting:
+		p.probeAt = now.Add(probeEvery)
+	case active:
+		n.hello()
+		p.probeAt = now.Add(n.m.jitter(p.silence(true)))
+	case n.isUp() && p.probes >= maxProbes:
+		n.dropPath(now, p)
+		return false
+	default:
+		p.probes++
+		p.probeAt = now.Add(probeEvery << min(p.probes-1, 3))
+		if n.peer.Ready() {
+			n.sendProbe(now, p, out)
+		}
+	}
+	return true
+}

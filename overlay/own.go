@@ -1,0 +1,148 @@
+package overlay
+
+import (
+	"slices"
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/agenda"
+	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/link"
+)
+
+// Timings of our own link state (spec O7.4–O7.6).
+const (
+	lifetime       = 7200 * time.Second
+	refreshAfter   = 3600 * time.Second
+	originateEvery = time.Second
+	originateBurst = 5
+)
+
+// stateContext is the context of link state signatures.
+const stateContext = "lsa"
+
+// stubCost is the cost between a node's identities.
+const stubCost = 1
+
+// ownState is when and why we sign our link state anew.
+type ownState struct {
+	dirty     bool
+	floor     uint64 // a sequence number seen under our name, to be exceeded
+	limit     bucket
+	refreshAt time.Time
+}
+
+// linkChanged notes that our links are not as we last told (spec O7.6).
+func (m *Mesh) linkChanged(now time.Time) {
+	m.own.dirty = true
+	m.routesChanged(now)
+}
+
+// originateAll signs the link state of all our identities.
+func (m *Mesh) originateAll(now time.Time) {
+	m.own.refreshAt = now.Add(m.jitter(refreshAfter))
+	m.originate(now)
+	for i, id := range m.cfg.Identities[1:] {
+		w := wire.LinkState{Flags: wire.LinkStateStub, SID: id.SID()}
+		w.Links = []wire.Link{{NID: m.nid, Cost: stubCost, MTU: maxDatagram, Kind: uint8(link.LAN)}}
+		m.publish(now, i+1, &w)
+	}
+}
+
+// originate signs the link state of the primary identity: its neighbours and its stubs.
+func (m *Mesh) originate(now time.Time) {
+	m.own.dirty = false
+	m.own.limit.take(now, originateEvery, originateBurst)
+	w := wire.LinkState{Flags: wire.LinkStateRelay, SID: m.self, Name: []byte(m.cfg.Name)}
+	if m.cfg.NoRelay {
+		w.Flags = wire.LinkStateOverload
+	}
+	if len(w.Name) > wire.MaxName {
+		w.Name = w.Name[:wire.MaxName]
+	}
+	for _, id := range m.cfg.Identities[1:] {
+		w.Links = append(w.Links, wire.Link{NID: nidOf(id.SID()), Cost: stubCost, MTU: maxDatagram, Kind: uint8(link.LAN)})
+	}
+	for _, n := range m.neighbours {
+		if n == nil || !n.isUp() || n.active == nil || len(w.Links) >= m.cfg.Limits.Links {
+			continue
+		}
+		w.Links = append(w.Links, wire.Link{NID: n.nid, Cost: n.cost, MTU: uint16(n.active.mtu), Kind: uint8(n.active.kind)})
+	}
+	slices.SortFunc(w.Links, func(a, b wire.Link) int { return a.NID.Compare(b.NID) })
+	m.publish(now, 0, &w)
+}
+
+// publish signs the link state of one of our identities and floods it.
+func (m *Mesh) publish(now time.Time, which int, w *wire.LinkState) {
+	id := m.cfg.Identities[which]
+	o := m.db.get(now, w.SID, nidOf(w.SID))
+	if o == nil {
+		panic("BUG: no room for ourselves")
+	}
+	o.local = which
+	w.Lifetime, w.Boot = uint16(lifetime/time.Second), m.cfg.Boot
+	w.Seq = max(uint64(max(now.UnixMilli(), 1)), max(o.seq, m.own.floor)+1) // spec O7.4
+	w.Signed = wire.AppendLinkState(nil, w)
+	sig := id.Sign(stateContext, w.Signed)
+	w.Signature = sig[:]
+	o.take(now, w)
+	o.expires = time.Time{}
+	m.flood(o, nil)
+	m.routesChanged(now)
+}
+
+// outbid answers link state of one of ours that we did not sign now, a former self's: we
+// sign anew with a higher number (spec O7.4).
+func (m *Mesh) outbid(now time.Time, o *origin, seq uint64) {
+	if seq < o.seq || seq >= 1<<63 {
+		return
+	}
+	if seq == o.seq { // our own, come back
+		return
+	}
+	m.own.floor = max(m.own.floor, seq)
+	m.own.dirty = true
+	if o.local > 0 {
+		m.own.refreshAt = now
+	}
+}
+
+// processDatabase signs, expires and searches routes when due.
+func (m *Mesh) processDatabase(now time.Time) (next time.Time) {
+	if agenda.Due(now, m.own.refreshAt) && !now.Before(m.own.limit.ready(originateEvery, originateBurst)) {
+		m.originateAll(now)
+	}
+	if m.own.dirty && !now.Before(m.own.limit.ready(originateEvery, originateBurst)) {
+		m.originate(now)
+	}
+	if m.own.dirty {
+		next = m.own.limit.ready(originateEvery, originateBurst)
+	}
+	if agenda.Due(now, m.db.next) {
+		m.expire(now)
+	}
+	if agenda.Due(now, m.spf.at) {
+		m.runSPF(now)
+	}
+	next = agenda.Soonest(next, agenda.Soonest(m.db.next, m.spf.at))
+	refresh := m.own.refreshAt
+	if ready := m.own.limit.ready(originateEvery, originateBurst); refresh.Before(ready) {
+		refresh = ready
+	}
+	return agenda.Soonest(next, refresh)
+}
+
+// expire removes what has outlived its lifetime (spec O7.5).
+func (m *Mesh) expire(now time.Time) {
+	m.db.next = time.Time{}
+	for i := 0; i < len(m.db.sorted); i++ {
+		o := m.db.sorted[i]
+		if agenda.Due(now, o.expires) {
+			m.db.remove(o)
+			m.routesChanged(now)
+			i--
+			continue
+		}
+		m.db.next = agenda.Soonest(m.db.next, o.expires)
+	}
+}

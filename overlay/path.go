@@ -1,0 +1,128 @@
+package overlay
+
+import (
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/rtt"
+	"github.com/caracal-mesh/caracal/link"
+)
+
+// maxPaths is the most ways to one neighbour that are kept.
+const maxPaths = 8
+
+// Timings of paths (spec O3.4, O6.4).
+const (
+	keepalive      = 15 * time.Second // idle time on the active path, where no beacons are heard
+	keepalivePrime = 25 * time.Second // on other paths
+	probeEvery     = 500 * time.Millisecond
+	maxProbes      = 3
+	minRTO         = 30 * time.Millisecond
+	maxRTO         = 500 * time.Millisecond
+	initialRTO     = 100 * time.Millisecond
+)
+
+// one is certainty, in the fixed point in which delivery ratios are kept.
+const one = 1 << 16
+
+// A path is one way to a neighbour and what we know of it.
+type path struct {
+	to       link.Path
+	kind     link.Kind
+	mtu      int
+	rtt      rtt.Estimator
+	delivery int64 // of what we send here, 0…one, moving average
+	samples  int
+	since    time.Time
+	heard    time.Time     // last packet or beacon
+	interval time.Duration // of their beacons here; 0 = none heard
+	proven   bool          // something sent here was acknowledged
+	lastAck  time.Time     // when
+	misses   int           // RTOs in a row without any acknowledgement
+	missed   time.Time     // the last of them
+	missing  time.Time     // the first of them
+	probes   int           // sent in a row without answer
+	probeAt  time.Time     // the next one
+}
+
+// rto is how long to wait for an acknowledgement (spec O6.4).
+func (p *path) rto() time.Duration {
+	if !p.rtt.Valid() {
+		return initialRTO
+	}
+	return min(max(p.rtt.RTO(0)+ackDelay, minRTO), maxRTO)
+}
+
+// settled takes the fate of a packet into the delivery ratio.
+func (p *path) settled(arrived bool) {
+	if p.samples == 0 {
+		p.delivery = one * 3 / 4
+	}
+	p.samples++
+	if arrived {
+		p.delivery += (one - p.delivery) / 16
+	} else {
+		p.delivery -= p.delivery / 16
+	}
+}
+
+// ratio is the delivery ratio, as far as it is known.
+func (p *path) ratio() int64 {
+	if p.samples == 0 {
+		return one * 3 / 4
+	}
+	return p.delivery
+}
+
+// patience is how many RTOs in a row mean that the path is dead: as many as
+// happen by chance once in ten thousand times, at least 4 (spec O3.6).
+func (p *path) patience() int {
+	n := 0
+	for chance := int64(one); chance > one/10_000 && n < 20; n++ {
+		chance = chance * (one - p.ratio()) / one
+	}
+	return max(n, 4)
+}
+
+// lossy reports whether one in ten packets is lost, or more.
+func (p *path) lossy() bool { return p.ratio() < one*9/10 }
+
+// cost is what a packet costs on this path (spec O9.1).
+func (p *path) cost() uint32 {
+	base := baseCost(p.kind)
+	if p.rtt.Valid() {
+		base += p.rtt.Smoothed().Milliseconds()
+	}
+	if d := p.ratio(); p.samples >= 16 && d < one*15/16 {
+		d = max(d, one/16)
+		base = base * one / d * one / d
+	}
+	return uint32(min(base, 1<<24))
+}
+
+// baseCost is the cost of a link of the kind before anything is measured.
+func baseCost(k link.Kind) int64 {
+	switch k {
+	case link.LAN:
+		return 10
+	case link.Internet:
+		return 30
+	}
+	return 40
+}
+
+// silence is how long the path may be silent before it is probed.
+func (p *path) silence(active bool) time.Duration {
+	switch {
+	case p.interval > 0:
+		return p.interval * 7 / 2
+	case active:
+		return keepalive
+	}
+	return keepalivePrime
+}
+
+// answered notes an acknowledgement of something sent here.
+func (p *path) answered(now time.Time) {
+	p.proven, p.lastAck, p.heard = true, now, now
+	p.misses, p.probes = 0, 0
+}

@@ -1,0 +1,221 @@
+package overlay
+
+import (
+	"errors"
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/session"
+	"github.com/caracal-mesh/caracal/internal/trace"
+	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/link"
+)
+
+// maxEpochs is how many session epochs of a neighbour may be receiving at a time.
+const maxEpochs = 3
+
+// receiveScratch is where frames are taken apart, so that none of them allocates.
+type receiveScratch struct {
+	forward   wire.Forward
+	ack       wire.Ack
+	ackOut    wire.Ack
+	state     wire.LinkStateFrame
+	summary   wire.Summary
+	want      wire.Want
+	broadcast wire.Broadcast
+	links     []wire.Link
+}
+
+// receiveInit takes a handshake 1 (spec O3.1).
+func (m *Mesh) receiveInit(now time.Time, from link.Path, msg []byte) {
+	init, err := m.table.ReceiveInit(now, msg)
+	if errors.Is(err, session.ErrReplay) {
+		if n := m.bySID[init.Remote]; n != nil && n.reply == from { // its reply may have been lost
+			n.dirty = true
+		}
+		return
+	}
+	if err != nil {
+		return // counted by the session table
+	}
+	n := m.bySID[init.Remote]
+	if n == nil {
+		n = m.newNeighbour(now, init.Remote)
+	}
+	if n == nil {
+		m.stats.NoRoom++
+		return
+	}
+	if n.peer.Accept(now, init) {
+		n.reply = from
+		n.dirty = true
+	}
+}
+
+// receiveReply takes a handshake 2: the neighbour is there.
+func (m *Mesh) receiveReply(now time.Time, from link.Path, msg []byte) {
+	peer, err := m.table.ReceiveReply(now, msg)
+	if err != nil {
+		return // counted by the session table
+	}
+	n := peer.Owner.(*neighbour)
+	n.heard, n.dirty, n.probe = now, true, true
+	p := n.addPath(now, from)
+	if p == nil {
+		return
+	}
+	p.answered(now)
+	n.rise(now, p)
+	n.choose(now, "better")
+}
+
+// receiveData takes a link packet (spec O4).
+func (m *Mesh) receiveData(now time.Time, from link.Path, pkt []byte) {
+	lp, err := wire.ParseLinkPacket(pkt)
+	if err != nil {
+		m.stats.Malformed++
+		return
+	}
+	o, err := m.table.Open(now, pkt, wire.LinkHeaderAt, lp.End, lp.Guard)
+	switch {
+	case errors.Is(err, session.ErrReplay):
+		m.stats.Replayed++
+		return
+	case err != nil:
+		m.stats.NotAuthentic++
+		return
+	}
+	n := o.Peer.Owner.(*neighbour)
+	m.emit(trace.Event{At: now, Kind: trace.PacketReceived, Peer: n.sid, Path: from, Size: len(pkt)})
+	n.dirty = true
+	a := n.arrivalsOf(o.Epoch)
+	n.hear(now, from, o, a)
+	if asks, all := m.takeFrames(now, n, a, o.Epoch, o.Plain, lp.Section); all {
+		a.arrived(now, o.Counter, asks)
+	}
+}
+
+// hear notes that an authentic packet came from a path. A packet that is the newest
+// of all shows that the neighbour sends from there now (spec O3.2).
+func (n *neighbour) hear(now time.Time, from link.Path, o session.Opened, a *arrivals) {
+	n.heard = now
+	p := n.path(from)
+	if p == nil && (!a.any || o.Counter > a.largest) {
+		p = n.addPath(now, from)
+	}
+	if p == nil {
+		return
+	}
+	p.heard = now
+	switch {
+	case n.state == greeting && n.peer.Confirmed(), n.state == down && o.Confirmed:
+		n.rise(now, p)
+	case n.state == down:
+		p.probeAt = now
+	}
+}
+
+// arrivals finds what was received under the epoch, nil when nothing.
+func (n *neighbour) arrivals(epoch uint32) *arrivals {
+	for _, a := range n.rx {
+		if a.epoch == epoch {
+			return a
+		}
+	}
+	return nil
+}
+
+// arrivalsOf is arrivals, beginning a new epoch if need be. The oldest one goes.
+func (n *neighbour) arrivalsOf(epoch uint32) *arrivals {
+	if a := n.arrivals(epoch); a != nil {
+		return a
+	}
+	if len(n.rx) == maxEpochs {
+		oldest := 0
+		for i, a := range n.rx {
+			if a.epoch < n.rx[oldest].epoch {
+				oldest = i
+			}
+		}
+		n.rx = append(n.rx[:oldest], n.rx[oldest+1:]...)
+	}
+	a := &arrivals{epoch: epoch}
+	n.rx = append(n.rx, a)
+	return a
+}
+
+// takeFrames acts on the frames of a packet. asks tells whether one of them wants an
+// acknowledgement. all is false when the packet must not be acknowledged, because
+// it uses an alias that we have not been told (spec O5.3).
+func (m *Mesh) takeFrames(now time.Time, n *neighbour, a *arrivals, epoch uint32, plain, section []byte) (asks, all bool) {
+	all = true
+	s := &m.received
+	r := wire.Read(plain)
+	for r.Len() > 0 {
+		typ := r.Uint8()
+		switch typ {
+		case wire.FramePadding:
+			continue
+		case wire.FrameAck:
+			if r.Ack(&s.ack); r.Err() == nil {
+				n.receiveAcks(now, epoch, &s.ack)
+			}
+		case wire.FrameForward, wire.FrameSection:
+			asks = true
+			if r.Forward(&s.forward, section, typ == wire.FrameSection); r.Err() == nil {
+				all = m.receiveForward(now, n, a, &s.forward) && all
+			}
+		case wire.FrameAlias:
+			asks = true
+			if alias, of := r.Alias(); r.Err() == nil {
+				a.define(alias, of)
+			}
+		default:
+			asks = true
+			m.takeControl(now, n, typ, &r)
+		}
+		if r.Err() != nil {
+			m.stats.Malformed++
+			break
+		}
+	}
+	return asks, all
+}
+
+func (n *neighbour) receiveAcks(now time.Time, epoch uint32, a *wire.Ack) {
+	switch epoch {
+	case n.tx.epoch:
+		n.receiveAck(now, &n.tx, a)
+	case n.old.epoch:
+		n.receiveAck(now, &n.old, a)
+	}
+}
+
+// takeControl acts on the rarer frames.
+func (m *Mesh) takeControl(now time.Time, n *neighbour, typ byte, r *wire.Reader) {
+	s := &m.received
+	switch typ {
+	case wire.FrameProbe:
+	case wire.FrameHello:
+		if _, digest := r.Hello(); r.Err() == nil {
+			n.hearDigest(now, digest)
+		}
+	case wire.FrameLinkState:
+		if r.LinkStateFrame(&s.state); r.Err() == nil {
+			m.receiveState(now, n, &s.state)
+		}
+	case wire.FrameSummary:
+		if r.Summary(&s.summary); r.Err() == nil {
+			m.receiveSummary(now, n, &s.summary)
+		}
+	case wire.FrameWant:
+		if r.Want(&s.want); r.Err() == nil {
+			m.receiveWant(n, &s.want)
+		}
+	case wire.FrameBroadcast:
+		if r.Broadcast(&s.broadcast); r.Err() == nil {
+			m.receiveBroadcast(now, n, &s.broadcast)
+		}
+	default:
+		r.Fail() // nothing tells how long it is
+	}
+}

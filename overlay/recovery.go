@@ -1,0 +1,261 @@
+package overlay
+
+import (
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/agenda"
+	"github.com/caracal-mesh/caracal/internal/trace"
+	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/link"
+)
+
+// The most transmissions of a frame (spec O6.5).
+const (
+	dataTries      = 4
+	dataTriesLossy = 10 // where one packet in ten is lost, or more
+	controlTries   = 10
+)
+
+// Bounds on the time without acknowledgement after which a neighbour falls (spec O3.6).
+const (
+	fallEarliest = 150 * time.Millisecond
+	fallLatest   = 1500 * time.Millisecond
+)
+
+// receiveAck settles what the neighbour says has arrived (spec O6.2).
+func (n *neighbour) receiveAck(now time.Time, t *flight, a *wire.Ack) {
+	last := a.Ranges[0].Last
+	if last >= t.next {
+		n.m.stats.Malformed++
+		return
+	}
+	if !t.acked || last > t.largest {
+		t.acked, t.largest = true, last
+	}
+	count, via := 0, (*path)(nil)
+	for i := a.N - 1; i >= 0; i-- {
+		for c := max(a.Ranges[i].First, t.base); c <= a.Ranges[i].Last && c < t.next; c++ {
+			if !t.at(c).flying {
+				continue
+			}
+			s := t.settle(c)
+			count, via = count+1, s.path
+			n.delivered(now, t, &s)
+			if c == last {
+				s.path.rtt.Sample(now.Sub(s.at), min(a.Delay, ackDelay))
+			}
+		}
+	}
+	if count == 0 {
+		return
+	}
+	n.window.delivered(now, count, via.rtt.Min())
+	n.lossAt = now
+	n.answered(now, via)
+}
+
+// delivered frees what an acknowledged packet carried.
+func (n *neighbour) delivered(now time.Time, t *flight, s *sentPacket) {
+	s.path.settled(true)
+	s.path.answered(now)
+	for f := s.frames; f != nil; {
+		next := f.next
+		if f.defines {
+			t.learned(f)
+		}
+		n.m.frames.put(f)
+		f = next
+	}
+}
+
+// answered draws the conclusions from an acknowledgement of something sent via p.
+func (n *neighbour) answered(now time.Time, p *path) {
+	if n.path(p.to) != p {
+		return
+	}
+	p.probeAt = now.Add(n.m.jitter(p.silence(p == n.active)))
+	n.rise(now, p)
+	if p != n.active {
+		n.choose(now, "better")
+	}
+}
+
+// detectLost gives up waiting for acknowledgements that are overdue: of packets
+// after which three others were acknowledged, and of those older than the RTO (spec O6.4).
+func (n *neighbour) detectLost(now time.Time) {
+	n.lossAt = time.Time{}
+	var lost [link.NumClasses]fifo
+	missed := n.lose(now, &n.old, &lost)
+	missed = n.lose(now, &n.tx, &lost) || missed
+	for class := range lost {
+		n.queues.prepend(link.Class(class), &lost[class])
+	}
+	if missed {
+		n.miss(now, n.active)
+	}
+}
+
+// lose takes the lost packets out of flight. It reports whether the path in use has
+// left an RTO without any answer.
+func (n *neighbour) lose(now time.Time, t *flight, lost *[link.NumClasses]fifo) (missed bool) {
+	for c := t.base; t.flying > 0 && c < t.next; c++ {
+		s := t.at(c)
+		if !s.flying {
+			continue
+		}
+		passed := t.acked && t.largest >= c+3
+		deadline := s.at.Add(s.path.rto())
+		if passed {
+			deadline = agenda.Soonest(deadline, s.at.Add(s.path.rtt.Smoothed()*9/8))
+		}
+		if now.Before(deadline) {
+			n.lossAt = agenda.Soonest(n.lossAt, deadline)
+			if !passed {
+				return missed
+			}
+			continue
+		}
+		p := t.settle(c)
+		n.m.stats.LinkLost++
+		p.path.settled(false)
+		if !passed && !p.path.lastAck.After(p.at) {
+			missed = missed || p.path == n.active
+		}
+		n.again(now, t, c, p.frames, lost)
+	}
+	return missed
+}
+
+// again sorts the frames of a lost packet into those to be sent once more and those
+// given up (spec O6.5).
+func (n *neighbour) again(now time.Time, t *flight, counter uint64, frames *frame, lost *[link.NumClasses]fifo) {
+	for f := frames; f != nil; {
+		next := f.next
+		switch {
+		case f.kind == frameAlias:
+			t.unsent(f)
+			n.m.frames.put(f)
+		case int(f.tries) >= n.tries(f) || now.After(f.expires):
+			n.m.dropped(now, &n.m.stats.DropLifetime, "lifetime", f)
+			n.m.frames.put(f)
+		default:
+			f.remember(t.epoch, counter)
+			lost[f.class].push(f)
+		}
+		f = next
+	}
+}
+
+func (n *neighbour) tries(f *frame) int {
+	switch {
+	case f.class == link.Control:
+		return controlTries
+	case n.active != nil && n.active.lossy():
+		return dataTriesLossy
+	}
+	return dataTries
+}
+
+// takeBack puts frames that were packed, but not sent, back where they were.
+func (n *neighbour) takeBack(frames *frame) {
+	var back [link.NumClasses]fifo
+	for f := frames; f != nil; {
+		next := f.next
+		if f.kind == frameAlias {
+			n.m.frames.put(f)
+		} else {
+			f.tries--
+			back[f.class].push(f)
+		}
+		f = next
+	}
+	for class := range back {
+		n.queues.prepend(link.Class(class), &back[class])
+	}
+}
+
+// miss notes that the path in use has left an RTO without any answer, and takes the
+// neighbour for suspect, then for down (spec O3.5, O3.6).
+func (n *neighbour) miss(now time.Time, p *path) {
+	if p == nil || !n.isUp() || (p.misses > 0 && now.Sub(p.missed) < p.rto()) {
+		return
+	}
+	if p.misses == 0 {
+		p.missing = now.Add(-p.rto())
+	}
+	p.misses++
+	p.missed = now
+	n.probe = true
+	if p.misses >= 2 {
+		n.suspect(now, p)
+	}
+	silent := now.Sub(p.missing)
+	if p == n.active && (p.misses >= p.patience() && silent >= fallEarliest || p.misses >= 4 && silent >= fallLatest) {
+		n.fall(now, "no-answer")
+	}
+}
+
+// suspect looks for other ways to a neighbour that does not answer.
+func (n *neighbour) suspect(now time.Time, p *path) {
+	if n.state == up {
+		n.enter(now, suspect)
+		n.m.emit(trace.Event{At: now, Kind: trace.NeighbourSuspect, Peer: n.sid, Path: p.to, Reason: "no-answer"})
+		for _, other := range n.paths {
+			if other != p {
+				other.probeAt = agenda.Soonest(other.probeAt, now)
+				other.heard, other.lastAck = time.Time{}, time.Time{}
+			}
+		}
+	}
+	n.choose(now, "no-answer")
+	if p.misses >= 3 || now.Sub(n.heard) > keepalivePrime {
+		n.peer.SuspectDead(now)
+	}
+}
+
+// reroute moves all data that waited for, or flew to, the neighbour to other ways;
+// the rest is dropped.
+func (n *neighbour) reroute(now time.Time) {
+	var all [link.NumClasses]fifo
+	n.collect(now, &n.old, &all)
+	n.collect(now, &n.tx, &all)
+	for class := range all {
+		n.queues.prepend(link.Class(class), &all[class])
+	}
+	for n.queues.n > 0 {
+		n.queues.head()
+		if f := n.queues.pop(); f.kind == frameData {
+			n.m.place(now, f)
+		} else {
+			n.m.frames.put(f)
+		}
+	}
+}
+
+// collect takes everything out of flight.
+func (n *neighbour) collect(now time.Time, t *flight, all *[link.NumClasses]fifo) {
+	for c := t.base; t.flying > 0 && c < t.next; c++ {
+		if t.at(c).flying {
+			n.again(now, t, c, t.settle(c).frames, all)
+		}
+	}
+}
+
+// abandonFlight gives what flew under an old epoch to the queues again.
+func (n *neighbour) abandonFlight(now time.Time, t *flight) {
+	var all [link.NumClasses]fifo
+	n.collect(now, t, &all)
+	for class := range all {
+		n.queues.prepend(link.Class(class), &all[class])
+	}
+}
+
+// settleAll frees everything that waits or flies.
+func (n *neighbour) settleAll(now time.Time) {
+	n.abandonFlight(now, &n.old)
+	n.abandonFlight(now, &n.tx)
+	for n.queues.n > 0 {
+		n.queues.head()
+		n.m.frames.put(n.queues.pop())
+	}
+}

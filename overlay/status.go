@@ -1,0 +1,127 @@
+package overlay
+
+import (
+	"slices"
+	"time"
+
+	"github.com/caracal-mesh/caracal/link"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// A Hop is what a node knows about its next hop to a destination.
+type Hop struct {
+	SID      sid.SID   // the neighbour
+	Path     link.Path // in use
+	Iface    string    // its name
+	Kind     link.Kind
+	RTT      time.Duration // smoothed, 0 = not measured
+	Loss     float64       // 0…1, of our sendings on this link
+	Distance uint32        // cost to the destination
+	Hops     int           // links to the destination
+}
+
+// NextHop tells where packets to dst go now. ErrNoRoute when nowhere, which is so
+// for our own SIDs too.
+func (m *Mesh) NextHop(dst sid.SID) (Hop, error) {
+	o := m.db.bySID[dst]
+	if o == nil || o.via == nil {
+		return Hop{}, ErrNoRoute
+	}
+	return m.hop(o), nil
+}
+
+// hop describes the route to o; zero when there is none.
+func (m *Mesh) hop(o *origin) Hop {
+	n := o.via
+	if n == nil || n.active == nil {
+		return Hop{}
+	}
+	p := n.active
+	h := Hop{SID: n.sid, Path: p.to, Kind: p.kind, Distance: o.distance, Hops: o.hops}
+	if f := m.iface(p.to.Iface); f != nil {
+		h.Iface = f.caps.Name
+	}
+	if p.rtt.Valid() {
+		h.RTT = p.rtt.Smoothed()
+	}
+	if p.samples > 0 {
+		h.Loss = float64(one-p.delivery) / one
+	}
+	return h
+}
+
+// A Node is one known member of the mesh.
+type Node struct {
+	SID   sid.SID
+	Name  string    // self-chosen, not unique, escaped by whoever shows it
+	Local bool      // one of ours
+	Hop   Hop       // zero SID: unreachable now
+	Heard time.Time // neighbours: last authentic packet or beacon
+	Since time.Time // when the present route, or the lack of one, began
+}
+
+// Nodes lists all known members, ordered by SID.
+func (m *Mesh) Nodes() []Node {
+	all := make([]Node, 0, len(m.db.sorted))
+	for _, o := range m.db.sorted {
+		n := Node{SID: o.sid, Name: o.name, Local: o.local >= 0, Hop: m.hop(o), Since: o.since}
+		if b := m.bySID[o.sid]; b != nil {
+			n.Heard = b.lastHeard()
+		}
+		all = append(all, n)
+	}
+	slices.SortFunc(all, func(a, b Node) int { return a.SID.Compare(b.SID) })
+	return all
+}
+
+func (n *neighbour) lastHeard() time.Time {
+	last := n.heard
+	for _, p := range n.paths {
+		if p.heard.After(last) {
+			last = p.heard
+		}
+	}
+	return last
+}
+
+// An Interface is one interface's state and counters.
+type Interface struct {
+	Index                        uint32
+	Caps                         link.Caps
+	BeaconsSent, BeaconsHeard    uint64
+	Heard                        int // neighbours on it
+	PacketsSent, PacketsReceived uint64
+	BytesSent, BytesReceived     uint64
+}
+
+// Interfaces lists the interfaces by index.
+func (m *Mesh) Interfaces() []Interface {
+	all := make([]Interface, 0, len(m.ifaces))
+	for _, f := range m.ifaces {
+		i := Interface{
+			Index: f.index, Caps: f.caps, BeaconsSent: f.beaconsSent, BeaconsHeard: f.beaconsHeard,
+			PacketsSent: f.packetsSent, PacketsReceived: f.packetsReceived,
+			BytesSent: f.bytesSent, BytesReceived: f.bytesReceived,
+		}
+		for _, n := range m.neighbours {
+			if n != nil && n.isUp() && n.active != nil && n.active.to.Iface == f.index {
+				i.Heard++
+			}
+		}
+		all = append(all, i)
+	}
+	return all
+}
+
+// Stats are the mesh's counters, one per reason.
+type Stats struct {
+	Malformed, UnknownType, NotAuthentic, Replayed, UnknownAlias                  uint64
+	Forwarded, Delivered, Originated, Retransmitted, LinkLost, Duplicates         uint64
+	DropNoRoute, DropDistance, DropHopLimit, DropQueue, DropTooLong, DropLifetime uint64
+	BroadcastsSent, BroadcastsForwarded, BroadcastDuplicates, BroadcastsRefused   uint64
+	LinkStateAccepted, LinkStateOld, LinkStateBad, LinkStateRefused               uint64
+	NoRoom                                                                        uint64 // for a neighbour
+}
+
+// Stats returns the counters.
+func (m *Mesh) Stats() Stats { return m.stats }

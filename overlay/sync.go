@@ -1,0 +1,288 @@
+package overlay
+
+import (
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/agenda"
+	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/link"
+)
+
+// Timings of flooding (spec O8.5, O8.6).
+const (
+	differFor   = time.Second     // digests differ this long before they are reconciled
+	summaryWait = 2 * time.Second // between summaries, doubling to
+	summaryMost = 64 * time.Second
+	checkEvery  = 5 * time.Millisecond // signatures of one neighbour
+	checkBurst  = 1500
+	listedFor   = 10 * time.Second
+	aheadOfData = 32 // control frames made ahead
+)
+
+// A syncState is how far we agree with a neighbour on the link state.
+type syncState struct {
+	due    time.Time // a summary is to be sent; zero = not
+	sent   time.Time // the last one was
+	wait   time.Duration
+	differ time.Time // the digests have differed since
+	todo   []*origin // yet to be sent, oldest first
+}
+
+// An assembly is a link state object of which some pieces have arrived.
+type assembly struct {
+	nid  wire.NID
+	seq  uint64
+	have uint8 // bit i: piece i
+	at   time.Time
+	raw  []byte
+}
+
+// flood queues the link state of o for all neighbours but one (spec O8.2).
+func (m *Mesh) flood(o *origin, except *neighbour) {
+	for _, n := range m.neighbours {
+		if n != nil && n != except && n.isUp() {
+			n.give(o)
+		}
+	}
+}
+
+// give queues the link state of o for the neighbour, once.
+func (n *neighbour) give(o *origin) {
+	bit := uint64(1) << (n.slot % 64)
+	if o.seq == 0 || o.pending[n.slot/64]&bit != 0 {
+		return
+	}
+	o.pending[n.slot/64] |= bit
+	n.sync.todo = append(n.sync.todo, o)
+	n.dirty = true
+}
+
+// pushStates turns what is yet to be sent into frames, a few ahead.
+func (n *neighbour) pushStates() {
+	s := &n.sync
+	for len(s.todo) > 0 && n.queues.class[link.Control].n < aheadOfData {
+		o := s.todo[0]
+		s.todo = s.todo[1:]
+		bit := uint64(1) << (n.slot % 64)
+		if o.gone || o.pending[n.slot/64]&bit == 0 {
+			continue
+		}
+		o.pending[n.slot/64] &^= bit
+		n.pushState(o)
+	}
+}
+
+// pushState makes the frames of one object: one, or one per piece (spec O8.1).
+func (n *neighbour) pushState(o *origin) {
+	piece := len(o.raw)
+	if wire.LinkOverhead+wire.LinkStateHead+piece > n.active.mtu {
+		piece = wire.LinkStateChunk
+	}
+	for at := 0; at < len(o.raw); at += piece {
+		f := n.m.frames.get(frameState, false)
+		if f == nil {
+			return
+		}
+		f.class, f.dst, f.seq, f.offset, f.size = link.Control, o, o.seq, at, min(piece, len(o.raw)-at)
+		n.push(f)
+	}
+}
+
+// receiveState takes link state, or a piece of it, from a neighbour (spec O7.8).
+func (m *Mesh) receiveState(now time.Time, n *neighbour, w *wire.LinkStateFrame) {
+	if o := m.db.byNID[w.NID]; o != nil && w.Seq <= o.seq {
+		m.stats.LinkStateOld++
+		if w.Seq < o.seq {
+			n.give(o)
+		}
+		return
+	}
+	raw := w.Piece
+	if len(raw) < w.Total {
+		if raw = n.assemble(now, w); raw == nil {
+			return
+		}
+	}
+	if !n.checks.take(now, checkEvery, checkBurst) {
+		m.stats.LinkStateRefused++
+		return
+	}
+	l, err := wire.ParseLinkState(raw, m.received.links[:0])
+	m.received.links = l.Links
+	if err != nil || l.SID.Valid() != nil || nidOf(l.SID) != w.NID || l.Seq != w.Seq ||
+		!l.SID.Verify(stateContext, l.Signed, l.Signature) {
+		m.stats.LinkStateBad++
+		return
+	}
+	m.install(now, n, &l)
+}
+
+// install makes authentic, newer link state the present one.
+func (m *Mesh) install(now time.Time, from *neighbour, l *wire.LinkState) {
+	nid := nidOf(l.SID)
+	if o := m.db.byNID[nid]; o != nil && o.local >= 0 {
+		m.outbid(now, o, l.Seq)
+		return
+	}
+	o := m.db.get(now, l.SID, nid)
+	if o == nil {
+		m.stats.LinkStateRefused++
+		return
+	}
+	restarted := o.seq != 0 && o.boot != l.Boot
+	o.take(now, l)
+	m.stats.LinkStateAccepted++
+	m.db.next = agenda.Soonest(m.db.next, o.expires)
+	from.sync.wait = 0
+	m.flood(o, from)
+	m.routesChanged(now)
+	if restarted { // spec O7.9
+		m.up.Restarted(now, o.sid)
+	}
+}
+
+// assemble keeps a piece. It returns the whole object when nothing is missing.
+func (n *neighbour) assemble(now time.Time, w *wire.LinkStateFrame) []byte {
+	var a *assembly
+	for i := range n.assembl {
+		if b := &n.assembl[i]; b.nid == w.NID && b.seq == w.Seq && len(b.raw) == w.Total {
+			a = b
+			break
+		} else if a == nil || b.at.Before(a.at) {
+			a = b
+		}
+	}
+	if a.nid != w.NID || a.seq != w.Seq || len(a.raw) != w.Total {
+		*a = assembly{nid: w.NID, seq: w.Seq, raw: make([]byte, w.Total)}
+	}
+	a.at = now
+	copy(a.raw[w.Offset:], w.Piece)
+	a.have |= 1 << (w.Offset / wire.LinkStateChunk)
+	pieces := (w.Total + wire.LinkStateChunk - 1) / wire.LinkStateChunk
+	if a.have != 1<<pieces-1 {
+		return nil
+	}
+	raw := a.raw
+	*a = assembly{}
+	return raw
+}
+
+// hearDigest compares the neighbour's digest with ours. When they differ for longer than
+// it takes to flood a change, a summary finds out where (spec O8.5).
+func (n *neighbour) hearDigest(now time.Time, digest uint64) {
+	s := &n.sync
+	switch {
+	case digest == n.m.db.digest:
+		s.differ, s.wait = time.Time{}, 0
+	case now.Sub(n.m.db.since) < differFor:
+		// they may not have heard of the change yet
+	case s.differ.IsZero():
+		s.differ = now
+	case now.Sub(s.differ) >= differFor && s.due.IsZero():
+		s.due = now
+		if !s.sent.IsZero() && s.sent.Add(s.wait).After(now) {
+			s.due = s.sent.Add(s.wait)
+		}
+		n.dirty = true
+	}
+}
+
+// synchronise sends a summary when due.
+func (n *neighbour) synchronise(now time.Time) {
+	s := &n.sync
+	if !n.isUp() || !agenda.Due(now, s.due) {
+		return
+	}
+	s.due, s.sent, s.differ = time.Time{}, now, time.Time{}
+	s.wait = min(max(2*s.wait, summaryWait), summaryMost)
+	n.summarise(now)
+}
+
+// summarise queues the names of all that is listed, in as many frames as it takes (spec O8.3).
+func (n *neighbour) summarise(now time.Time) {
+	w := wire.Summary{}
+	for _, o := range n.m.db.sorted {
+		if !o.listed(now) {
+			continue
+		}
+		if w.N == wire.MaxSummary {
+			w.To = before(o.nid)
+			n.pushSummary(&w)
+			w = wire.Summary{From: o.nid}
+		}
+		w.Entries[w.N] = wire.SummaryEntry{NID: o.nid, Seq: o.seq}
+		w.N++
+	}
+	for i := range w.To {
+		w.To[i] = 0xff
+	}
+	n.pushSummary(&w)
+}
+
+// listed reports whether the origin is part of what neighbours keep in step: it is
+// connected, or so new that its links may only be on their way.
+func (o *origin) listed(now time.Time) bool {
+	return o.connected || now.Sub(o.taken) < listedFor
+}
+
+// before is the NID below n, which is not the lowest.
+func before(n wire.NID) wire.NID {
+	for i := len(n) - 1; i >= 0; i-- {
+		n[i]--
+		if n[i] != 0xff {
+			break
+		}
+	}
+	return n
+}
+
+func (n *neighbour) pushSummary(w *wire.Summary) {
+	if f := n.m.frames.get(frameRaw, true); f != nil {
+		f.class = link.Control
+		f.n = len(wire.AppendSummary(f.buf[:0], w))
+		n.push(f)
+	}
+}
+
+// receiveSummary gives the neighbour what it lacks and asks for what we lack.
+func (m *Mesh) receiveSummary(now time.Time, n *neighbour, w *wire.Summary) {
+	var want wire.Want
+	for i := range w.N {
+		e := &w.Entries[i]
+		if o := m.db.byNID[e.NID]; o == nil || o.seq < e.Seq {
+			want.NIDs[want.N] = e.NID
+			want.N++
+		} else if o.seq > e.Seq {
+			n.give(o)
+		}
+	}
+	listed := w.Entries[:w.N]
+	for _, o := range m.db.sorted {
+		if o.nid.Compare(w.From) < 0 || o.nid.Compare(w.To) > 0 || !o.listed(now) {
+			continue
+		}
+		for len(listed) > 0 && listed[0].NID.Compare(o.nid) < 0 {
+			listed = listed[1:]
+		}
+		if len(listed) == 0 || listed[0].NID != o.nid {
+			n.give(o)
+		}
+	}
+	if want.N == 0 {
+		return
+	}
+	if f := m.frames.get(frameRaw, true); f != nil {
+		f.class = link.Control
+		f.n = len(wire.AppendWant(f.buf[:0], &want))
+		n.push(f)
+	}
+}
+
+// receiveWant gives the neighbour what it asks for (spec O8.4).
+func (m *Mesh) receiveWant(n *neighbour, w *wire.Want) {
+	for _, nid := range w.NIDs[:w.N] {
+		if o := m.db.byNID[nid]; o != nil {
+			n.give(o)
+		}
+	}
+}

@@ -1,0 +1,212 @@
+package overlay
+
+import (
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/agenda"
+	"github.com/caracal-mesh/caracal/internal/trace"
+	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/link"
+)
+
+// A packing is one link packet being made: the sealed header grows in b, the
+// payload section, if any, is written behind it at the end.
+type packing struct {
+	room    []byte
+	b       []byte
+	carried fifo // the frames, for when they are lost
+	section *frame
+	asks    bool // for an acknowledgement
+}
+
+// left is the room for further header bytes.
+func (p *packing) left() int { return len(p.room) - len(p.b) - wire.LinkOverhead + wire.LinkHeaderAt }
+
+// empty reports whether nothing is in the packet yet.
+func (p *packing) empty() bool { return len(p.b) == wire.LinkHeaderAt }
+
+// sendable reports whether link packets can be made at all.
+func (n *neighbour) sendable() bool { return n.isUp() && n.active != nil && n.peer.Ready() }
+
+// pack makes link packets of all that waits and may be sent now. It reports false
+// when the batch is full.
+func (n *neighbour) pack(now time.Time, out *link.Batch) bool {
+	for n.sendable() {
+		n.followEpoch(now)
+		n.pushStates()
+		a := n.arrivals(n.tx.epoch)
+		ack := a != nil && agenda.Due(now, a.due)
+		if !ack && !n.mayAsk() {
+			return true
+		}
+		room := out.Begin(n.active.to, n.active.mtu)
+		if room == nil {
+			return false
+		}
+		p := packing{room: room, b: room[:wire.LinkHeaderAt]}
+		if a != nil && a.waiting > 0 && (ack || !n.bulkNext()) {
+			n.appendAck(now, a, &p)
+		}
+		if n.mayAsk() {
+			n.fill(now, &p)
+		}
+		if p.empty() {
+			continue
+		}
+		n.finish(now, out, n.active, &p)
+	}
+	return true
+}
+
+// mayAsk reports whether something waits that the window admits.
+func (n *neighbour) mayAsk() bool {
+	return (n.queues.n > 0 || n.probe) && n.tx.flying < n.window.limit && !n.tx.full()
+}
+
+// bulkNext reports whether the frame whose turn it is travels alone.
+func (n *neighbour) bulkNext() bool {
+	f := n.queues.head()
+	return f != nil && f.kind == frameData && f.n > inlineMax
+}
+
+func (n *neighbour) appendAck(now time.Time, a *arrivals, p *packing) {
+	ack := &n.m.received.ackOut
+	a.ack(now, ack)
+	p.b = wire.AppendAck(p.b, ack)
+}
+
+// fill puts frames into the packet while they fit. A bulk payload travels alone, so
+// that packets of equal size follow one another (spec O4.7).
+func (n *neighbour) fill(now time.Time, p *packing) {
+	if n.probe {
+		n.probe, p.asks = false, true
+		p.b = wire.AppendProbe(p.b)
+	}
+	for p.section == nil {
+		f := n.queues.head()
+		if f == nil {
+			return
+		}
+		if !n.admit(now, f) {
+			continue
+		}
+		if !n.append(f, p) {
+			if !p.empty() {
+				return
+			}
+			n.m.stats.DropTooLong++ // it fits no packet of this path
+			n.m.frames.put(n.queues.pop())
+			continue
+		}
+		n.queues.pop()
+		f.tries++
+		p.asks = true
+		p.carried.push(f)
+		if f.tries > 1 {
+			n.m.stats.Retransmitted++
+		}
+	}
+}
+
+// admit checks whether the frame at the head still belongs here. If not, it is
+// gone from the queue.
+func (n *neighbour) admit(now time.Time, f *frame) bool {
+	m := n.m
+	switch {
+	case now.After(f.expires) && !f.expires.IsZero():
+		m.stats.DropLifetime++
+	case f.kind == frameState && (f.dst.gone || f.seq != f.dst.seq):
+		// a later one is on its way
+	case f.kind == frameData && f.dst.via != n:
+		m.place(now, n.queues.pop())
+		return false
+	case f.kind == frameData && f.dst.distance >= f.limit:
+		m.dropped(now, &m.stats.DropDistance, "distance", f)
+	case f.kind == frameData && !n.named(now, f.dst):
+		m.dropped(now, &m.stats.DropNoRoute, "no-alias", f)
+	default:
+		return true
+	}
+	m.frames.put(n.queues.pop())
+	return false
+}
+
+// append writes the frame into the packet. It reports false, and the frame stays in
+// its queue, when it does not fit or must wait for what the packet now carries.
+func (n *neighbour) append(f *frame, p *packing) bool {
+	switch f.kind {
+	case frameData:
+		return n.appendData(f, p)
+	case frameState:
+		if p.left() < wire.LinkStateHead+f.size {
+			return false
+		}
+		p.b = wire.AppendLinkStateFrame(p.b, &wire.LinkStateFrame{
+			NID: f.dst.nid, Seq: f.seq, Total: len(f.dst.raw), Offset: f.offset, Piece: f.dst.raw[f.offset : f.offset+f.size],
+		})
+	case frameRaw:
+		if p.left() < f.n {
+			return false
+		}
+		p.b = append(p.b, f.payload()...)
+	default:
+		panic("BUG: a frame of this kind does not wait")
+	}
+	return true
+}
+
+// finish seals the packet, notes what it carries and commits it to the batch.
+func (n *neighbour) finish(now time.Time, out *link.Batch, via *path, p *packing) {
+	end := len(p.b)
+	wire.PutLinkHeaderLen(p.room, end-wire.LinkHeaderAt)
+	size := end + wire.LinkOverhead - wire.LinkHeaderAt
+	var guard []byte
+	if p.section != nil {
+		size += copy(p.room[size:], p.section.payload())
+		guard = wire.LinkGuard(p.room[size-p.section.n : size])
+	}
+	epoch := n.tx.epoch
+	counter, err := n.peer.Seal(now, p.room, wire.LinkHeaderAt, end, guard)
+	if err != nil || n.peer.Epoch() != epoch { // the keys changed under us: make it again
+		n.takeBack(p.carried.head)
+		n.followEpoch(now)
+		return
+	}
+	out.Commit(size)
+	n.m.sent(via.to, size)
+	n.m.emit(trace.Event{At: now, Kind: trace.PacketSent, Peer: n.sid, Path: via.to, Size: size})
+	n.tx.track(counter, sentPacket{at: now, path: via, frames: p.carried.head, flying: p.asks})
+	if p.asks && n.lossAt.IsZero() {
+		n.lossAt = now.Add(via.rto())
+	}
+}
+
+// sendProbe sends a probe on a path that may not be the one in use.
+func (n *neighbour) sendProbe(now time.Time, via *path, out *link.Batch) {
+	n.followEpoch(now)
+	if n.tx.full() {
+		return
+	}
+	room := out.Begin(via.to, wire.LinkOverhead+wire.MaxAckSize)
+	if room == nil {
+		return
+	}
+	p := packing{room: room, b: wire.AppendProbe(room[:wire.LinkHeaderAt]), asks: true}
+	n.finish(now, out, via, &p)
+}
+
+// send puts a datagram that is not a link packet into the batch.
+func (m *Mesh) send(out *link.Batch, to link.Path, msg []byte) bool {
+	if !out.Append(to, msg) {
+		return false
+	}
+	m.sent(to, len(msg))
+	return true
+}
+
+func (m *Mesh) sent(to link.Path, size int) {
+	if f := m.iface(to.Iface); f != nil {
+		f.packetsSent++
+		f.bytesSent += uint64(size)
+	}
+}

@@ -11,39 +11,39 @@ import (
 type deadline struct {
 	mu      sync.Mutex
 	timer   *time.Timer
-	expired chan struct{} // closed when it has come; made anew when it is moved
+	moved   int           // times it was set: a timer of before does nothing
+	expired chan struct{} // closed when it has come; made anew when it is moved after that
 }
 
 // set moves the deadline to t, zero for never.
 func (d *deadline) set(t time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.timer != nil && !d.timer.Stop() {
-		d.timer = nil // it has closed, or will close, the channel it was made with
-	}
-	if d.expired == nil || isClosed(d.expired) || d.timer == nil {
+	d.moved++
+	if d.expired == nil || isClosed(d.expired) {
 		d.expired = make(chan struct{})
-		d.timer = nil
 	}
 	if t.IsZero() {
-		d.timer = nil
 		return
 	}
-	expired := d.expired
-	if left := time.Until(t); left > 0 {
-		d.timer = time.AfterFunc(left, func() { d.expire(expired) })
+	left := time.Until(t)
+	if left <= 0 {
+		close(d.expired)
 		return
 	}
-	d.timer = nil
-	close(expired)
+	if d.timer != nil {
+		d.timer.Stop()
+	}
+	moved := d.moved
+	d.timer = time.AfterFunc(left, func() { d.expire(moved) })
 }
 
-// expire closes the channel, once.
-func (d *deadline) expire(expired chan struct{}) {
+// expire is the timer that was set with the given move.
+func (d *deadline) expire(moved int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !isClosed(expired) {
-		close(expired)
+	if d.moved == moved {
+		close(d.expired)
 	}
 }
 

@@ -138,7 +138,7 @@ func TestResumeAfterReceiverRestartsSendsOnlyTheRest(t *testing.T) { // spec F5.
 	p.restart(All)
 	p.net.sent = 0
 	var resumed int64
-	err = p.a.Send(t.Context(), p.bs, []string{filepath.Join(p.src, "a.bin")}, func(e Event) { resumed = e.Resumed })
+	err := p.a.Send(t.Context(), p.bs, []string{filepath.Join(p.src, "a.bin")}, func(e Event) { resumed = e.Resumed })
 	if err != nil {
 		t.Fatal(err)
 	}

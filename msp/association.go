@@ -148,10 +148,15 @@ func (a *association) forget(s *Stream) {
 	if !s.abandoned {
 		a.live--
 	}
+	a.e.work(a)
 	a.e.open--
 	s.send.drop(&a.e.pool)
-	if s.waitsFor != nil {
+	switch {
+	case s.waitsFor != nil && s.readErr != nil: // one that ended well is still worth accepting
 		s.waitsFor.remove(s)
+		s.recv.drop(&a.e.pool)
+	case !s.opened && s.open == finNone:
+		s.recv.drop(&a.e.pool)
 	}
 }
 
@@ -167,6 +172,7 @@ func (a *association) abandon(now time.Time, s *Stream) {
 	}
 	s.keepAsk, s.keepAnswer = false, false
 	a.live--
+	a.e.work(a) // it may be the last that kept the association
 	a.settle(s)
 }
 

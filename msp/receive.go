@@ -169,7 +169,7 @@ func (s *Stream) onData(now time.Time, f *wire.MSPFrame) error {
 
 // onOpen takes OPEN: somebody here listens, or it is refused (spec M4.2, M4.4).
 func (s *Stream) onOpen(now time.Time, f *wire.MSPFrame) {
-	if s.opened || s.id&1 == s.a.parity || s.send.reset.state != finNone {
+	if s.opened || s.id&1 == s.a.parity || s.readErr != nil {
 		return
 	}
 	s.opened = true
@@ -192,7 +192,8 @@ func (s *Stream) onReset(now time.Time, f *wire.MSPFrame) error {
 	if f.Kind == wire.MSPResetRefused {
 		why = ErrRefused
 	}
-	clean := d.have == f.Max && d.final == f.Max
+	held := s.opened || s.open != finNone // else nobody will ever read it
+	clean := held && d.have == f.Max && d.final == f.Max
 	more := f.Max - d.highest
 	if a.received+more > a.maxReceived {
 		return errWindow

@@ -64,7 +64,7 @@ func (d *recvSide) put(p *pool, start uint64, data []byte, mark bool) error {
 	if start > d.have && len(d.ahead) >= maxAhead {
 		return errNoMemory
 	}
-	if !d.ring.reserve(p, d.base, max(d.highest, d.have), units) {
+	if !d.ring.reserve(p, d.base, d.held(), units) {
 		return errNoMemory
 	}
 	skip := uint64(0)
@@ -81,6 +81,15 @@ func (d *recvSide) put(p *pool, start uint64, data []byte, mark bool) error {
 		d.have = d.ahead.absorb(units)
 	}
 	return nil
+}
+
+// held is where what the ring holds ends; highest may lie beyond it, when an end
+// came whose data is missing.
+func (d *recvSide) held() uint64 {
+	if n := len(d.ahead); n > 0 {
+		return d.ahead[n-1].end
+	}
+	return d.have
 }
 
 // read takes units in order into p, up to a mark, which is taken too.
@@ -111,7 +120,7 @@ func (d *recvSide) release(p *pool) {
 // drop forgets everything held and wants no more. It returns how many units,
 // counted as received, will not be read any more.
 func (d *recvSide) drop(p *pool) (units uint64) {
-	d.ring.clearMarks(d.base, d.highest)
+	d.ring.clearMarks(d.base, d.held())
 	units = d.highest - d.base
 	d.unwanted = true
 	d.base, d.have, d.ahead = d.highest, d.highest, nil

@@ -197,6 +197,9 @@ func (w *world) step() bool {
 		}
 	}
 	w.wakes++
+	for _, n := range w.engines {
+		n.work()
+	}
 	return true
 }
 
@@ -304,4 +307,17 @@ func (p *pump) run(now time.Time) bool {
 		}
 	}
 	return p.eof && p.read == p.total
+}
+
+// drain reads all there is and returns how much it was.
+func drain(now time.Time, s *Stream) (units int) {
+	for buf := make([]byte, 10_000); ; {
+		n, mark, err := s.Read(now, buf)
+		if units += n; mark {
+			units++
+		}
+		if err != nil {
+			return units
+		}
+	}
 }

@@ -46,11 +46,11 @@ func (n *neighbour) named(now time.Time, o *origin) bool {
 // appendForward writes the head of the frame, naming earlier transmissions as far
 // as spare bytes allow, and the payload unless it goes into the payload section.
 func (n *neighbour) appendForward(f *frame, a *aliasState, p *packing, bulk bool, spare int) {
-	w := wire.Forward{Alias: a.alias, Distance: f.dst.distance, HopLimit: f.hop, Class: uint8(f.class)}
+	w := wire.Forward{Alias: a.alias, Distance: min(f.dst.distance, f.limit-1), HopLimit: f.hop, Class: uint8(f.class)}
 	if f.namedIn == n.tx.epoch {
 		w.N = min(f.named, uint8(min(max(spare, 0)/wire.EarlierSize, wire.MaxEarlier)))
 	}
-	copy(w.Earlier[:w.N], f.earlier[f.named-w.N:f.named])
+	copy(w.Earlier[:w.N], f.earlier[:f.named])
 	p.b = wire.AppendForward(p.b, &w, f.n, bulk)
 	if bulk {
 		p.section = f

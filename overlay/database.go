@@ -23,8 +23,8 @@ type origin struct {
 	flags   uint8
 	name    string
 	links   []wire.Link
-	raw     []byte // the signed object, as it travels
-	hash    uint64 // of NID and seq
+	raw     []byte    // the signed object, as it travels
+	hash    uint64    // of NID and seq
 	taken   time.Time // when this object came
 	expires time.Time
 	since   time.Time // the route or its absence began
@@ -35,6 +35,8 @@ type origin struct {
 	// The route (spec O10).
 	via       *neighbour // nil = none
 	distance  uint32
+	claim     uint32    // what it was before it rose
+	claimTill time.Time // how long that still counts
 	hops      int
 	mtu       int
 	connected bool // two-sided links lead there, whether or not they carry us

@@ -13,8 +13,9 @@ import (
 
 // Timings and bounds of discovery (spec O2.3, O2.5, O2.6).
 const (
-	answerPause = 200 * time.Millisecond // between answers to one source
-	answerEvery = 15 * time.Millisecond  // between answers in all, on average
+	answerPause = 200 * time.Millisecond // between answers to one source, on average
+	answerQuick = 3
+	answerEvery = 15 * time.Millisecond // between answers in all, on average
 	answerBurst = 128
 	higherWaits = time.Second // the higher SID waits for the lower one's handshake
 	wantedFirst = time.Second
@@ -31,7 +32,7 @@ type heard struct {
 	interval time.Duration // of its regular beacons, 0 = none heard
 	owed     bool          // an answer
 	echo     uint64        // what the answer echoes
-	answered time.Time
+	answers  bucket
 	startAt  time.Time // when we begin a handshake
 }
 
@@ -205,7 +206,7 @@ func (m *Mesh) discover(now time.Time, out *link.Batch) bool {
 			}
 			next = agenda.Soonest(next, h.startAt)
 			if h.owed {
-				next = agenda.Soonest(next, h.answered.Add(answerPause))
+				next = agenda.Soonest(next, h.answers.ready(answerPause, answerQuick))
 			}
 		}
 	}
@@ -221,13 +222,13 @@ func (m *Mesh) discover(now time.Time, out *link.Batch) bool {
 
 // attend answers a source and begins a handshake with it, when due.
 func (m *Mesh) attend(now time.Time, h *heard, out *link.Batch) bool {
-	if h.owed && !now.Before(h.answered.Add(answerPause)) {
+	if h.owed && !now.Before(h.answers.ready(answerPause, answerQuick)) {
 		if out.Begin(h.at, wire.MaxBeacon) == nil {
 			return false
 		}
 		h.owed = false
 		if m.answers.take(now, answerEvery, answerBurst) {
-			h.answered = now
+			h.answers.take(now, answerPause, answerQuick)
 			b := wire.Beacon{Solicit: !h.proven, SID: m.self, Boot: m.cfg.Boot, Nonce: m.cookie(h.at), Echo: h.echo, Digest: m.db.digest}
 			m.sendBeacon(h.at, &b, out)
 		}

@@ -172,7 +172,7 @@ func (m *Mesh) place(now time.Time, f *frame) bool {
 	switch {
 	case via == nil || f.dst.gone:
 		m.dropped(now, &m.stats.DropNoRoute, "no-route", f)
-	case f.dst.distance >= f.limit:
+	case f.dst.claimed(now) >= f.limit:
 		m.dropped(now, &m.stats.DropDistance, "distance", f)
 	case via.queues.class[f.class].n >= m.cfg.Limits.QueuePackets:
 		m.dropped(now, &m.stats.DropQueue, "queue", f)

@@ -65,13 +65,18 @@ func (f *frame) payload() []byte { return f.buf[:f.n] }
 // weight is what the frame costs its class's share of the link.
 func (f *frame) weight() int { return f.n + 64 }
 
-// remember names the packet that the frame was in, for the next transmission.
+// expired reports whether nobody wants the frame any more. Control frames are bounded
+// by their tries alone.
+func (f *frame) expired(now time.Time) bool { return !f.expires.IsZero() && now.After(f.expires) }
+
+// remember names the packet that the frame was in, for the next transmission: the first
+// one and the latest.
 func (f *frame) remember(epoch uint32, counter uint64) {
 	if f.namedIn != epoch {
 		f.namedIn, f.named = epoch, 0
 	}
 	if f.named == wire.MaxEarlier {
-		copy(f.earlier[:], f.earlier[1:])
+		copy(f.earlier[1:], f.earlier[2:])
 		f.named--
 	}
 	f.earlier[f.named] = uint32(counter)

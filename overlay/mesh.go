@@ -2,6 +2,7 @@ package overlay
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/blake2s"
@@ -35,7 +36,7 @@ type Mesh struct {
 	answers    bucket       // answers to beacons, all together
 	neighbours []*neighbour // by slot, nil = free
 	bySID      map[sid.SID]*neighbour
-	packFrom   int // the slot whose turn it is to send first
+	packFrom   int       // the slot whose turn it is to send first
 	discoverAt time.Time // the soonest deadline of discovery
 
 	db    database
@@ -137,7 +138,15 @@ func (m *Mesh) Processing(now time.Time, out *link.Batch) (next time.Time) {
 		return now
 	}
 	next = agenda.Soonest(next, m.processDatabase(now)) // what neighbours have changed
+	if m.anyDirty() {
+		return now // and what they are to be told of it
+	}
 	return agenda.Soonest(next, m.discoverAt)
+}
+
+// anyDirty reports whether a neighbour has something new to send.
+func (m *Mesh) anyDirty() bool {
+	return slices.ContainsFunc(m.neighbours, func(n *neighbour) bool { return n != nil && n.dirty })
 }
 
 // processNeighbours lets every neighbour send in turn. It reports whether the

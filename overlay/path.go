@@ -31,7 +31,8 @@ type path struct {
 	mtu      int
 	rtt      rtt.Estimator
 	delivery int64 // of what we send here, 0…one, moving average
-	samples  int
+	steady   int64 // the same, moving slowly: what the cost is made of
+	samples  int64
 	since    time.Time
 	heard    time.Time     // last packet or beacon
 	interval time.Duration // of their beacons here; 0 = none heard
@@ -39,7 +40,8 @@ type path struct {
 	lastAck  time.Time     // when
 	misses   int           // RTOs in a row without any acknowledgement
 	missed   time.Time     // the last of them
-	missing  time.Time     // the first of them
+	missing  time.Time     // since when
+	enough   int           // how many of them mean death: patience when they began
 	probes   int           // sent in a row without answer
 	probeAt  time.Time     // the next one
 }
@@ -58,11 +60,12 @@ func (p *path) settled(arrived bool) {
 		p.delivery = one * 3 / 4
 	}
 	p.samples++
+	var now int64
 	if arrived {
-		p.delivery += (one - p.delivery) / 16
-	} else {
-		p.delivery -= p.delivery / 16
+		now = one
 	}
+	p.delivery += (now - p.delivery) / 16
+	p.steady += (now - p.steady) / min(p.samples, 64)
 }
 
 // ratio is the delivery ratio, as far as it is known.
@@ -92,7 +95,7 @@ func (p *path) cost() uint32 {
 	if p.rtt.Valid() {
 		base += p.rtt.Smoothed().Milliseconds()
 	}
-	if d := p.ratio(); p.samples >= 16 && d < one*15/16 {
+	if d := p.steady; p.samples >= 32 && d < one*15/16 {
 		d = max(d, one/16)
 		base = base * one / d * one / d
 	}

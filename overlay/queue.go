@@ -15,7 +15,7 @@ const quantum = maxDatagram + 64
 
 // lifetimes are how long a frame may wait and be sent again at one node (spec O6.5).
 var lifetimes = [link.NumClasses]time.Duration{
-	link.Control: 5 * time.Second, link.Voice: 200 * time.Millisecond, link.Interactive: time.Second,
+	link.Voice: 200 * time.Millisecond, link.Interactive: time.Second,
 	link.Bulk: time.Second, link.Background: 4 * time.Second,
 }
 

@@ -20,6 +20,7 @@ const (
 const (
 	fallEarliest = 150 * time.Millisecond
 	fallLatest   = 1500 * time.Millisecond
+	sessionDoubt = 250 * time.Millisecond // silence after which a new session is tried, too
 )
 
 // receiveAck settles what the neighbour says has arrived (spec O6.2).
@@ -135,7 +136,7 @@ func (n *neighbour) again(now time.Time, t *flight, counter uint64, frames *fram
 		case f.kind == frameAlias:
 			t.unsent(f)
 			n.m.frames.put(f)
-		case int(f.tries) >= n.tries(f) || now.After(f.expires):
+		case int(f.tries) >= n.tries(f) || f.expired(now):
 			n.m.dropped(now, &n.m.stats.DropLifetime, "lifetime", f)
 			n.m.frames.put(f)
 		default:
@@ -181,7 +182,7 @@ func (n *neighbour) miss(now time.Time, p *path) {
 		return
 	}
 	if p.misses == 0 {
-		p.missing = now.Add(-p.rto())
+		p.missing, p.enough = now.Add(-p.rto()), p.patience()
 	}
 	p.misses++
 	p.missed = now
@@ -190,7 +191,7 @@ func (n *neighbour) miss(now time.Time, p *path) {
 		n.suspect(now, p)
 	}
 	silent := now.Sub(p.missing)
-	if p == n.active && (p.misses >= p.patience() && silent >= fallEarliest || p.misses >= 4 && silent >= fallLatest) {
+	if p == n.active && (p.misses >= p.enough && silent >= fallEarliest || p.misses >= 4 && silent >= fallLatest) {
 		n.fall(now, "no-answer")
 	}
 }
@@ -208,7 +209,7 @@ func (n *neighbour) suspect(now time.Time, p *path) {
 		}
 	}
 	n.choose(now, "no-answer")
-	if p.misses >= 3 || now.Sub(n.heard) > keepalivePrime {
+	if silent := now.Sub(n.heard); silent > keepalivePrime || (p.misses >= 3 && silent > sessionDoubt) {
 		n.peer.SuspectDead(now)
 	}
 }

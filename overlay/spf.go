@@ -13,6 +13,7 @@ import (
 const (
 	spfFirst = 5 * time.Millisecond
 	spfMost  = 200 * time.Millisecond
+	claimFor = 300 * time.Millisecond // the time that a rise of distance may take to be known to all
 )
 
 // spfState is when routes are searched next.
@@ -155,11 +156,24 @@ func (m *Mesh) adoptRoutes(now time.Time) {
 			m.emit(e)
 			o.since = now
 		}
+		if o.via != nil && v.distance > o.distance && !now.Before(o.claimTill) {
+			o.claim, o.claimTill = o.distance, now.Add(claimFor)
+		}
 		o.via, o.distance, o.hops, o.mtu = v.via, v.distance, v.hops, v.mtu
 	}
 	if digest != m.db.digest {
 		m.db.digest, m.db.since = digest, now
 	}
+}
+
+// claimed is the distance that we compare with the one carried (spec O5.4). When ours has
+// just risen, the lower one before counts for a while: those behind us may not
+// know yet, and would be refused. What we write is lower than what was carried all the same.
+func (o *origin) claimed(now time.Time) uint32 {
+	if now.Before(o.claimTill) {
+		return min(o.claim, o.distance)
+	}
+	return o.distance
 }
 
 // An spfHeap orders nodes by distance, then by NID.

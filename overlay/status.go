@@ -45,7 +45,7 @@ func (m *Mesh) hop(o *origin) Hop {
 		h.RTT = p.rtt.Smoothed()
 	}
 	if p.samples > 0 {
-		h.Loss = float64(one-p.delivery) / one
+		h.Loss = float64(one-p.steady) / one
 	}
 	return h
 }

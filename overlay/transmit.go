@@ -113,14 +113,14 @@ func (n *neighbour) fill(now time.Time, p *packing) {
 func (n *neighbour) admit(now time.Time, f *frame) bool {
 	m := n.m
 	switch {
-	case now.After(f.expires) && !f.expires.IsZero():
+	case f.expired(now):
 		m.stats.DropLifetime++
 	case f.kind == frameState && (f.dst.gone || f.seq != f.dst.seq):
 		// a later one is on its way
 	case f.kind == frameData && f.dst.via != n:
 		m.place(now, n.queues.pop())
 		return false
-	case f.kind == frameData && f.dst.distance >= f.limit:
+	case f.kind == frameData && f.dst.claimed(now) >= f.limit:
 		m.dropped(now, &m.stats.DropDistance, "distance", f)
 	case f.kind == frameData && !n.named(now, f.dst):
 		m.dropped(now, &m.stats.DropNoRoute, "no-alias", f)

@@ -23,7 +23,7 @@ const (
 )
 
 // MaxEarlier is the most earlier transmissions that a forward frame names.
-const MaxEarlier = 3
+const MaxEarlier = 7
 
 // The sizes of frames.
 const (
@@ -36,7 +36,7 @@ const (
 
 // A Forward carries one end-to-end packet one hop further (spec O4.4):
 //
-//	│ type 1 │ alias 2 │ distance 4 │ hops 1 │ n 2 bit, class 6 bit │ n × earlier 4 │ length 2 │ payload │
+//	│ type 1 │ alias 2 │ distance 4 │ hops 1 │ n 3 bit, class 5 bit │ n × earlier 4 │ length 2 │ payload │
 type Forward struct {
 	Alias    uint16
 	Distance uint32 // from the sender of this frame to the destination
@@ -57,7 +57,7 @@ func AppendForward(b []byte, f *Forward, size int, section bool) []byte {
 	b = append(b, typ)
 	b = binary.BigEndian.AppendUint16(b, f.Alias)
 	b = binary.BigEndian.AppendUint32(b, f.Distance)
-	b = append(b, f.HopLimit, f.N<<6|f.Class)
+	b = append(b, f.HopLimit, f.N<<5|f.Class)
 	for _, c := range f.Earlier[:f.N] {
 		b = binary.BigEndian.AppendUint32(b, c)
 	}
@@ -69,7 +69,7 @@ func AppendForward(b []byte, f *Forward, size int, section bool) []byte {
 func (r *Reader) Forward(f *Forward, section []byte, inSection bool) {
 	f.Alias, f.Distance, f.HopLimit = r.Uint16(), r.Uint32(), r.Uint8()
 	packed := r.Uint8()
-	f.N, f.Class = packed>>6, packed&0x3f
+	f.N, f.Class = packed>>5, packed&0x1f
 	for i := range f.N {
 		f.Earlier[i] = r.Uint32()
 	}
@@ -115,7 +115,7 @@ func (r *Reader) Hello() (boot uint32, digest uint64) { return r.Uint32(), r.Uin
 func AppendProbe(b []byte) []byte { return append(b, FrameProbe) }
 
 // maxAckRanges is the most ranges an Ack has besides the first.
-const maxAckRanges = 7
+const maxAckRanges = 23
 
 // A Range is the packets First … Last.
 type Range struct{ First, Last uint64 }

@@ -17,11 +17,11 @@ func PutLinkHeaderLen(pkt []byte, n int) {
 
 // A LinkPacket tells where the parts of a link packet lie (spec O4.1):
 //
-//	 0      13           15          Sealed end-16   Sealed end
-//	 ┌──────┬────────────┬───────────┬───────────────┬──────────────────┐
-//	 │ data │ header     │ link      │ tag 16        │ payload section, │
-//	 │ 13   │ length 2   │ frames    │               │ or nothing       │
-//	 └──────┴────────────┴───────────┴───────────────┴──────────────────┘
+//	0      13           15          Sealed end-16   Sealed end
+//	┌──────┬────────────┬───────────┬───────────────┬──────────────────┐
+//	│ data │ header     │ link      │ tag 16        │ payload section, │
+//	│ 13   │ length 2   │ frames    │               │ or nothing       │
+//	└──────┴────────────┴───────────┴───────────────┴──────────────────┘
 type LinkPacket struct {
 	End     int    // where the sealed part ends, tag included; it begins at LinkHeaderAt
 	Section []byte // the payload section, borrowed

@@ -29,6 +29,8 @@ cleanup() {
 trap cleanup EXIT
 
 at() { local n=$1; shift; ip netns exec "$P-$n" "$@"; }
+# daemon NAME COMMAND…: the same, to be put into the background: $! is the command itself.
+daemon() { local n=$1; shift; exec ip netns exec "$P-$n" "$@"; }
 
 for n in A R B; do
 	ip netns add "$P-$n"
@@ -42,7 +44,7 @@ ip -n "$P-R" addr add 10.91.2.2/24 dev rb
 ip -n "$P-B" addr add 10.91.2.1/24 dev br
 for end in "A ar" "R ra" "R rb" "B br"; do
 	set -- $end
-	ip -n "$P-$1" link set "$2" up
+	ip -n "$P-$1" link set dev "$2" up
 done
 ip -n "$P-A" route add 10.91.2.0/24 via 10.91.1.2
 ip -n "$P-B" route add 10.91.1.0/24 via 10.91.2.2
@@ -66,7 +68,7 @@ one() { # proto hops mode
 	if [ "$hops" = 1 ]; then where=R addr=10.91.1.2 sid=$SERVER_SID_R; else where=B addr=10.91.2.1 sid=$SERVER_SID_B; fi
 	case $proto in
 	iperf)
-		at $where iperf3 -s -1 -p 5999 >/dev/null 2>&1 & server=$!
+		daemon $where iperf3 -s -1 -p 5999 >/dev/null 2>&1 & server=$!
 		sleep 0.4
 		at A iperf3 -c $addr -p 5999 -n ${MB}M -J >"$DIR/out" 2>/dev/null
 		stop $server
@@ -82,22 +84,21 @@ PY
 		return ;;
 	caracal)
 		if [ "$hops" = 2 ]; then
-			at R "$BENCH" -role relay -seed 2 -listen 0.0.0.0:4117 >"$DIR/relay" & relay=$!
+			daemon R "$BENCH" -role relay -seed 2 -listen 0.0.0.0:4117 >"$DIR/relay" & relay=$!
 			sleep 0.3
-			at B "$BENCH" -role server -seed 3 -listen 0.0.0.0:4117 -peer 10.91.2.2:4117 >"$DIR/server" & server=$!
+			daemon B "$BENCH" -role server -seed 3 -listen 0.0.0.0:4117 -peer 10.91.2.2:4117 >"$DIR/server" & server=$!
 		else
-			at R "$BENCH" -role server -seed 2 -listen 0.0.0.0:4117 >"$DIR/server" & server=$!
+			daemon R "$BENCH" -role server -seed 2 -listen 0.0.0.0:4117 >"$DIR/server" & server=$!
 		fi
 		sleep 1.5
 		client=(-seed 1 -listen 0.0.0.0:4117 -peer 10.91.1.2:4117 -to "$sid") ;;
 	*)
-		at $where "$BENCH" -proto $proto -role server -listen "$addr:4443" >"$DIR/server" & server=$!
+		daemon $where "$BENCH" -proto $proto -role server -listen "$addr:4443" >"$DIR/server" & server=$!
 		sleep 0.4
 		client=(-peer "$addr:4443") ;;
 	esac
 	at A "$BENCH" -proto $proto -role client -mb $MB "${client[@]}" >"$DIR/client" || echo "$proto over $hops hops failed" >&2
 	stop $server
-	: >"$DIR/none"
 	[ -z "$relay" ] || stop $relay
 	python3 - "$hops" "$mode" "$MB" "$DIR/client" "$DIR/server" ${relay:+"$DIR/relay"} <<'PY' >>"$RAW"
 import json, sys

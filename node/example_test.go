@@ -73,7 +73,7 @@ func Example() {
 	fmt.Println("nobody answered")
 
 	// Output:
-	// 9eb02b23 answers "are you there?" on port 2
+	// 0c7b17fb answers "are you there?" on port 2
 }
 
 // transmit hands the batch of one station to the others that it is for.

@@ -49,11 +49,18 @@ ns() {
 	done
 }
 
-# in NAME COMMAND…: run a command in a namespace.
+# in_ns NAME COMMAND…: run a command in a namespace.
 in_ns() {
 	local n=$1
 	shift
 	ip netns exec "$P-$n" "$@"
+}
+
+# daemon NAME COMMAND…: the same, to be put into the background: $! is the command itself.
+daemon() {
+	local n=$1
+	shift
+	exec ip netns exec "$P-$n" "$@"
 }
 
 # wire A IFA ADDRA B IFB ADDRB: a veth between two namespaces; an address of - means
@@ -69,7 +76,7 @@ wire() {
 			in_ns "$1" sysctl -qw "net.ipv6.conf.$2.disable_ipv6=1" || true
 		fi
 		in_ns "$1" sysctl -qw "net.ipv6.conf.$2.accept_dad=0" || true
-		ip -n "$P-$1" link set "$2" up
+		ip -n "$P-$1" link set dev "$2" up
 	done
 }
 
@@ -77,7 +84,7 @@ wire() {
 up() {
 	local n=$1
 	shift
-	in_ns "$n" "$CARACAL" up --fg --home "$WORK/home-$n" --name "$n" "$@" >>"$WORK/up-$n.log" 2>&1 &
+	daemon "$n" "$CARACAL" up --fg --home "$WORK/home-$n" --name "$n" "$@" >>"$WORK/up-$n.log" 2>&1 &
 	eval "PID_$n=$!"
 }
 

@@ -34,7 +34,7 @@ with open(sys.argv[1], "wb") as f:
         f.write(b"CANARY-IN-THE-FILE" + os.urandom(65536 - 18))
 PY
 SUM=$(sha256sum <"$WORK/$NAME")
-in_ns R tcpdump -q -i rb -s 0 -w "$WORK/rb.pcap" udp 2>/dev/null &
+daemon R tcpdump -q -i rb -s 0 -w "$WORK/rb.pcap" udp 2>/dev/null &
 TCPDUMP=$!
 sleep 1
 cc A send "$WORK/$NAME" B
@@ -78,7 +78,7 @@ for _ in $(seq 200); do
 	sleep 0.02
 done
 kill -0 $SEND 2>/dev/null || die "the transfer was over before B could be killed: use a larger SIZE_MB"
-in_ns B pkill -9 -f "$WORK/home-B" || true
+kill -9 "$PID_B"
 wait "$PID_B" 2>/dev/null || true
 BEFORE=$(du -sm "$WORK/home-B/files" | cut -f1)
 ok "B killed with about $BEFORE MB on its disk"

@@ -1,0 +1,226 @@
+package client
+
+import (
+	"time"
+
+	"github.com/caracal-mesh/caracal/host"
+	"github.com/caracal-mesh/caracal/share"
+)
+
+// The schemas of the documents. Fields are only added within a version.
+const (
+	SchemaStatus   = "caracal.status/1"
+	SchemaID       = "caracal.id/1"
+	SchemaPeers    = "caracal.peers/1"
+	SchemaRoutes   = "caracal.routes/1"
+	SchemaName     = "caracal.name/1"
+	SchemaPing     = "caracal.ping/1"
+	SchemaTrace    = "caracal.trace/1"
+	SchemaTransfer = "caracal.transfer/1"
+	SchemaInbox    = "caracal.inbox/1"
+	SchemaVersion  = "caracal.version/1"
+	SchemaError    = "caracal.error/1"
+)
+
+// A Status is a look at the whole node.
+type Status struct {
+	Schema string    `json:"schema"`
+	Time   time.Time `json:"time"`
+	Self   Self      `json:"self"`
+
+	Links     []host.LinkStatus    `json:"links"`
+	Peers     []host.PeerStatus    `json:"peers"`
+	Sessions  []host.SessionStatus `json:"sessions"`
+	Transfers []Transfer           `json:"transfers"` // going out
+	Waiting   int                  `json:"waiting"`   // offers in the inbox that wait
+	Notes     []string             `json:"notes"`
+	Counters  host.Counters        `json:"counters"`
+}
+
+// Self is our own node in a Status.
+type Self struct {
+	SID     string  `json:"sid"`
+	Name    string  `json:"name"`
+	Version string  `json:"version"`
+	Uptime  float64 `json:"uptime_s"`
+	PID     int     `json:"pid"`
+	Listen  string  `json:"listen"`
+	Port    uint16  `json:"port"`
+	Home    string  `json:"home"`
+	Files   string  `json:"files"`
+	Accept  string  `json:"accept"`
+}
+
+// An ID is our own identity.
+type ID struct {
+	Schema string `json:"schema"`
+	SID    string `json:"sid"`
+	Base32 string `json:"base32"`
+	Name   string `json:"name"`
+}
+
+// Peers are the other members of the mesh.
+type Peers struct {
+	Schema string            `json:"schema"`
+	Peers  []host.PeerStatus `json:"peers"`
+}
+
+// Routes are the ways to them.
+type Routes struct {
+	Schema string  `json:"schema"`
+	Routes []Route `json:"routes"`
+}
+
+// A Route is the way to one member.
+type Route struct {
+	SID      string  `json:"sid"`
+	Name     string  `json:"name"`
+	Via      string  `json:"via"` // SID of the first hop; the member itself when direct
+	ViaName  string  `json:"via_name"`
+	Link     string  `json:"link"`
+	Addr     string  `json:"addr"`
+	Hops     int     `json:"hops"`
+	Distance uint32  `json:"distance"`
+	RTT      float64 `json:"rtt_ms"` // of the first link
+	Loss     float64 `json:"loss"`   // likewise, 0…1
+}
+
+// A Name is a petname given or taken away.
+type Name struct {
+	Schema string `json:"schema"`
+	SID    string `json:"sid"`
+	Name   string `json:"name"` // "" = none any more
+}
+
+// A Ping is one line of a ping: event "start", "reply", "lost" or "summary".
+type Ping struct {
+	Schema   string  `json:"schema"`
+	Event    string  `json:"event"`
+	SID      string  `json:"sid"`
+	Name     string  `json:"name,omitempty"`
+	Seq      int     `json:"seq,omitempty"`
+	RTT      float64 `json:"rtt_ms,omitempty"`
+	Hops     int     `json:"hops,omitempty"`
+	Via      string  `json:"via,omitempty"` // SID of the first hop
+	ViaName  string  `json:"via_name,omitempty"`
+	Link     string  `json:"link,omitempty"`
+	Reason   string  `json:"reason,omitempty"` // why it was lost
+	Sent     int     `json:"sent,omitempty"`
+	Received int     `json:"received,omitempty"`
+	Loss     float64 `json:"loss,omitempty"` // 0…1
+	Min      float64 `json:"min_ms,omitempty"`
+	Avg      float64 `json:"avg_ms,omitempty"`
+	Max      float64 `json:"max_ms,omitempty"`
+}
+
+// A Trace is the way to a peer, hop by hop.
+type Trace struct {
+	Schema   string `json:"schema"`
+	SID      string `json:"sid"`
+	Name     string `json:"name"`
+	Complete bool   `json:"complete"` // the last hop is the peer
+	Hops     []Hop  `json:"hops"`
+	Reason   string `json:"reason,omitempty"` // why it is not complete
+}
+
+// A Hop is one node of a Trace.
+type Hop struct {
+	SID     string  `json:"sid"`
+	Name    string  `json:"name"`
+	Link    string  `json:"link"`
+	Kind    string  `json:"kind"`
+	RTT     float64 `json:"rtt_ms"`      // from us; 0 = no answer
+	LinkRTT float64 `json:"link_rtt_ms"` // of the link to it; 0 = not measured
+	Loss    float64 `json:"loss"`        // of the link to it, 0…1
+}
+
+// A Transfer is one line about a transfer: an event of package share.
+type Transfer struct {
+	Schema     string  `json:"schema"`
+	Event      string  `json:"event"`
+	ID         string  `json:"id"`
+	Peer       string  `json:"peer,omitempty"`
+	PeerName   string  `json:"peer_name,omitempty"`
+	What       string  `json:"what,omitempty"`
+	Files      int     `json:"files"`
+	Done       int     `json:"done"`
+	Bytes      int64   `json:"bytes"`
+	Total      int64   `json:"total"`
+	Resumed    int64   `json:"resumed,omitempty"`
+	There      int64   `json:"there,omitempty"`
+	ThereFiles int     `json:"there_files,omitempty"`
+	Rate       float64 `json:"rate"` // bytes per second
+	Elapsed    float64 `json:"elapsed_s"`
+	File       string  `json:"file,omitempty"`
+	Text       string  `json:"text,omitempty"`
+	Hash       string  `json:"hash,omitempty"`
+}
+
+// TransferOf is the line for an event.
+func TransferOf(e share.Event) Transfer {
+	return Transfer{
+		Schema: SchemaTransfer, Event: string(e.Kind), ID: e.ID, What: e.What,
+		Files: e.Files, Done: e.Done, Bytes: e.Bytes, Total: e.Total, Resumed: e.Resumed,
+		There: e.There, ThereFiles: e.ThereFiles, Rate: e.Rate, Elapsed: e.Elapsed.Seconds(),
+		File: e.File, Text: e.Text, Hash: e.Hash,
+	}
+}
+
+// An Inbox is what was offered to us, oldest first.
+type Inbox struct {
+	Schema string `json:"schema"`
+	Items  []Item `json:"items"`
+}
+
+// An Item is one transfer offered to us.
+type Item struct {
+	ID       string    `json:"id"`
+	From     string    `json:"from"`
+	FromName string    `json:"from_name"`
+	What     string    `json:"what"`
+	Files    int       `json:"files"`
+	Size     int64     `json:"size"`
+	Since    time.Time `json:"since"`
+	State    string    `json:"state"`
+	Path     string    `json:"path,omitempty"`
+	Text     string    `json:"text,omitempty"`
+}
+
+// A Version is the program's version.
+type Version struct {
+	Schema  string `json:"schema"`
+	Version string `json:"version"`
+	Go      string `json:"go"`
+	System  string `json:"system"`
+}
+
+// Exit codes of the command line, and codes of an Error.
+const (
+	Failed        = 1
+	Usage         = 2
+	NotRunning    = 3
+	UnknownPeer   = 4
+	NoReply       = 5
+	Refused       = 6
+	NotVerified   = 7
+	Interrupted   = 8
+	BadConfig     = 9
+	FindingsMade  = 10
+	StoppedByUser = 130
+)
+
+// An Error tells why something did not work: what happened, why if known, and
+// what to do next. Names in it are escaped.
+type Error struct {
+	Schema string `json:"schema"`
+	Event  string `json:"event"` // "error"
+	Code   int    `json:"code"`  // as the command line exits
+	Text   string `json:"error"` // one or two lines
+}
+
+func (e *Error) Error() string { return e.Text }
+
+// Errorf makes an Error.
+func Errorf(code int, format string, args ...any) *Error {
+	return &Error{Schema: SchemaError, Event: "error", Code: code, Text: sprintf(format, args...)}
+}

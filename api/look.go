@@ -1,0 +1,205 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/caracal-mesh/caracal/api/client"
+	"github.com/caracal-mesh/caracal/host"
+	"github.com/caracal-mesh/caracal/overlay"
+	"github.com/caracal-mesh/caracal/share"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+func (s *Server) status(*http.Request) (any, error) {
+	st := s.Host.Status()
+	doc := client.Status{
+		Schema: client.SchemaStatus, Time: st.Time,
+		Self: client.Self{
+			SID: st.Self.SID, Name: st.Self.Name, Version: s.Version, Uptime: st.Self.Uptime, PID: os.Getpid(),
+			Listen: st.Self.Listen, Port: st.Self.Port, Home: st.Self.Home, Files: s.Files, Accept: string(s.Accept),
+		},
+		Links: st.Links, Peers: st.Peers, Sessions: st.Sessions, Transfers: []client.Transfer{},
+		Notes: st.Notes, Counters: st.Counters,
+	}
+	for _, e := range s.Exchange.Sending() {
+		doc.Transfers = append(doc.Transfers, client.TransferOf(e))
+	}
+	for _, it := range s.Exchange.Inbox() {
+		if it.State == share.StateWaiting {
+			doc.Waiting++
+		}
+	}
+	return doc, nil
+}
+
+func (s *Server) id(*http.Request) (any, error) {
+	self := s.Host.Self()
+	return client.ID{Schema: client.SchemaID, SID: self.String(), Base32: self.Base32(), Name: s.Host.Status().Self.Name}, nil
+}
+
+func (s *Server) peers(r *http.Request) (any, error) {
+	doc := client.Peers{Schema: client.SchemaPeers, Peers: []host.PeerStatus{}}
+	for _, p := range s.Host.Status().Peers {
+		if p.State != host.Unreachable || r.URL.Query().Get("all") == "true" {
+			doc.Peers = append(doc.Peers, p)
+		}
+	}
+	return doc, nil
+}
+
+func (s *Server) routes(*http.Request) (any, error) {
+	doc := client.Routes{Schema: client.SchemaRoutes, Routes: []client.Route{}}
+	list := s.Host.Status().Peers
+	for _, p := range list {
+		if p.State == host.Unreachable {
+			continue
+		}
+		r := client.Route{
+			SID: p.SID, Name: p.Name, Via: p.Via, Link: p.Link, Addr: p.Addr,
+			Hops: p.Hops, Distance: p.Distance, RTT: p.RTT, Loss: p.Loss,
+		}
+		if r.Via == "" {
+			r.Via = p.SID
+		}
+		r.ViaName = nameIn(list, r.Via)
+		doc.Routes = append(doc.Routes, r)
+	}
+	return doc, nil
+}
+
+// nameIn is the name of a SID in a list of peers, "" when it has none.
+func nameIn(list []host.PeerStatus, s string) string {
+	for _, p := range list {
+		if p.SID == s {
+			return p.Name
+		}
+	}
+	return ""
+}
+
+// nameOf is how a peer is called in messages: escaped, never empty.
+func (s *Server) nameOf(peer sid.SID) string {
+	if peer == s.Host.Self() {
+		return "this node"
+	}
+	if c, ok := s.Host.Contact(peer); ok && c.Petname != "" {
+		return client.Printable(c.Petname)
+	}
+	if name := nameIn(s.Host.Status().Peers, peer.String()); name != "" {
+		return client.Printable(name)
+	}
+	return peer.Short()
+}
+
+func (s *Server) name(r *http.Request) (any, error) {
+	var ask struct{ Peer, Name string }
+	if err := body(r, &ask); err != nil {
+		return nil, err
+	}
+	peer, err := s.resolve(ask.Peer)
+	if err != nil {
+		return nil, err
+	}
+	if peer == s.Host.Self() {
+		return nil, errorf(client.Usage, "that is this node itself. Its name is given at the start: caracal up --name NAME")
+	}
+	if err := s.Host.SetName(peer, ask.Name); err != nil {
+		return nil, nameError(ask.Name, err)
+	}
+	return client.Name{Schema: client.SchemaName, SID: peer.String(), Name: ask.Name}, nil
+}
+
+// nameError tells why a petname was not taken.
+func nameError(name string, err error) error {
+	shown := client.Printable(name)
+	switch {
+	case errors.Is(err, sid.ErrBadName):
+		return errorf(client.Usage, "%q cannot be a name: %v", shown, err)
+	case errors.Is(err, sid.ErrNameTaken):
+		return errorf(client.Failed, "%q is another peer's name already. Take it away with: caracal forget %s", shown, shown)
+	}
+	return err
+}
+
+func (s *Server) forget(r *http.Request) (any, error) {
+	var ask struct{ Peer string }
+	if err := body(r, &ask); err != nil {
+		return nil, err
+	}
+	peer, err := s.resolve(ask.Peer)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Host.Forget(peer); err != nil {
+		return nil, errorf(client.UnknownPeer, "%s has no name here.", s.nameOf(peer))
+	}
+	return client.Name{Schema: client.SchemaName, SID: peer.String()}, nil
+}
+
+func (s *Server) trace(r *http.Request) (any, error) {
+	peer, err := s.resolve(r.URL.Query().Get("peer"))
+	if err != nil {
+		return nil, err
+	}
+	hops, err := s.Host.Trace(r.Context(), peer)
+	if err != nil && len(hops) == 0 {
+		return nil, s.netError(peer, err)
+	}
+	list := s.Host.Status().Peers
+	doc := client.Trace{Schema: client.SchemaTrace, SID: peer.String(), Name: s.nameOf(peer), Hops: []client.Hop{}, Complete: err == nil}
+	for _, h := range hops {
+		doc.Hops = append(doc.Hops, client.Hop{
+			SID: h.SID.String(), Name: nameIn(list, h.SID.String()), Link: h.Link, Kind: h.Kind,
+			RTT: ms(h.RTT), LinkRTT: ms(h.LinkRTT), Loss: h.Loss,
+		})
+	}
+	switch {
+	case errors.Is(err, overlay.ErrNoRoute):
+		doc.Reason = "this node knows no way further"
+	case errors.Is(err, host.ErrLoop):
+		doc.Reason = "the way goes in a circle"
+	case err != nil:
+		doc.Reason = "this node does not answer"
+	}
+	return doc, nil
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func (s *Server) inbox(*http.Request) (any, error) {
+	doc := client.Inbox{Schema: client.SchemaInbox, Items: []client.Item{}}
+	for _, it := range s.Exchange.Inbox() {
+		doc.Items = append(doc.Items, s.item(it))
+	}
+	return doc, nil
+}
+
+func (s *Server) item(it share.Item) client.Item {
+	doc := client.Item{
+		ID: it.ID, From: it.From, What: it.What, Files: it.Files, Size: it.Size,
+		Since: it.Since, State: string(it.State), Path: it.Path, Text: it.Text,
+	}
+	if from, err := sid.Parse(it.From); err == nil {
+		doc.FromName = s.nameOf(from)
+	}
+	return doc
+}
+
+func (s *Server) decide(accept bool) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		id := r.PathValue("id")
+		it, err := s.Exchange.Decide(id, accept)
+		switch {
+		case errors.Is(err, share.ErrUnknownItem):
+			return nil, errorf(client.UnknownPeer, "the inbox has no %q. What is there: caracal inbox", client.Printable(id))
+		case errors.Is(err, share.ErrDecided):
+			return nil, errorf(client.Failed, "%q does not wait any more: it is %s.", client.Printable(id), it.State)
+		case err != nil:
+			return nil, err
+		}
+		return s.item(it), nil
+	}
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"github.com/caracal-mesh/caracal/api/client"
+	"github.com/caracal-mesh/caracal/share"
+)
+
+// A bar shows progress on a terminal; elsewhere it shows nothing.
+type bar struct {
+	c    *command
+	all  *mpb.Progress
+	one  *mpb.Bar
+	text string
+}
+
+func newBar(c *command) *bar { return &bar{c: c} }
+
+// begin shows the bar, if there is a terminal.
+func (b *bar) begin(total int64) {
+	if b.one != nil || b.c.json || !isTerminal(b.c.err) || total == 0 {
+		return
+	}
+	b.all = mpb.New(mpb.WithOutput(b.c.err), mpb.WithWidth(40))
+	b.one = b.all.New(total, mpb.BarStyle().Lbound(" ").Filler("█").Tip("▌").Padding(" ").Rbound(" "),
+		mpb.BarRemoveOnComplete(),
+		mpb.PrependDecorators(decor.NewPercentage("% 4d")),
+		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return b.text })),
+	)
+}
+
+// set moves the bar; it reports false when there is none.
+func (b *bar) set(t *client.Transfer) bool {
+	if b.one == nil {
+		return false
+	}
+	left := "?"
+	if t.Rate > 0 {
+		left = span(float64(t.Total-t.Bytes) / t.Rate)
+	}
+	name := []rune(client.Printable(t.File))
+	name = name[max(0, len(name)-24):]
+	b.text = share.Size(t.Bytes) + "/" + share.Size(t.Total) + "   " + share.Size(int64(t.Rate)) + "/s   " + left + "   " + string(name)
+	b.one.SetCurrent(min(t.Bytes, t.Total))
+	return true
+}
+
+// end takes the bar away.
+func (b *bar) end() {
+	if b.one == nil {
+		return
+	}
+	b.one.Abort(true)
+	b.all.Wait()
+	b.one = nil
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caracal-mesh/caracal/api/client"
+)
+
+// downLimit is how long a node may take to end.
+const downLimit = 15 * time.Second
+
+func (c *command) down() *cobra.Command {
+	return &cobra.Command{
+		Use: "down", Short: "Stop the node", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			n, err := c.node()
+			if err != nil {
+				return err
+			}
+			ctx := cmd.Context()
+			st, err := n.Status(ctx)
+			if err != nil {
+				return err
+			}
+			if err := n.Down(ctx); err != nil {
+				return err
+			}
+			for end := time.Now().Add(downLimit); n.Running(ctx) || alive(st.Self.PID); time.Sleep(20 * time.Millisecond) {
+				if time.Now().After(end) {
+					return fail(client.Failed, "the node (pid %d) does not end", st.Self.PID)
+				}
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+			}
+			if !c.json {
+				c.printf("stopped\n")
+			}
+			return nil
+		},
+	}
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"rsc.io/qr"
+
+	"github.com/caracal-mesh/caracal/api/client"
+	"github.com/caracal-mesh/caracal/host"
+	"github.com/caracal-mesh/caracal/share"
+)
+
+func (c *command) status() *cobra.Command {
+	return &cobra.Command{
+		Use: "status", Short: "One screen: this node, its links, its peers, transfers", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			n, err := c.node()
+			if err != nil {
+				return err
+			}
+			st, err := n.Status(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return c.document(st)
+			}
+			c.statusText(&st)
+			return nil
+		},
+	}
+}
+
+func (c *command) statusText(st *client.Status) {
+	c.printf("%s  %s  up %s  %s   udp %d\n\n", client.Printable(st.Self.Name), short(st.Self.SID), span(st.Self.Uptime), st.Self.Version, st.Self.Port)
+	t := table{{"LINK", "ADDRESS", "BEACONS tx/rx", "HEARD", "TRAFFIC ↑/↓"}}
+	for _, l := range st.Links {
+		t.add(l.Name, strings.Join(l.Addrs, " "), fmt.Sprintf("%d/%d", l.TxBeacons, l.RxBeacons), fmt.Sprint(l.Heard),
+			share.Size(int64(l.TxBytes))+" / "+share.Size(int64(l.RxBytes)))
+	}
+	t.print(c)
+	c.printf("\n")
+	c.peerTable(st.Peers)
+	for _, tr := range st.Transfers {
+		c.printf("sending %s: %s of %s\n", client.Printable(tr.What), share.Size(tr.Bytes), share.Size(tr.Total))
+	}
+	if st.Waiting > 0 {
+		c.printf("%d waiting in the inbox: caracal inbox\n", st.Waiting)
+	}
+	for _, note := range st.Notes {
+		c.printf("note: %s\n", client.Printable(note))
+	}
+}
+
+// peerTable prints peers, or that there are none.
+func (c *command) peerTable(list []host.PeerStatus) {
+	if len(list) == 0 {
+		c.printf("no peers in sight (still listening)\n")
+		return
+	}
+	names := map[string]string{}
+	for _, p := range list {
+		names[p.SID] = callIt(p.Name, p.SID)
+	}
+	t := table{{"PEER", "SID", "STATE", "VIA", "HOPS", "RTT", "LOSS", "LAST"}}
+	for _, p := range list {
+		state, via := p.State, "–"
+		if p.State == host.Direct {
+			state += " " + p.Link
+		}
+		if p.Via != "" {
+			via = names[p.Via]
+		}
+		row := []string{named(p.Name), short(p.SID), state, via, fmt.Sprint(p.Hops), rtt(p.RTT), percent(p.Loss), span(p.LastHeard)}
+		if p.State == host.Unreachable {
+			row = []string{named(p.Name), short(p.SID), state, "–", "–", "–", "–", span(p.LastHeard)}
+		}
+		if p.Name == "" {
+			row = append(row, "caracal name "+short(p.SID)+" NAME")
+		}
+		t.add(row...)
+	}
+	t.print(c)
+}
+
+func (c *command) peers() *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use: "peers", Short: "Who is around, here and behind others", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			n, err := c.node()
+			if err != nil {
+				return err
+			}
+			p, err := n.Peers(cmd.Context(), all)
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return c.document(p)
+			}
+			c.peerTable(p.Peers)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVarP(&all, "all", "a", false, "also those that cannot be reached now")
+	return cmd
+}
+
+func (c *command) routes() *cobra.Command {
+	return &cobra.Command{
+		Use: "routes", Short: "The way to each peer", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			n, err := c.node()
+			if err != nil {
+				return err
+			}
+			r, err := n.Routes(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return c.document(r)
+			}
+			t := table{{"TO", "SID", "VIA", "LINK", "HOPS", "COST", "RTT", "LOSS"}}
+			for _, e := range r.Routes {
+				via := "direct"
+				if e.Via != e.SID {
+					via = callIt(e.ViaName, e.Via)
+				}
+				t.add(named(e.Name), short(e.SID), via, e.Link, fmt.Sprint(e.Hops), fmt.Sprint(e.Distance), rtt(e.RTT), percent(e.Loss))
+			}
+			t.print(c)
+			return nil
+		},
+	}
+}
+
+func (c *command) id() *cobra.Command {
+	var code bool
+	cmd := &cobra.Command{
+		Use: "id", Short: "This node's identity", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			n, err := c.node()
+			if err != nil {
+				return err
+			}
+			id, err := n.ID(cmd.Context())
+			if err != nil {
+				return err
+			}
+			switch {
+			case c.json:
+				return c.document(id)
+			case code:
+				return c.qr("CARACAL:" + strings.ToUpper(id.SID))
+			}
+			c.printf("%s   %s\n", client.Printable(id.Name), id.SID)
+			c.printf("%s   %s\n", strings.Repeat(" ", len(client.Printable(id.Name))), id.Base32)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&code, "qr", false, "show it as a QR code")
+	return cmd
+}
+
+// qr prints a code of half blocks, dark on light, with its quiet zone.
+func (c *command) qr(text string) error {
+	code, err := qr.Encode(text, qr.M)
+	if err != nil {
+		return err
+	}
+	const quiet = 2
+	for y := -quiet; y < code.Size+quiet; y += 2 {
+		var b strings.Builder
+		for x := -quiet; x < code.Size+quiet; x++ {
+			switch upper, lower := code.Black(x, y), code.Black(x, y+1); {
+			case upper && lower:
+				b.WriteString(" ")
+			case upper:
+				b.WriteString("▄")
+			case lower:
+				b.WriteString("▀")
+			default:
+				b.WriteString("█")
+			}
+		}
+		c.printf("%s\n", b.String())
+	}
+	c.printf("%s\n", text)
+	return nil
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caracal-mesh/caracal/api/client"
+	"github.com/caracal-mesh/caracal/share"
+)
+
+func (c *command) send() *cobra.Command {
+	return &cobra.Command{
+		Use: "send PATH… PEER", Short: "Send files and folders; the same command goes on where it stopped",
+		Args: cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n, err := c.node()
+			if err != nil {
+				return err
+			}
+			paths, err := absolute(args[:len(args)-1])
+			if err != nil {
+				return err
+			}
+			s := sending{c: c, peer: args[len(args)-1], bar: newBar(c)}
+			err = n.Send(cmd.Context(), paths, s.peer, s.show)
+			s.bar.end()
+			if errors.Is(err, context.Canceled) {
+				return s.stopped()
+			}
+			return err
+		},
+	}
+}
+
+// absolute makes the paths absolute and sees that they can be read.
+func absolute(args []string) ([]string, error) {
+	paths := make([]string, len(args))
+	for i, arg := range args {
+		abs, err := filepath.Abs(arg)
+		var f *os.File
+		if err == nil {
+			f, err = os.Open(abs)
+		}
+		if err != nil {
+			var path *os.PathError
+			if errors.As(err, &path) {
+				err = path.Err
+			}
+			return nil, fail(client.Failed, "cannot send %s: %v", client.Printable(arg), err)
+		}
+		f.Close()
+		paths[i] = abs
+	}
+	return paths, nil
+}
+
+// A sending shows one transfer.
+type sending struct {
+	c    *command
+	peer string // as typed
+	last client.Transfer
+	on   bool // accepted
+	bar  *bar
+	line time.Time // when the last line was printed
+}
+
+// show shows one event.
+func (s *sending) show(t client.Transfer) {
+	s.last = t
+	s.on = s.on || t.Event == string(share.Accepted)
+	if s.c.json {
+		s.c.line(t)
+		return
+	}
+	what := client.Printable(t.What)
+	switch share.EventKind(t.Event) {
+	case share.Scanned:
+		s.c.say("%s  %s  %s → %s\n", what, files(t.Files), share.Size(t.Total), t.PeerName)
+		s.line = time.Now()
+	case share.Warning:
+		s.c.say("left out %s\n", client.Printable(t.Text))
+	case share.Waiting:
+		s.c.say("waiting for %s to accept …\n", t.PeerName)
+	case share.Accepted:
+		s.c.say("accepted by rule %q\n", client.Printable(t.Text))
+		s.bar.begin(t.Total)
+	case share.Resuming:
+		s.c.say("%s already there, continuing at %s\n", files(t.ThereFiles), share.Size(t.There))
+	case share.Retrying:
+		s.c.say("lost %s, trying again …\n", t.PeerName)
+	case share.Progress:
+		s.progress(&t, what)
+	case share.Finished:
+		s.bar.end()
+		s.c.printf("%s  %s in %.1f s, %s/s, verified (blake3 %s…)\n", what, share.Size(t.Total), t.Elapsed, share.Size(int64(t.Rate)), t.Hash[:min(8, len(t.Hash))])
+	}
+}
+
+// progress moves the bar, or prints a line each 10 s.
+func (s *sending) progress(t *client.Transfer, what string) {
+	if s.bar.set(t) || time.Since(s.line) < 10*time.Second {
+		return
+	}
+	s.line = time.Now()
+	eta := "?"
+	if t.Rate > 0 {
+		eta = fmt.Sprintf("%.0fs", float64(t.Total-t.Bytes)/t.Rate)
+	}
+	s.c.say("%s %.0f%% %s/%s %s/s eta %s\n", what, 100*part(t), share.Size(t.Bytes), share.Size(t.Total), share.Size(int64(t.Rate)), eta)
+}
+
+func part(t *client.Transfer) float64 {
+	if t.Total == 0 {
+		return 1
+	}
+	return float64(t.Bytes) / float64(t.Total)
+}
+
+func files(n int) string {
+	if n == 1 {
+		return "1 file"
+	}
+	return fmt.Sprintf("%d files", n)
+}
+
+// stopped is the end of a transfer by Ctrl-C.
+func (s *sending) stopped() error {
+	if !s.on {
+		return fail(client.StoppedByUser, "stopped before anything was sent")
+	}
+	return fail(client.Interrupted, "stopped at %s of %s. Continue any time with the same command (kept 30 days on %s).",
+		share.Size(s.last.Bytes), share.Size(s.last.Total), s.last.PeerName)
+}

@@ -1,0 +1,22 @@
+package main
+
+import (
+	"os/exec"
+	"syscall"
+
+	"golang.org/x/sys/windows"
+)
+
+// detach makes a process live on without this one and its console.
+func detach(process *exec.Cmd) {
+	process.SysProcAttr = &syscall.SysProcAttr{
+		HideWindow:    true,
+		CreationFlags: windows.CREATE_NEW_PROCESS_GROUP | windows.DETACHED_PROCESS,
+	}
+}
+
+// foreign reports whether dir belongs to another user: Windows keeps others out by itself.
+func foreign(string) bool { return false }
+
+// alive reports whether the process is there; here the socket tells enough.
+func alive(int) bool { return false }

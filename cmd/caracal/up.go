@@ -1,0 +1,282 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caracal-mesh/caracal/api/client"
+	"github.com/caracal-mesh/caracal/host"
+	"github.com/caracal-mesh/caracal/share"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// detached tells a process that it is the background half of "up".
+const detached = "CARACAL_DETACHED"
+
+// logLimit is the size in bytes past which the log is put aside at a start.
+const logLimit = 1 << 20
+
+// upFlags are the flags of "up".
+type upFlags struct {
+	foreground bool
+	name       string
+	listen     string
+	interfaces []string
+	peers      []string
+	accept     string
+	files      string
+}
+
+func (c *command) up() *cobra.Command {
+	var f upFlags
+	cmd := &cobra.Command{
+		Use: "up", Short: "Start the node", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			u, err := c.newUp(cmd.Context(), f, cmd.Flags().NFlag() > 0)
+			if err != nil {
+				return err
+			}
+			if f.foreground {
+				return u.foreground(cmd.Context())
+			}
+			return u.background(cmd.Context())
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&f.foreground, "fg", false, "stay in the foreground")
+	flags.StringVar(&f.name, "name", "", "this node's name (default: the host name)")
+	flags.StringVar(&f.listen, "listen", "", "UDP address and port, port 0 = any (default \""+host.DefaultListen+"\")")
+	flags.StringSliceVar(&f.interfaces, "interface", nil, "network interfaces to use, \"!\" before those not to (default: all)")
+	flags.StringSliceVar(&f.peers, "peer", nil, "addresses to try always, HOST or HOST:PORT")
+	flags.StringVar(&f.accept, "accept", "", "whose files to take: ask, contacts, all, never (default \"contacts\"; others are asked about)")
+	flags.StringVar(&f.files, "files", "", "folder for received files (default ~/Caracal, or HOME/files with --home)")
+	return cmd
+}
+
+// An upRun is one start of a node.
+type upRun struct {
+	c       *command
+	flags   upFlags
+	given   bool // flags beside --home were given
+	home    string
+	named   bool // the home was named
+	first   bool // there is no identity yet
+	accept  share.Mode
+	noticed string // where the name is from
+}
+
+// newUp checks all that can be checked before anything is touched.
+func (c *command) newUp(ctx context.Context, f upFlags, given bool) (*upRun, error) {
+	u := &upRun{c: c, flags: f, given: given && !(f.foreground && onlyFG(f))}
+	var err error
+	if u.home, u.named, err = c.homeDir(); err != nil {
+		return nil, err
+	}
+	if u.accept, err = share.ParseMode(f.accept); err != nil {
+		return nil, fail(client.Usage, "--accept %q is none of ask, contacts, all, never", client.Printable(f.accept))
+	}
+	u.noticed = "from --name"
+	if u.flags.name == "" {
+		u.flags.name, u.noticed = hostName(), "from the host name"
+	} else if err := sid.CheckName(f.name); err != nil {
+		return nil, fail(client.Usage, "--name %q cannot be a name: %v", client.Printable(f.name), err)
+	}
+	if u.flags.files == "" {
+		u.flags.files = filesDir(u.home, u.named)
+	}
+	if u.flags.files, err = filepath.Abs(u.flags.files); err != nil {
+		return nil, fail(client.Failed, "cannot find %s: %v", client.Printable(f.files), err)
+	}
+	if foreign(u.home) {
+		return nil, foreignHome(client.Printable(u.home))
+	}
+	_, err = os.Stat(filepath.Join(u.home, "identity.key"))
+	u.first = errors.Is(err, os.ErrNotExist)
+	return u, nil
+}
+
+// onlyFG reports whether nothing but --fg was given.
+func onlyFG(f upFlags) bool {
+	return f.name == "" && f.listen == "" && f.interfaces == nil && f.peers == nil && f.accept == "" && f.files == ""
+}
+
+// hostName is this machine's name, made fit; "" when nothing of it fits.
+func hostName() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	name, _, _ = strings.Cut(name, ".")
+	if sid.CheckName(name) != nil {
+		return ""
+	}
+	return name
+}
+
+// foreground runs the node here.
+func (u *upRun) foreground(ctx context.Context) error {
+	if st, err := client.New(u.home).Status(ctx); err == nil {
+		return fail(client.Failed, "caracal is already running (pid %d). Stop it with: caracal down", st.Self.PID)
+	}
+	cfg := host.Config{
+		Home: u.home, Name: u.flags.name, Listen: u.flags.listen, Interfaces: u.flags.interfaces, Peers: u.flags.peers,
+		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	}
+	d, err := startDaemon(ctx, cfg, u.flags.files, u.accept)
+	if err != nil {
+		return u.mark(err)
+	}
+	if os.Getenv(detached) == "" {
+		w := welcome{c: u.c, up: u}
+		go w.show(ctx, client.New(u.home))
+	}
+	d.wait()
+	return nil
+}
+
+// errorMark stands before the lines of the log that the foreground half shows.
+const errorMark = "error: "
+
+// mark puts errorMark before an error's lines when nobody but the log hears it.
+func (u *upRun) mark(err error) error {
+	var told *client.Error
+	if os.Getenv(detached) == "" || !errors.As(err, &told) {
+		return err
+	}
+	return client.Errorf(told.Code, "%s%s", errorMark, strings.ReplaceAll(told.Text, "\n", "\n"+errorMark))
+}
+
+// background starts the node as a process of its own and waits until it is ready.
+func (u *upRun) background(ctx context.Context) error {
+	node := client.New(u.home)
+	if st, err := node.Status(ctx); err == nil {
+		return u.already(&st)
+	}
+	if err := os.MkdirAll(u.home, 0o700); err != nil {
+		return fail(client.Failed, "cannot make the node's folder: %v", plain(err))
+	}
+	log, from, err := openLog(filepath.Join(u.home, "caracal.log"))
+	if err != nil {
+		return fail(client.Failed, "cannot write the log: %v", plain(err))
+	}
+	defer log.Close()
+	process, err := u.spawn(log)
+	if err != nil {
+		return fail(client.Failed, "cannot start the node: %v", plain(err))
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- process.Wait() }()
+	return u.await(ctx, node, ended, log.Name(), from)
+}
+
+// already tells that there is nothing to do.
+func (u *upRun) already(st *client.Status) error {
+	if u.c.json {
+		return u.c.document(st)
+	}
+	u.c.printf("caracal is already running (pid %d)\n", st.Self.PID)
+	if u.given {
+		u.c.say("The flags were not applied. To apply them: caracal down, then caracal up again.\n")
+	}
+	return nil
+}
+
+// openLog opens the log to append, putting a long one aside, and tells where it ends.
+func openLog(path string) (f *os.File, end int64, err error) {
+	if info, err := os.Stat(path); err == nil && info.Size() > logLimit {
+		os.Rename(path, path+".1")
+	}
+	f, err = os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	return f, info.Size(), nil
+}
+
+// spawn starts the background half.
+func (u *upRun) spawn(log *os.File) (*exec.Cmd, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	args := []string{"up", "--fg", "--home", u.home, "--accept", string(u.accept), "--files", u.flags.files}
+	add := func(flag, value string) {
+		if value != "" {
+			args = append(args, flag, value)
+		}
+	}
+	add("--name", u.flags.name)
+	add("--listen", u.flags.listen)
+	for _, i := range u.flags.interfaces {
+		add("--interface", i)
+	}
+	for _, p := range u.flags.peers {
+		add("--peer", p)
+	}
+	process := exec.Command(self, args...)
+	process.Env = append(os.Environ(), detached+"=1")
+	process.Stdout, process.Stderr = log, log
+	process.Dir = u.home
+	detach(process)
+	return process, process.Start()
+}
+
+// startLimit is how long a node may take to answer.
+const startLimit = 15 * time.Second
+
+// await waits until the node answers, or ended.
+func (u *upRun) await(ctx context.Context, node *client.Client, ended <-chan error, log string, from int64) error {
+	late := time.After(startLimit)
+	tick := time.NewTicker(30 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-ended:
+			return u.whyEnded(err, log, from)
+		case <-late:
+			return fail(client.Failed, "the node does not answer. Its log: %s", client.Printable(log))
+		case <-tick.C:
+			if node.Running(ctx) {
+				w := welcome{c: u.c, up: u}
+				return w.show(ctx, node)
+			}
+		}
+	}
+}
+
+// whyEnded is the error of a node that ended at once, as its log has it.
+func (u *upRun) whyEnded(err error, log string, from int64) error {
+	code := client.Failed
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() > 0 {
+		code = exit.ExitCode()
+	}
+	data, err := os.ReadFile(log)
+	var lines []string
+	if err == nil && int64(len(data)) >= from {
+		for line := range strings.Lines(string(data[from:])) {
+			if text, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), errorMark); ok {
+				lines = append(lines, text)
+			}
+		}
+	}
+	if lines == nil {
+		return fail(code, "the node ended at once. Its log: %s", client.Printable(log))
+	}
+	return fail(code, "%s", strings.Join(lines, "\n"))
+}

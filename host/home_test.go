@@ -74,8 +74,11 @@ func TestHomeThatOthersCanUseIsRefused(t *testing.T) {
 		mode os.FileMode
 		want error
 	}{
-		{key, 0o640, ErrKeyPermissions}, {key, 0o604, ErrKeyPermissions}, {key, 0o400, nil},
-		{dir, 0o770, ErrKeyPermissions}, {dir, 0o755, nil},
+		{key, 0o640, ErrKeyPermissions},
+		{key, 0o604, ErrKeyPermissions},
+		{key, 0o400, nil},
+		{dir, 0o770, ErrKeyPermissions},
+		{dir, 0o755, nil},
 	} {
 		before, _ := os.Stat(c.path)
 		if err := os.Chmod(c.path, c.mode); err != nil {

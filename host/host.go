@@ -151,6 +151,7 @@ func (h *Host) run(ctx context.Context) {
 	if h.beacons != nil {
 		h.beacons.Serve(h.heard)
 	}
+	h.log.Info("listening", "sid", h.node.SID().String(), "port", h.socket.Port(), "home", h.home.dir)
 	h.done.Go(func() { lan.Watch(ctx, h.choice, h.interfaces(), h.setInterfaces) })
 }
 
@@ -162,7 +163,8 @@ func (h *Host) Do(f func(now time.Time, n *node.Node)) {
 	h.pump.run()
 }
 
-// Close stops the node. What streams still had to deliver is lost: see Drain.
+// Close stops the node. What streams still had to deliver is lost: Conn.Flush
+// waits for it.
 func (h *Host) Close() error {
 	h.closing.Do(func() {
 		h.cancel()

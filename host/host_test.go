@@ -263,8 +263,13 @@ func TestPortInUseIsSaid(t *testing.T) {
 
 func TestBadConfigurationIsRefused(t *testing.T) {
 	for _, c := range []Config{
-		{Listen: "nonsense"}, {Name: "a/b"}, {Interfaces: []string{"["}}, {Peers: []string{"x:y:z"}},
-		{Peers: []string{"host:0"}}, {Peers: []string{":1"}}, {Home: "-"},
+		{Listen: "nonsense"},
+		{Name: "a/b"},
+		{Interfaces: []string{"["}},
+		{Peers: []string{"x:y:z"}},
+		{Peers: []string{"host:0"}},
+		{Peers: []string{":1"}},
+		{Home: "-"},
 	} {
 		if c.Home == "" {
 			c.Home = t.TempDir()

@@ -3,7 +3,6 @@ package lan
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/netip"
 	"slices"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/libp2p/go-reuseport"
-	"github.com/pion/logging"
 	"github.com/pion/mdns/v2"
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
@@ -157,7 +155,6 @@ func (m *MDNS) options(ifaces []Interface) []mdns.ServerOption {
 		mdns.WithLocalNames(host),
 		mdns.WithQueryInterval(2 * queryLast), // ask decides when
 		mdns.WithCacheRefresh(false),
-		mdns.WithLoggerFactory(&logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}),
 		mdns.WithService(mdns.ServiceInstance{
 			Instance: m.sid[:8], Service: mdnsService, Host: host + ".", Port: m.port,
 			Text: []mdns.TXTEntry{

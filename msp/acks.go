@@ -11,6 +11,7 @@ const (
 	maxAckDelay = 20 * time.Millisecond // spec M7.1
 	ackEvery    = 2                     // packets that ask for it
 	tellTimes   = 8                     // spec M7.4
+	maxRanges   = 1024
 )
 
 // An ackState remembers which packets came, and when to say so.
@@ -19,7 +20,7 @@ const (
 //	──────────────────────────┴───────┴─────────┴───────┴──────────────→ packet number
 //
 // Invariant: ranges ascend, do not touch, lie at or above floor, and are at most
-// wire.MaxMSPRanges.
+// maxRanges.
 type ackState struct {
 	ranges    []ackRange
 	floor     uint64
@@ -47,15 +48,24 @@ func (s *ackState) seen(number uint64) bool {
 	if number < s.floor {
 		return true
 	}
-	for i := len(s.ranges) - 1; i >= 0; i-- {
-		if number > s.ranges[i].high {
-			return false
-		}
-		if number >= s.ranges[i].low {
-			return true
+	i := s.above(number)
+	return i > 0 && s.ranges[i-1].high >= number
+}
+
+// above is the index of the first range that begins after the number.
+func (s *ackState) above(number uint64) int {
+	lo, hi := 0, len(s.ranges)
+	if hi > 0 && s.ranges[hi-1].low <= number { // what happens most
+		return hi
+	}
+	for lo < hi {
+		if mid := int(uint(lo+hi) >> 1); s.ranges[mid].low <= number {
+			lo = mid + 1
+		} else {
+			hi = mid
 		}
 	}
-	return false
+	return lo
 }
 
 // add takes note of a packet that was not seen before.
@@ -73,11 +83,7 @@ func (s *ackState) add(now time.Time, number uint64, asks bool) {
 	if number >= next {
 		s.largestAt = now
 	}
-	i := len(s.ranges)
-	for i > 0 && s.ranges[i-1].low > number {
-		i--
-	}
-	s.insert(i, number)
+	s.insert(s.above(number), number)
 }
 
 // insert puts the number between ranges i-1 and i, joining what touches.
@@ -97,7 +103,7 @@ func (s *ackState) insert(i int, number uint64) {
 		copy(s.ranges[i+1:], s.ranges[i:])
 		s.ranges[i] = ackRange{low: number, high: number}
 	}
-	if len(s.ranges) > wire.MaxMSPRanges {
+	if len(s.ranges) > maxRanges {
 		s.floor = s.ranges[0].high + 1
 		copy(s.ranges, s.ranges[1:])
 		s.ranges = s.ranges[:len(s.ranges)-1]
@@ -116,7 +122,7 @@ func (s *ackState) append(now time.Time, b []byte, room int) []byte {
 	}
 	var told [wire.MaxMSPRanges]wire.MSPRange
 	n := 0
-	for i := len(s.ranges) - 1; i >= 0 && (n+1)*16+20 <= room; i-- {
+	for i := len(s.ranges) - 1; i >= 0 && n < len(told) && (n+1)*16+20 <= room; i-- {
 		r := &s.ranges[i]
 		if n > 0 && r.told >= tellTimes {
 			continue

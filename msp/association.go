@@ -209,8 +209,10 @@ func (a *association) processing(now time.Time) (next time.Time) {
 	}
 	next = agenda.Soonest(next, a.loss.at)
 	next = agenda.Soonest(next, a.ptoAt())
+	if !a.retryAt.IsZero() {
+		return agenda.Soonest(next, a.retryAt) // acknowledgements wait for it too
+	}
 	next = agenda.Soonest(next, a.acks.at)
-	next = agenda.Soonest(next, a.retryAt)
 	return agenda.Soonest(next, a.paceAt)
 }
 

@@ -86,8 +86,10 @@ func (f *flight) room() bool {
 		return false
 	}
 	grown := make([]sentPacket, 2*len(f.ring))
-	for n := f.head; n < f.next; n++ {
-		grown[n&uint64(len(grown)-1)] = *f.at(n)
+	for i := range f.ring { // those whose fate is known too: it may have been a mistake
+		if p := &f.ring[i]; p.number+uint64(len(f.ring)) >= f.next {
+			grown[p.number&uint64(len(grown)-1)] = *p
+		}
 	}
 	f.ring = grown
 	return true

@@ -13,7 +13,7 @@ const (
 	granularity     = time.Millisecond
 	maxPTO          = 2 * time.Second // spec M8.4
 	calmRecoveries  = 16              // spec M8.2
-	maxRecent       = 64
+	maxRecent       = 256
 )
 
 // A lossState decides which packets are lost (spec M8).

@@ -29,8 +29,8 @@ func TestStreamCrossesAnyRoad(t *testing.T) {
 			w.until(r.limit, func() bool { return p.run(w.now) })
 			took := w.now.Sub(start)
 			st := w.engines[0].Status()
-			t.Logf("%d bytes in %v: %.1f Mbit/s; %d packets, lost %d spurious %d probes %d busy %d; window %d rtt %v", r.bytes, took,
-				float64(r.bytes)*8/1e6/took.Seconds(), st.PacketsOut, st.Lost, st.Spurious, st.Probes, st.Busy, a.a.cc.window(), a.a.rtt.Smoothed())
+			t.Logf("%d bytes in %v: %.1f Mbit/s; %d packets, lost %d spurious %d probes %d busy %d; window %d rtt %v; receiver %+v", r.bytes, took,
+				float64(r.bytes)*8/1e6/took.Seconds(), st.PacketsOut, st.Lost, st.Spurious, st.Probes, st.Busy, a.a.cc.window(), a.a.rtt.Smoothed(), w.engines[1].Status())
 		})
 	}
 }

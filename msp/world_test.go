@@ -1,6 +1,7 @@
 package msp
 
 import (
+	"bytes"
 	"container/heap"
 	"errors"
 	"hash/fnv"
@@ -254,29 +255,27 @@ func (w *world) connect(port uint32) (a, b *Stream, l *Listener) {
 
 // A pump writes a stream's worth of known bytes and checks them at the other end.
 type pump struct {
-	from, to     *Stream
-	total        int
-	wrote, read  int
-	buf, scratch []byte
-	eof          bool
-	t            testing.TB
+	from, to      *Stream
+	total         int
+	wrote, read   int
+	data, scratch []byte
+	eof           bool
+	t             testing.TB
 }
 
 func newPump(t testing.TB, from, to *Stream, total int) *pump {
-	return &pump{from: from, to: to, total: total, buf: make([]byte, 32<<10), scratch: make([]byte, 32<<10), t: t}
+	p := &pump{from: from, to: to, total: total, data: make([]byte, total), scratch: make([]byte, 32<<10), t: t}
+	for i := range p.data {
+		p.data[i] = byte(i*7 + i>>8*13 + i>>16*5)
+	}
+	return p
 }
-
-func patternAt(i int) byte { return byte(i*7 + i>>8*13 + i>>16*5) }
 
 // run moves what can be moved and reports whether all has arrived.
 func (p *pump) run(now time.Time) bool {
 	p.t.Helper()
 	for p.wrote < p.total {
-		n := min(len(p.buf), p.total-p.wrote)
-		for i := range n {
-			p.buf[i] = patternAt(p.wrote + i)
-		}
-		m, err := p.from.Write(now, p.buf[:n])
+		m, err := p.from.Write(now, p.data[p.wrote:])
 		p.wrote += m
 		if err == ErrWouldBlock {
 			break
@@ -292,10 +291,8 @@ func (p *pump) run(now time.Time) bool {
 	}
 	for !p.eof {
 		n, _, err := p.to.Read(now, p.scratch)
-		for i, c := range p.scratch[:n] {
-			if c != patternAt(p.read+i) {
-				p.t.Fatalf("byte %d is wrong", p.read+i)
-			}
+		if !bytes.Equal(p.scratch[:n], p.data[p.read:p.read+n]) {
+			p.t.Fatalf("bytes %d to %d are wrong", p.read, p.read+n)
 		}
 		p.read += n
 		if err == io.EOF {

@@ -17,14 +17,11 @@ func (n *neighbour) appendData(f *frame, p *packing) bool {
 	}
 	f.defines = !a.known
 	need := wire.ForwardSize + f.n
-	if f.defines {
-		need += wire.AliasSize
-	}
-	if bulk && f.defines && p.left() < need {
-		return n.defineFirst(f, a, p)
-	}
 	if p.left() < need {
 		return false
+	}
+	if f.defines && p.left() < need+wire.AliasSize {
+		return bulk && n.defineFirst(f, a, p)
 	}
 	if f.defines {
 		p.b = wire.AppendAlias(p.b, a.alias, f.dst.sid)

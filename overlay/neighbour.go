@@ -53,6 +53,7 @@ type neighbour struct {
 	probe   bool      // a probe goes out on the active path
 	heard   time.Time // last authentic packet
 	sync    syncState
+	echoes  bucket // probes that answer what came while down
 	checks  bucket // signatures checked for this neighbour
 	assembl [8]assembly
 

@@ -16,6 +16,7 @@ const (
 	keepalivePrime = 25 * time.Second // on other paths
 	probeEvery     = 500 * time.Millisecond
 	maxProbes      = 3
+	echoBurst      = 3 // probes at once in answer to packets while down
 	minRTO         = 30 * time.Millisecond
 	maxRTO         = 500 * time.Millisecond
 	initialRTO     = 100 * time.Millisecond

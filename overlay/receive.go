@@ -109,7 +109,7 @@ func (n *neighbour) hear(now time.Time, from link.Path, o session.Opened, a *arr
 	switch {
 	case n.state == greeting && n.peer.Confirmed(), n.state == down && o.Confirmed:
 		n.rise(now, p)
-	case n.state == down && p.probes < maxProbes: // no more: two who are down would echo each other for ever
+	case n.state == down && n.echoes.take(now, probeEvery, echoBurst): // spec O3.6
 		p.probeAt = now
 	}
 }

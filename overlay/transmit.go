@@ -181,7 +181,8 @@ func (n *neighbour) finish(now time.Time, out *link.Batch, via *path, p *packing
 	}
 }
 
-// sendProbe sends a probe on a path that may not be the one in use.
+// sendProbe sends a probe, and an acknowledgement if one is due, on a path that may
+// not be the one in use.
 func (n *neighbour) sendProbe(now time.Time, via *path, out *link.Batch) {
 	n.followEpoch(now)
 	if n.tx.full() {
@@ -192,6 +193,9 @@ func (n *neighbour) sendProbe(now time.Time, via *path, out *link.Batch) {
 		return
 	}
 	p := packing{room: room, b: wire.AppendProbe(room[:wire.LinkHeaderAt]), asks: true}
+	if a := n.arrivals(n.tx.epoch); a != nil && a.waiting > 0 {
+		n.appendAck(now, a, &p)
+	}
 	n.finish(now, out, via, &p)
 }
 

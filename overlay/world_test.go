@@ -22,7 +22,8 @@ type world struct {
 	nodes []*member
 	queue flights
 	count int
-	check func(from *member, to link.Path, pkt []byte) // sees every datagram sent
+	check func(from *member, to link.Path, pkt []byte)    // sees every datagram sent
+	spy   func(to *port, from link.Path, datagram []byte) // and every one received
 }
 
 // A member is one mesh in the world, and the floor above it.
@@ -220,6 +221,9 @@ func (w *world) step(end time.Time) bool {
 		f := heap.Pop(&w.queue).(flying)
 		if f.to.member.stopped || f.to.wire.cut {
 			continue
+		}
+		if w.spy != nil {
+			w.spy(f.to, f.from, f.data)
 		}
 		f.to.member.Receive(w.now, f.from, f.data)
 		f.to.member.next = w.now

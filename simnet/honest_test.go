@@ -57,7 +57,7 @@ func tappedNode(t *testing.T) *node.Node {
 // in a mesh, with datagrams and a stream; then another of the same seed is given
 // the same inputs at the same times, but is called far more often than it asked for.
 func TestNodeIsHonest(t *testing.T) {
-	for seed := range uint64(3) {
+	for seed := range uint64(10) {
 		inputs := liveThroughTrouble(t, seed)
 		n, batch, output := tappedNode(t), link.NewBatch(1<<18, 256), 0
 		machine := agendatest.Machine{

@@ -51,11 +51,11 @@ func (c *correspondent) write(now time.Time) (did bool) {
 		n, err := c.stream.Write(now, c.rest)
 		c.rest = c.rest[n:]
 		did = did || n > 0
-		if errors.Is(err, msp.ErrWouldBlock) {
-			return did
-		}
 		if err == nil {
 			err = c.stream.EndRecord(now)
+		}
+		if errors.Is(err, msp.ErrWouldBlock) {
+			return did
 		}
 		if err != nil {
 			c.t.Fatalf("%s, message %d: %v", c.host.name, c.sent, err)
@@ -103,7 +103,7 @@ func TestThreeHopMessages(t *testing.T) {
 	left := &correspondent{t: t, host: hosts[0], toSend: messages}
 	right := &correspondent{t: t, host: hosts[3], toSend: messages}
 	left.host.OnWake, right.host.OnWake = left.wake, right.wake
-	if !w.RunUntil(w.RoutesComplete, 30*time.Second) {
+	if !w.RunUntilRoutesComplete(30 * time.Second) {
 		t.Fatal("no routes")
 	}
 	start := w.Elapsed()

@@ -23,7 +23,7 @@ type flow struct {
 	from, to *Host
 	dst      sid.SID // the same through restarts
 	table    *TrafficTable
-	sent     uint32 // and those that a sender that did not run should have sent
+	sent     uint32   // and those that a sender that did not run should have sent
 	seen     []uint64 // one bit per datagram that arrived
 	delivery Delivery
 	stream   streamFlow

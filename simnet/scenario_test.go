@@ -128,22 +128,6 @@ expect  heal < 5s                      ✗ 6.8 s
 	}
 }
 
-func TestExamplesParse(t *testing.T) {
-	files, err := filepath.Glob("../examples/sim/*.toml")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no examples", err)
-	}
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := ParseScenario(file, data); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
 func TestPatternIsTheSameFromAnyOffset(t *testing.T) {
 	whole := make([]byte, 1000)
 	pattern(whole, 3, 0)

@@ -1,0 +1,85 @@
+package simnet
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+)
+
+// TestExamplesMeetTheirExpectations: what we ship works, and the same scenario
+// run twice gives the same result.
+func TestExamplesMeetTheirExpectations(t *testing.T) {
+	files, err := filepath.Glob("../examples/sim/*.toml")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no examples", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := ParseScenario(file, data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			r := RunScenario(s, RunOptions{})
+			if text := r.Text(time.Since(start)); r.Failed {
+				t.Errorf("failed:\n%s", text)
+			} else {
+				t.Logf("\n%s", text)
+			}
+			if testing.Short() {
+				return
+			}
+			if again := RunScenario(s, RunOptions{}); !reflect.DeepEqual(r, again) {
+				t.Error("run again it gave another result")
+			}
+		})
+	}
+}
+
+// TestResultJSON: the names in the schema caracal.sim/1, which may only grow.
+func TestResultJSON(t *testing.T) {
+	s, err := ParseScenario("tiny.toml", []byte(`
+[sim]
+duration = "3s"
+[[lan]]
+name = "hall"
+nodes = 2
+[[at]]
+t = "2s"
+kill = "hall-2"
+[[traffic]]
+t = "1s"
+from = "hall-1"
+to = "hall-2"
+ping = 1
+[[expect]]
+pings = "all"
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed := uint64(5)
+	r := RunScenario(s, RunOptions{Seed: &seed})
+	r.Digest, r.Packets = "", PacketTotal{Dropped: []Drop{}}
+	got, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"schema":"caracal.sim/1","name":"tiny","seed":5,"nodes":2,"links":1,"duration_s":3,` +
+		`"routes_complete_s":0.1,"heals":[{"at_s":2,"what":"kill hall-2","after_s":0.1}],` +
+		`"datagrams":{"sent":0,"delivered":0,"duplicates":0,"p50_ms":null,"p95_ms":null},` +
+		`"pings":{"sent":1,"delivered":1,"duplicates":0,"p50_ms":0,"p95_ms":0},` +
+		`"streams":{"total":0,"finished":0,"bytes":0,"goodput_bps":null,"errors":[]},` +
+		`"packets":{"sent":0,"sent_bytes":0,"delivered":0,"dropped":[]},"digest":"",` +
+		`"expect":[{"metric":"pings","want":"all","got":1,"ok":true,"share":true}],"failed":false}`
+	if string(got) != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}

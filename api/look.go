@@ -117,7 +117,7 @@ func nameError(name string, err error) error {
 	shown := client.Printable(name)
 	switch {
 	case errors.Is(err, sid.ErrBadName):
-		return errorf(client.Usage, "%q cannot be a name: %v", shown, err)
+		return errorf(client.Usage, "%q cannot be a name: it needs 1 to 63 printable bytes, no \":\" or \"/\", and must not look like a SID.", shown)
 	case errors.Is(err, sid.ErrNameTaken):
 		return errorf(client.Failed, "%q is another peer's name already. Take it away with: caracal forget %s", shown, shown)
 	}

@@ -13,6 +13,12 @@ const (
 	Never    Mode = "never"
 )
 
+// Rules that accept beside the modes All and Contacts.
+const (
+	RulePerson = "person" // somebody was asked
+	RuleBefore = "before" // the same transfer was accepted before
+)
+
 // ParseMode reads a mode; the empty text is Contacts.
 func ParseMode(text string) (Mode, error) {
 	switch m := Mode(text); m {
@@ -33,7 +39,7 @@ func (r *receiver) consent() (rule string, err error) {
 	}
 	switch before := x.inbox.known(r.from, r.offer.id); before {
 	case StateAccepted, StateReceiving, StateInterrupted, StateDone, StateFailed:
-		return r.accept("accepted before")
+		return r.accept(RuleBefore)
 	}
 	switch mode := x.cfg.Accept; {
 	case mode == All:
@@ -65,7 +71,7 @@ func (r *receiver) ask() (string, error) {
 		if !yes {
 			return "", &RefusedError{RejectedByPerson, "declined"}
 		}
-		return r.accept("accepted by a person")
+		return r.accept(RulePerson)
 	case f, ok := <-r.p.in:
 		if !ok {
 			return "", r.p.err

@@ -108,7 +108,7 @@ func (c *fakeConn) Write(b []byte) (int, error) {
 
 // A pair is two exchanges, A sending to B.
 type pair struct {
-	t      *testing.T
+	t      testing.TB
 	net    *fakeNet
 	a, b   *Exchange
 	as, bs sid.SID
@@ -117,7 +117,7 @@ type pair struct {
 	home   string
 }
 
-func newPair(t *testing.T, accept Mode) *pair {
+func newPair(t testing.TB, accept Mode) *pair {
 	t.Helper()
 	p := &pair{
 		t: t, net: &fakeNet{listeners: map[sid.SID]net.Listener{}},
@@ -177,7 +177,7 @@ func random(seed uint64, n int) []byte {
 	return b
 }
 
-func write(t *testing.T, path string, content []byte) {
+func write(t testing.TB, path string, content []byte) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)

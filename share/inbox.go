@@ -171,6 +171,9 @@ func (b *inbox) ask(it *Item) (decided <-chan verdict, stop func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := make(chan verdict, 1)
+	if it.State != StateWaiting { // decided since it was entered
+		c <- verdict(it.State == StateAccepted)
+	}
 	b.asked[it] = c
 	return c, func() {
 		b.mu.Lock()
@@ -198,8 +201,7 @@ func (b *inbox) decide(id string, accept bool) (Item, error) {
 		}
 		b.save()
 		if c := b.asked[it]; c != nil {
-			delete(b.asked, it)
-			c <- verdict(accept)
+			c <- verdict(accept) // it waits, so c is empty
 		}
 		return *it, nil
 	}

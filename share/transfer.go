@@ -93,6 +93,7 @@ func (x *Exchange) join(peer sid.SID, paths []string) (*transfer, chan struct{},
 	}
 	key := peer.String() + "\x00" + strings.Join(clean, "\x00")
 	woken := make(chan struct{}, 1)
+	woken <- struct{}{} // to tell what is known already
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.closed {
@@ -111,7 +112,6 @@ func (x *Exchange) join(peer sid.SID, paths []string) (*transfer, chan struct{},
 	t.mu.Lock()
 	t.watchers[woken] = true
 	t.mu.Unlock()
-	woken <- struct{}{}
 	return t, woken, nil
 }
 

@@ -23,7 +23,7 @@ const demoSize = 20 << 20
 
 func (c *command) demo() *cobra.Command {
 	return &cobra.Command{
-		Use: "demo", Short: "Three nodes in a row on this machine, a file from one end to the other", Args: cobra.NoArgs, Hidden: true,
+		Use: "demo", Short: "Three nodes in a row on this machine, a file from one end to the other", Args: exactly(0), Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := os.MkdirTemp("", "caracal-demo-")
 			if err != nil {

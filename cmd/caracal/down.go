@@ -13,7 +13,7 @@ const downLimit = 15 * time.Second
 
 func (c *command) down() *cobra.Command {
 	return &cobra.Command{
-		Use: "down", Short: "Stop the node", Args: cobra.NoArgs,
+		Use: "down", Short: "Stop the node", Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			n, err := c.node()
 			if err != nil {

@@ -11,7 +11,7 @@ import (
 
 func (c *command) inbox() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "inbox", Short: "Files that others sent or want to send", Args: cobra.NoArgs,
+		Use: "inbox", Short: "Files that others sent or want to send", Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			n, err := c.node()
 			if err != nil {
@@ -55,7 +55,7 @@ func (c *command) inboxText(b *client.Inbox) {
 
 func (c *command) decide(verb string, accept bool) *cobra.Command {
 	return &cobra.Command{
-		Use: verb + " ID", Short: map[bool]string{true: "Take an offer", false: "Decline an offer"}[accept], Args: cobra.ExactArgs(1),
+		Use: verb + " ID", Short: map[bool]string{true: "Take an offer", false: "Decline an offer"}[accept], Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n, err := c.node()
 			if err != nil {

@@ -14,7 +14,7 @@ import (
 
 func (c *command) status() *cobra.Command {
 	return &cobra.Command{
-		Use: "status", Short: "One screen: this node, its links, its peers, transfers", Args: cobra.NoArgs,
+		Use: "status", Short: "One screen: this node, its links, its peers, transfers", Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			n, err := c.node()
 			if err != nil {
@@ -88,7 +88,7 @@ func (c *command) peerTable(list []host.PeerStatus) {
 func (c *command) peers() *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
-		Use: "peers", Short: "Who is around, here and behind others", Args: cobra.NoArgs,
+		Use: "peers", Short: "Who is around, here and behind others", Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			n, err := c.node()
 			if err != nil {
@@ -111,7 +111,7 @@ func (c *command) peers() *cobra.Command {
 
 func (c *command) routes() *cobra.Command {
 	return &cobra.Command{
-		Use: "routes", Short: "The way to each peer", Args: cobra.NoArgs,
+		Use: "routes", Short: "The way to each peer", Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			n, err := c.node()
 			if err != nil {
@@ -141,7 +141,7 @@ func (c *command) routes() *cobra.Command {
 func (c *command) id() *cobra.Command {
 	var code bool
 	cmd := &cobra.Command{
-		Use: "id", Short: "This node's identity", Args: cobra.NoArgs,
+		Use: "id", Short: "This node's identity", Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			n, err := c.node()
 			if err != nil {

@@ -61,8 +61,13 @@ func (c *command) root() *cobra.Command {
 		Short:         "A mesh node: finds other nodes by itself, reaches them through others, sends files",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fail(client.Usage, "there is no verb %q. Which there are: caracal help", client.Printable(args[0]))
+			}
+			return cmd.Help()
+		},
+		Args: cobra.ArbitraryArgs,
 	}
 	root.SetOut(c.out)
 	root.SetErr(c.err)
@@ -74,6 +79,21 @@ func (c *command) root() *cobra.Command {
 		c.send(), c.inbox(), c.sim(), c.versionVerb(), c.demo(),
 	)
 	return root
+}
+
+// exactly wants so many arguments, and shows how the verb is used otherwise.
+func exactly(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return howTo(cmd)
+		}
+		return nil
+	}
+}
+
+// howTo shows how a verb is used.
+func howTo(cmd *cobra.Command) error {
+	return fail(client.Usage, "use it like this: %s", cmd.UseLine())
 }
 
 // fail is an error of the command line.

@@ -14,7 +14,7 @@ func (c *command) ping() *cobra.Command {
 	var count int
 	var interval time.Duration
 	cmd := &cobra.Command{
-		Use: "ping PEER", Short: "Ask a peer for a sign of life", Args: cobra.ExactArgs(1),
+		Use: "ping PEER", Short: "Ask a peer for a sign of life", Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n, err := c.node()
 			if err != nil {
@@ -75,7 +75,7 @@ func (c *command) pingText(p *client.Ping) {
 
 func (c *command) trace() *cobra.Command {
 	return &cobra.Command{
-		Use: "trace PEER", Short: "The way to a peer, hop by hop", Args: cobra.ExactArgs(1),
+		Use: "trace PEER", Short: "The way to a peer, hop by hop", Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n, err := c.node()
 			if err != nil {

@@ -10,7 +10,7 @@ import (
 
 func (c *command) nameVerb() *cobra.Command {
 	return &cobra.Command{
-		Use: "name PEER NAME", Short: "Give a peer a name of your own", Args: cobra.ExactArgs(2),
+		Use: "name PEER NAME", Short: "Give a peer a name of your own", Args: exactly(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n, err := c.node()
 			if err != nil {
@@ -31,7 +31,7 @@ func (c *command) nameVerb() *cobra.Command {
 
 func (c *command) forget() *cobra.Command {
 	return &cobra.Command{
-		Use: "forget PEER", Short: "Take a peer's name away", Args: cobra.ExactArgs(1),
+		Use: "forget PEER", Short: "Take a peer's name away", Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n, err := c.node()
 			if err != nil {
@@ -52,7 +52,7 @@ func (c *command) forget() *cobra.Command {
 
 func (c *command) versionVerb() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "The program's version", Args: cobra.NoArgs,
+		Use: "version", Short: "The program's version", Args: exactly(0),
 		RunE: func(*cobra.Command, []string) error {
 			v := client.Version{
 				Schema: client.SchemaVersion, Version: version,

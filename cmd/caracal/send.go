@@ -17,8 +17,10 @@ import (
 func (c *command) send() *cobra.Command {
 	return &cobra.Command{
 		Use: "send PATH… PEER", Short: "Send files and folders; the same command goes on where it stopped",
-		Args: cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return howTo(cmd)
+			}
 			n, err := c.node()
 			if err != nil {
 				return err
@@ -30,10 +32,7 @@ func (c *command) send() *cobra.Command {
 			s := sending{c: c, peer: args[len(args)-1], bar: newBar(c)}
 			err = n.Send(cmd.Context(), paths, s.peer, s.show)
 			s.bar.end()
-			if errors.Is(err, context.Canceled) {
-				return s.stopped()
-			}
-			return err
+			return s.why(err)
 		},
 	}
 }
@@ -88,7 +87,7 @@ func (s *sending) show(t client.Transfer) {
 	case share.Waiting:
 		s.c.say("waiting for %s to accept …\n", t.PeerName)
 	case share.Accepted:
-		s.c.say("accepted by rule %q\n", client.Printable(t.Text))
+		s.c.say("%s\n", accepted(t.Text))
 		s.bar.begin(t.Total)
 	case share.Resuming:
 		s.c.say("%s already there, continuing at %s\n", files(t.ThereFiles), share.Size(t.There))
@@ -98,8 +97,28 @@ func (s *sending) show(t client.Transfer) {
 		s.progress(&t, what)
 	case share.Finished:
 		s.bar.end()
-		s.c.printf("%s  %s in %.1f s, %s/s, verified (blake3 %s…)\n", what, share.Size(t.Total), t.Elapsed, share.Size(int64(t.Rate)), t.Hash[:min(8, len(t.Hash))])
+		s.finished(&t, what)
 	}
+}
+
+// accepted says by which rule of the receiver.
+func accepted(rule string) string {
+	switch rule {
+	case share.RulePerson:
+		return "accepted"
+	case share.RuleBefore:
+		return "accepted before"
+	}
+	return fmt.Sprintf("accepted by rule %q", client.Printable(rule))
+}
+
+func (s *sending) finished(t *client.Transfer, what string) {
+	sum := t.Hash[:min(8, len(t.Hash))]
+	if t.Resumed == t.Total {
+		s.c.printf("%s  %s was there already, verified (blake3 %s…)\n", what, share.Size(t.Total), sum)
+		return
+	}
+	s.c.printf("%s  %s in %.1f s, %s/s, verified (blake3 %s…)\n", what, share.Size(t.Total), t.Elapsed, share.Size(int64(t.Rate)), sum)
 }
 
 // progress moves the bar, or prints a line each 10 s.
@@ -129,11 +148,17 @@ func files(n int) string {
 	return fmt.Sprintf("%d files", n)
 }
 
-// stopped is the end of a transfer by Ctrl-C.
-func (s *sending) stopped() error {
-	if !s.on {
+// why is the error of a transfer that ended: Ctrl-C and the death of our own node
+// leave it to be continued.
+func (s *sending) why(err error) error {
+	var told *client.Error
+	switch at := share.Size(s.last.Bytes) + " of " + share.Size(s.last.Total); {
+	case errors.Is(err, context.Canceled) && !s.on:
 		return fail(client.StoppedByUser, "stopped before anything was sent")
+	case errors.Is(err, context.Canceled):
+		return fail(client.Interrupted, "stopped at %s. Continue any time with the same command (kept 30 days on %s).", at, s.last.PeerName)
+	case errors.As(err, &told) && told.Code == client.NotRunning && s.on:
+		return fail(client.Interrupted, "this node stopped at %s. Start it with caracal up, then continue with the same command.", at)
 	}
-	return fail(client.Interrupted, "stopped at %s of %s. Continue any time with the same command (kept 30 days on %s).",
-		share.Size(s.last.Bytes), share.Size(s.last.Total), s.last.PeerName)
+	return err
 }

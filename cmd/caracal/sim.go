@@ -17,7 +17,7 @@ func (c *command) sim() *cobra.Command {
 	var seed uint64
 	var transcript string
 	run := &cobra.Command{
-		Use: "run FILE", Short: "Run a scenario", Args: cobra.ExactArgs(1),
+		Use: "run FILE", Short: "Run a scenario", Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var options simnet.RunOptions
 			if cmd.Flags().Changed("seed") {

@@ -38,7 +38,7 @@ type upFlags struct {
 func (c *command) up() *cobra.Command {
 	var f upFlags
 	cmd := &cobra.Command{
-		Use: "up", Short: "Start the node", Args: cobra.NoArgs,
+		Use: "up", Short: "Start the node", Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			u, err := c.newUp(cmd.Context(), f, cmd.Flags().NFlag() > 0)
 			if err != nil {
@@ -87,7 +87,7 @@ func (c *command) newUp(ctx context.Context, f upFlags, given bool) (*upRun, err
 	if u.flags.name == "" {
 		u.flags.name, u.noticed = hostName(), "from the host name"
 	} else if err := sid.CheckName(f.name); err != nil {
-		return nil, fail(client.Usage, "--name %q cannot be a name: %v", client.Printable(f.name), err)
+		return nil, fail(client.Usage, "--name %q cannot be a name: it needs 1 to 63 printable bytes, no \":\" or \"/\", and must not look like a SID.", client.Printable(f.name))
 	}
 	if u.flags.files == "" {
 		u.flags.files = filesDir(u.home, u.named)

@@ -7,11 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An mmsghdr is the kernel's struct mmsghdr (recvmmsg(2)).
+// An mmsghdr is the kernel's struct mmsghdr (recvmmsg(2)). Go pads its end as
+// C does; a field that did would be one too many where there is nothing to pad.
 type mmsghdr struct {
 	hdr unix.Msghdr
 	n   uint32
-	_   [unsafe.Sizeof(uintptr(0)) - 4]byte
 }
 
 // controlSize holds the control messages of one datagram, either direction:

@@ -1,0 +1,154 @@
+package msp
+
+import (
+	"testing"
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// spec M11.1: loss does not end an association; a minute without a sign does.
+func TestOutage(t *testing.T) {
+	w := newWorld(t, 1, 2, road{delay: 10 * time.Millisecond})
+	a, b, _ := w.connect(100)
+	w.road.cut = true
+	_, err := a.Write(w.now, []byte("late"))
+	must(t, err)
+	w.pass(50 * time.Second)
+	w.road.cut = false
+	w.pass(3 * time.Second)
+	if n, _, err := b.Read(w.now, make([]byte, 10)); n != 4 || err != nil {
+		t.Fatalf("after the outage: %d, %v", n, err)
+	}
+	w.road.cut = true
+	_, err = a.Write(w.now, []byte("never"))
+	must(t, err)
+	w.pass(59 * time.Second)
+	if a.Err() != nil {
+		t.Errorf("too early: %v", a.Err())
+	}
+	w.pass(2 * time.Second)
+	if a.Err() != ErrTimeout {
+		t.Errorf("too late: %v", a.Err())
+	}
+}
+
+// spec M2.3, M2.4, M2.7
+func TestARestartedPeerEndsStreams(t *testing.T) {
+	restart := func(w *world) {
+		fresh := w.add([]sid.SID{testSID(2)}, Limits{}, 77)
+		w.engines[1], w.engines = fresh, w.engines[:2]
+	}
+	t.Run("told by its answer", func(t *testing.T) {
+		w := newWorld(t, 1, 2, road{delay: 10 * time.Millisecond})
+		a, _, _ := w.connect(100)
+		w.pass(time.Second)
+		restart(w)
+		_, err := a.Write(w.now, []byte("x"))
+		must(t, err)
+		w.pass(50 * time.Millisecond)
+		if a.Err() != ErrPeerRestarted {
+			t.Error(a.Err())
+		}
+	})
+	t.Run("told by its opening", func(t *testing.T) {
+		w := newWorld(t, 1, 2, road{delay: 10 * time.Millisecond})
+		a, _, _ := w.connect(100)
+		w.pass(time.Second)
+		restart(w)
+		l, _ := w.engines[0].Listen(sid.None, Target{Port: 5})
+		_, err := w.engines[1].Dial(w.now, sid.None, testSID(1), Target{Port: 5})
+		must(t, err)
+		w.pass(50 * time.Millisecond)
+		if a.Err() != ErrPeerRestarted || l.Accept() == nil {
+			t.Error(a.Err())
+		}
+	})
+	t.Run("told from below", func(t *testing.T) {
+		w := newWorld(t, 1, 2, road{delay: 10 * time.Millisecond})
+		a, _, _ := w.connect(100)
+		w.pass(time.Second)
+		w.engines[0].Restarted(w.now, testSID(2))
+		if a.Err() != nil {
+			t.Error("ended though young")
+		}
+		w.pass(3 * time.Second)
+		w.engines[0].Restarted(w.now, testSID(2))
+		if a.Err() != ErrPeerRestarted {
+			t.Error(a.Err())
+		}
+	})
+}
+
+// spec M2.5
+func TestASilentAssociationIsForgottenAndNotOpenedUpon(t *testing.T) {
+	w := newWorld(t, 1, 2, road{delay: 10 * time.Millisecond})
+	a, b, l := w.connect(100)
+	must(t, a.Close(w.now))
+	must(t, b.Close(w.now))
+	w.pass(31 * time.Second)
+	old := a.a
+	if n := w.engines[0].Status().Associations; n != 1 {
+		t.Fatalf("%d associations", n)
+	}
+	c, err := w.engines[0].Dial(w.now, sid.None, testSID(2), Target{Port: 100})
+	must(t, err)
+	if c.a == old || c.a.own != old.own+1 {
+		t.Error("opened upon a silent association")
+	}
+	w.pass(time.Second)
+	d := l.Accept()
+	if d == nil || c.Err() != nil {
+		t.Fatal("not accepted")
+	}
+	must(t, c.Close(w.now))
+	must(t, d.Close(w.now))
+	w.pass(62 * time.Second)
+	for _, n := range w.engines {
+		if st := n.Status(); st.Associations != 0 || !n.Processing(w.now).IsZero() {
+			t.Errorf("left %+v", st)
+		}
+	}
+}
+
+// spec M2.6
+func TestAssociationsAreBounded(t *testing.T) {
+	w := newWorld(t, 1, 0, road{delay: 10 * time.Millisecond})
+	host := w.add([]sid.SID{testSID(200)}, Limits{Associations: 3}, 1)
+	l, _ := host.Listen(sid.None, Target{Port: 100})
+	for i := range 5 {
+		p := w.add([]sid.SID{testSID(byte(i + 1))}, Limits{}, uint64(i+2))
+		s, err := p.Dial(w.now, sid.None, testSID(200), Target{Port: 100})
+		must(t, err)
+		w.pass(time.Second)
+		if i == 0 {
+			must(t, s.Close(w.now))
+			must(t, l.Accept().Close(w.now))
+		}
+	}
+	st := host.Status()
+	if st.Associations != 3 || st.Full == 0 || host.byPair[pair{testSID(200), testSID(1)}] != nil {
+		t.Errorf("%+v", st)
+	}
+}
+
+// spec M2.4: orphans are answered at most 20 times a second.
+func TestOrphanAnswersAreLimited(t *testing.T) {
+	w := newWorld(t, 1, 1, road{delay: time.Millisecond})
+	e := w.engines[0]
+	packet := wire.AppendMSPPing(wire.MSPHeader{From: 5, To: 6}.Append(nil))
+	for range 3000 {
+		e.Deliver(w.now, testSID(1), testSID(9), packet)
+		w.pass(time.Millisecond)
+	}
+	if e.sent < 55 || e.sent > 90 {
+		t.Errorf("%d answers in 3 s", e.sent)
+	}
+	e.sent = 0
+	w.pass(5 * time.Second)
+	e.Deliver(w.now, testSID(1), testSID(9), wire.AppendMSPClose(wire.MSPHeader{Orphan: true, From: 5, To: 6}.Append(nil)))
+	if w.pass(time.Second); e.sent != 0 {
+		t.Error("an orphan was answered")
+	}
+}

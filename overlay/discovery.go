@@ -154,7 +154,7 @@ func (n *neighbour) hearBeacon(now time.Time, from link.Path, b *wire.Beacon, in
 		if changed {
 			n.reclassify(now, p)
 		}
-		n.hearDigest(now, b.Digest)
+		n.hearDigest(now, b.Digest, false)
 	}
 	return true
 }

@@ -284,3 +284,25 @@ func TestPrivateMeshes(t *testing.T) { // spec O3.1
 		t.Error("an outsider is in")
 	}
 }
+
+func TestASegmentOfManyStartsWithoutAStorm(t *testing.T) { // spec O8.2
+	w := newWorld(t, 1)
+	var n []*member
+	for i := range 16 {
+		n = append(n, w.node(fmt.Sprint(i)))
+	}
+	packets, octets := 0, 0
+	w.check = func(_ *member, _ link.Path, pkt []byte) { packets++; octets += len(pkt) }
+	w.wire(time.Millisecond, n...)
+	t.Logf("routes after %v", w.until(3*time.Second, "routes", allReach(n...)))
+	w.run(10 * time.Second)
+	t.Logf("%d packets, %d bytes per node", packets/16, octets/16)
+	if octets/16 > 1<<18 {
+		t.Error("too much")
+	}
+	for _, m := range n {
+		if m.db.digest != n[0].db.digest {
+			t.Error("digests differ")
+		}
+	}
+}

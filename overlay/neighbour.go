@@ -132,6 +132,7 @@ func (n *neighbour) rise(now time.Time, p *path) {
 	n.cost = p.cost()
 	n.hello()
 	n.m.linkChanged(now)
+	n.m.db.unpend(n.slot)
 	n.sync = syncState{due: now}
 	n.dirty = true
 }
@@ -228,7 +229,7 @@ func (n *neighbour) deadline() (next time.Time) {
 		}
 	}
 	if n.isUp() {
-		next = agenda.Soonest(next, n.sync.due)
+		next = agenda.Soonest(next, agenda.Soonest(n.sync.due, n.sync.tellAt))
 	}
 	next = agenda.Soonest(next, n.until())
 	for _, p := range n.paths {
@@ -239,7 +240,7 @@ func (n *neighbour) deadline() (next time.Time) {
 
 // greet begins a handshake when something waits and there is no session for it.
 func (n *neighbour) greet(now time.Time) {
-	if n.isUp() && !n.peer.Ready() && (n.queues.n > 0 || n.probe) {
+	if n.isUp() && !n.peer.Ready() && (n.queues.n > 0 || n.probe || len(n.sync.todo) > 0) {
 		n.peer.Start(now, nil)
 	}
 }

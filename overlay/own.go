@@ -87,7 +87,7 @@ func (m *Mesh) publish(now time.Time, which int, w *wire.LinkState) {
 	w.Signature = sig[:]
 	o.take(now, w)
 	o.expires = time.Time{}
-	m.flood(o, nil)
+	m.flood(now, o, nil)
 	m.routesChanged(now)
 }
 

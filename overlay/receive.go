@@ -197,7 +197,7 @@ func (m *Mesh) takeControl(now time.Time, n *neighbour, typ byte, r *wire.Reader
 	case wire.FrameProbe:
 	case wire.FrameHello:
 		if _, digest := r.Hello(); r.Err() == nil {
-			n.hearDigest(now, digest)
+			n.hearDigest(now, digest, true)
 		}
 	case wire.FrameLinkState:
 		if r.LinkStateFrame(&s.state); r.Err() == nil {

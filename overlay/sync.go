@@ -16,6 +16,7 @@ const (
 	checkEvery  = 5 * time.Millisecond // signatures of one neighbour
 	checkBurst  = 1500
 	listedFor   = 10 * time.Second
+	tellAfter   = 1500 * time.Millisecond
 	aheadOfData = 32 // control frames made ahead
 )
 
@@ -25,6 +26,7 @@ type syncState struct {
 	sent   time.Time // the last one was
 	wait   time.Duration
 	differ time.Time // the digests have differed since
+	tellAt time.Time // our digest is told; zero = not
 	todo   []*origin // yet to be sent, oldest first
 }
 
@@ -37,19 +39,38 @@ type assembly struct {
 	raw  []byte
 }
 
-// flood queues the link state of o for all neighbours but one (spec O8.2).
-func (m *Mesh) flood(o *origin, except *neighbour) {
+// flood queues the link state of o, which came from a neighbour or is our own, for all
+// others. Those to which the neighbour has a link of its own have it from there; they
+// are told our digest a little later, which shows if they have not (spec O8.2).
+func (m *Mesh) flood(now time.Time, o *origin, from *neighbour) {
+	var source *origin
+	if from != nil {
+		source = m.db.byNID[from.nid]
+	}
 	for _, n := range m.neighbours {
-		if n != nil && n != except && n.isUp() {
+		switch {
+		case n == nil || n == from || !n.isUp():
+		case source != nil && m.linked(source, n.nid):
+			if n.sync.tellAt.IsZero() {
+				n.sync.tellAt, n.dirty = now.Add(m.jitter(tellAfter)), true
+			}
+		default:
 			n.give(o)
 		}
 	}
 }
 
-// give queues the link state of o for the neighbour, once.
+// linked reports whether o and the other list each other.
+func (m *Mesh) linked(o *origin, other wire.NID) bool {
+	to := m.db.byNID[other]
+	return to != nil && o.link(other) != nil && to.link(o.nid) != nil
+}
+
+// give queues the link state of o for the neighbour, once. A neighbour that is not up is
+// told everything when it comes up.
 func (n *neighbour) give(o *origin) {
 	bit := uint64(1) << (n.slot % 64)
-	if o.seq == 0 || o.pending[n.slot/64]&bit != 0 {
+	if !n.isUp() || o.seq == 0 || o.pending[n.slot/64]&bit != 0 {
 		return
 	}
 	o.pending[n.slot/64] |= bit
@@ -134,7 +155,7 @@ func (m *Mesh) install(now time.Time, from *neighbour, l *wire.LinkState) {
 	m.stats.LinkStateAccepted++
 	m.db.next = agenda.Soonest(m.db.next, o.expires)
 	from.sync.wait = 0
-	m.flood(o, from)
+	m.flood(now, o, from)
 	m.routesChanged(now)
 	if restarted { // spec O7.9
 		m.up.Restarted(now, o.sid)
@@ -169,16 +190,17 @@ func (n *neighbour) assemble(now time.Time, w *wire.LinkStateFrame) []byte {
 
 // hearDigest compares the neighbour's digest with ours. When they differ for longer than
 // it takes to flood a change, a summary finds out where (spec O8.5).
-func (n *neighbour) hearDigest(now time.Time, digest uint64) {
+// A digest under the session counts at once, one in a beacon must differ twice.
+func (n *neighbour) hearDigest(now time.Time, digest uint64, sealed bool) {
 	s := &n.sync
 	switch {
 	case digest == n.m.db.digest:
 		s.differ, s.wait = time.Time{}, 0
 	case now.Sub(n.m.db.since) < differFor:
 		// they may not have heard of the change yet
-	case s.differ.IsZero():
+	case s.differ.IsZero() && !sealed:
 		s.differ = now
-	case now.Sub(s.differ) >= differFor && s.due.IsZero():
+	case (sealed || now.Sub(s.differ) >= differFor) && s.due.IsZero():
 		s.due = now
 		if !s.sent.IsZero() && s.sent.Add(s.wait).After(now) {
 			s.due = s.sent.Add(s.wait)
@@ -187,10 +209,17 @@ func (n *neighbour) hearDigest(now time.Time, digest uint64) {
 	}
 }
 
-// synchronise sends a summary when due.
+// synchronise tells our digest or sends a summary when due.
 func (n *neighbour) synchronise(now time.Time) {
 	s := &n.sync
-	if !n.isUp() || !agenda.Due(now, s.due) {
+	if !n.isUp() {
+		return
+	}
+	if agenda.Due(now, s.tellAt) {
+		s.tellAt = time.Time{}
+		n.hello()
+	}
+	if !agenda.Due(now, s.due) {
 		return
 	}
 	s.due, s.sent, s.differ = time.Time{}, now, time.Time{}

@@ -58,6 +58,8 @@ func (s *Server) sendError(peer sid.SID, what string, total int64, err error) er
 	switch {
 	case errors.As(err, &source):
 		return errorf(client.Failed, "cannot send %s: %s", client.Printable(source.Path), reason(source.Err))
+	case errors.As(err, &refused) && refused.Code == share.RejectedByPerson:
+		return errorf(client.Refused, "%s declined %s (%s).", name, client.Printable(what), share.Size(total))
 	case errors.As(err, &refused):
 		return errorf(client.Refused, "%s declined %s (%s): %q", name, client.Printable(what), share.Size(total), client.Printable(refused.Reason))
 	case errors.As(err, &verify):

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/caracal-mesh/caracal/api/client"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"caracal": main})
+}
+
+// scripts counts the scripts started.
+var scripts atomic.Int32
+
+// TestScript runs the terminal sessions in testdata/script: "exits CODE COMMAND…" runs a command that
+// must end with that code. $A and $B are names that no other test on this machine uses.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:  "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "size": size},
+		Setup: func(env *testscript.Env) error {
+			one := fmt.Sprintf("%d-%d", os.Getpid(), scripts.Add(1))
+			env.Setenv("A", "alice-"+one)
+			env.Setenv("B", "bob-"+one)
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("XDG_DATA_HOME", "")
+			env.Defer(func() { stopAll(env.WorkDir) })
+			return nil
+		},
+		UpdateScripts: os.Getenv("REWRITE") != "",
+	})
+}
+
+// exits runs a command and compares its exit code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		got = exit.ExitCode()
+	case err != nil:
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// size makes a file of so many bytes.
+func size(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	data := make([]byte, n)
+	for i := range data {
+		data[i] = byte(i * 7 / 251)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o644))
+}
+
+// stopAll stops the nodes that a script left running in folders of its own.
+func stopAll(dir string) {
+	sockets, _ := filepath.Glob(filepath.Join(dir, "*", client.SocketName))
+	for _, s := range sockets {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		client.New(filepath.Dir(s)).Down(ctx)
+		cancel()
+	}
+}

@@ -178,6 +178,6 @@ func TestSameSeedSameDigest(t *testing.T) {
 		t.Fatal(err)
 	}
 	if one != string(golden) {
-		t.Errorf("digest %s, was %s: see above", one, golden)
+		t.Errorf("digest %swas %sif the protocol changed on purpose, run again with -rewrite", one, golden)
 	}
 }

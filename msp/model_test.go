@@ -21,7 +21,6 @@ type modelled struct {
 	end   [2]*Stream
 	way   [2]modelStream // way[i] is written by end[i]
 	reset bool           // or closed: what is read may be cut short
-	done  [2]bool
 }
 
 // A model plays random operations on two engines and compares with plain queues.
@@ -31,7 +30,6 @@ type model struct {
 	random    *rand.Rand
 	listeners [2]*Listener
 	streams   []*modelled
-	next      int16
 }
 
 func (m *model) open() {

@@ -40,7 +40,6 @@ type Stream struct {
 
 	index             int // in the association's streams
 	inTurn, inControl bool
-	nextTurn, nextCtl *Stream
 }
 
 // Write queues bytes. It takes what fits, and returns ErrWouldBlock when that is
@@ -200,9 +199,10 @@ func (s *Stream) Readable() bool {
 	return s.recv.base < s.recv.have || s.recv.have == s.recv.final || s.readErr != nil || s.closed
 }
 
-// Writable reports whether the next Write would take something, or tell why it never will.
+// Writable reports whether the next Write would take something, or tell why it never
+// will. After ErrWouldBlock it is false until a quarter of the buffer is free.
 func (s *Stream) Writable() bool {
-	return s.mayWrite() != nil || s.send.free(s.a.sendBound()) > 0
+	return s.mayWrite() != nil || !s.full && s.send.free(s.a.sendBound()) > 0
 }
 
 // Acked reports whether all that was written, and the end if closed, is acknowledged.

@@ -43,6 +43,7 @@ type neighbour struct {
 
 	paths   []*path // in the order found
 	active  *path   // the one in use; nil only while greeting or down
+	latest  *path   // where the newest packet came from, nil = unknown
 	start   link.Path
 	reply   link.Path // where handshakes 1 come from
 	queues  queues

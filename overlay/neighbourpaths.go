@@ -65,6 +65,9 @@ func (n *neighbour) dropPath(now time.Time, p *path) {
 		}
 	}
 	n.dirty = true
+	if p == n.latest {
+		n.latest = nil
+	}
 	if p == n.active {
 		n.active = nil
 		if !n.choose(now, "path-gone") && n.isUp() {

@@ -99,13 +99,17 @@ func (m *Mesh) receiveData(now time.Time, from link.Path, pkt []byte) {
 func (n *neighbour) hear(now time.Time, from link.Path, o session.Opened, a *arrivals) {
 	n.heard = now
 	p := n.path(from)
-	if p == nil && (!a.any || o.Counter > a.largest) {
+	newest := !a.any || o.Counter > a.largest
+	if p == nil && newest {
 		p = n.addPath(now, from)
 	}
 	if p == nil {
 		return
 	}
 	p.heard = now
+	if newest {
+		n.latest = p
+	}
 	switch {
 	case n.state == greeting && n.peer.Confirmed(), n.state == down && o.Confirmed:
 		n.rise(now, p)

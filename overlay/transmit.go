@@ -36,6 +36,12 @@ func (n *neighbour) pack(now time.Time, out *link.Batch) bool {
 		n.pushStates()
 		a := n.arrivals(n.tx.epoch)
 		ack := a != nil && agenda.Due(now, a.due)
+		if ack && n.latest != nil && n.latest != n.active {
+			if !n.ackOn(now, n.latest, a, out) {
+				return false
+			}
+			continue
+		}
 		if !ack && !n.mayAsk() {
 			return true
 		}
@@ -55,6 +61,19 @@ func (n *neighbour) pack(now time.Time, out *link.Batch) bool {
 		}
 		n.finish(now, out, n.active, &p)
 	}
+	return true
+}
+
+// ackOn sends an acknowledgement by the path that the latest packet came from, where it
+// shows that the path works (spec O6.3). It reports false when the batch is full.
+func (n *neighbour) ackOn(now time.Time, via *path, a *arrivals, out *link.Batch) bool {
+	room := out.Begin(via.to, wire.LinkOverhead+wire.MaxAckSize)
+	if room == nil {
+		return false
+	}
+	p := packing{room: room, b: room[:wire.LinkHeaderAt]}
+	n.appendAck(now, a, &p)
+	n.finish(now, out, via, &p)
 	return true
 }
 

@@ -69,6 +69,8 @@ type wireT struct {
 	latency time.Duration
 	loss    float64
 	cut     bool
+	quiet   bool // no broadcast, Internet
+	mtu     int  // 0 = 1472
 }
 
 type flying struct {
@@ -129,7 +131,14 @@ func (m *member) restart() {
 }
 
 func (p *port) caps() link.Caps {
-	return link.Caps{Name: fmt.Sprintf("if%d", p.iface), Kind: link.LAN, MTU: 1472, Broadcast: true}
+	c := link.Caps{Name: fmt.Sprintf("if%d", p.iface), Kind: link.LAN, MTU: 1472, Broadcast: true}
+	if p.wire.quiet {
+		c.Kind, c.Broadcast = link.Internet, false
+	}
+	if p.wire.mtu != 0 {
+		c.MTU = p.wire.mtu
+	}
+	return c
 }
 
 // wire joins members by a segment with broadcast.
@@ -151,6 +160,15 @@ func (w *world) wire(latency time.Duration, members ...*member) *wireT {
 		m.next = w.now
 	}
 	return l
+}
+
+// change gives a wire other properties.
+func (w *world) change(l *wireT, how func(*wireT)) {
+	how(l)
+	for _, p := range l.ports {
+		p.member.SetInterface(w.now, p.iface, p.caps())
+		p.member.next = w.now
+	}
 }
 
 // line joins n members in a row.

@@ -84,19 +84,7 @@ func TestGarbageChangesNothing(t *testing.T) { // house law 9
 	r := rand.New(rand.NewPCG(1, 2))
 	n[1].got = nil
 	for i := range 20_000 {
-		d := append([]byte(nil), seen[r.IntN(len(seen))]...)
-		switch i % 4 {
-		case 0: // as it was: a replay
-		case 1:
-			d[r.IntN(len(d))] ^= 1 << r.IntN(8)
-		case 2:
-			d = d[:r.IntN(len(d))]
-		case 3:
-			for j := range d {
-				d[j] = byte(r.Uint32())
-			}
-			d[0] = 0xC0 + byte(i/4%6)
-		}
+		d := spoil(r, i, seen[r.IntN(len(seen))])
 		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 9, byte(r.Uint32()), byte(r.Uint32())}), 4117)
 		n[1].Receive(w.now, link.Path{Iface: 1, Addr: from}, d)
 		if i%100 == 0 {
@@ -114,6 +102,23 @@ func TestGarbageChangesNothing(t *testing.T) { // house law 9
 	if len(n[1].got) != 20 {
 		t.Errorf("%d of 20 arrive afterwards", len(n[1].got))
 	}
+}
+
+// spoil makes garbage of a datagram, in the i-th way; one of the ways leaves it as it is.
+func spoil(r *rand.Rand, i int, datagram []byte) []byte {
+	d := append([]byte(nil), datagram...)
+	switch i % 4 {
+	case 1:
+		d[r.IntN(len(d))] ^= 1 << r.IntN(8)
+	case 2:
+		d = d[:r.IntN(len(d))]
+	case 3:
+		for j := range d {
+			d[j] = byte(r.Uint32())
+		}
+		d[0] = 0xC0 + byte(i/4%6)
+	}
+	return d
 }
 
 func TestAHostileNeighbourIsSurvived(t *testing.T) { // house law 9, spec O4.3, O5.3
@@ -251,34 +256,39 @@ func TestAliasesRunOut(t *testing.T) { // spec O5.7
 	}
 }
 
-func TestNothingLeaks(t *testing.T) { // house law 6
+// shake cuts, thins and mends wires, restarts nodes and sends packets, at random.
+func (w *world) shake(n []*member, wires []*wireT) {
+	for range 200 {
+		l := wires[w.rand.IntN(len(wires))]
+		switch w.rand.IntN(8) {
+		case 0:
+			l.cut = !l.cut
+		case 1:
+			l.loss = w.rand.Float64() * 0.6
+		case 2:
+			if w.rand.IntN(4) == 0 {
+				n[w.rand.IntN(5)].restart()
+			}
+		default:
+			a, b := n[w.rand.IntN(5)], n[w.rand.IntN(5)]
+			for range 20 {
+				_ = a.post(b, link.Class(w.rand.IntN(6)), make([]byte, 4+w.rand.IntN(1300)))
+			}
+		}
+		w.run(time.Duration(w.rand.IntN(200)) * time.Millisecond)
+	}
+	for _, l := range wires {
+		l.cut, l.loss = false, 0
+	}
+}
+
+func TestNothingLeaksAndAllAgreeInTheEnd(t *testing.T) { // house law 6, spec O8
 	for seed := range uint64(10) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			w := newWorld(t, seed)
 			n, wires := w.line(5)
 			wires = append(wires, w.wire(2*time.Millisecond, n[4], n[0]), w.wire(time.Millisecond, n[1], n[2], n[3]))
-			for range 200 {
-				l := wires[w.rand.IntN(len(wires))]
-				switch w.rand.IntN(8) {
-				case 0:
-					l.cut = !l.cut
-				case 1:
-					l.loss = w.rand.Float64() * 0.6
-				case 2:
-					if w.rand.IntN(4) == 0 {
-						n[w.rand.IntN(5)].restart()
-					}
-				default:
-					a, b := n[w.rand.IntN(5)], n[w.rand.IntN(5)]
-					for range 20 {
-						_ = a.post(b, link.Class(w.rand.IntN(6)), make([]byte, 4+w.rand.IntN(1300)))
-					}
-				}
-				w.run(time.Duration(w.rand.IntN(200)) * time.Millisecond)
-			}
-			for _, l := range wires {
-				l.cut, l.loss = false, 0
-			}
+			w.shake(n, wires)
 			t.Logf("healed after %v", w.until(15*time.Second, "healing", allReach(n...)))
 			w.run(2 * time.Minute)
 			for _, m := range n {
@@ -290,12 +300,36 @@ func TestNothingLeaks(t *testing.T) { // house law 6
 				}
 				if m.db.digest != n[0].db.digest {
 					t.Errorf("%s: digests differ", m.name)
-					for i, o := range m.db.sorted {
-						p := n[0].db.sorted[i]
-						t.Logf("%s %d %v, %s %d %v", o.name, o.seq, o.connected, p.name, p.seq, p.connected)
-					}
 				}
 			}
 		})
 	}
+}
+
+// FuzzReceive gives two linked meshes arbitrary datagrams, and one of them what the other
+// seals of arbitrary frames.
+func FuzzReceive(f *testing.F) {
+	f.Add(wire.AppendBeacon(nil, wire.Beacon{SID: sid.SID{9}, Solicit: true}), []byte("section"))
+	f.Add(wire.AppendAck(nil, &wire.Ack{N: 1}), []byte(nil))
+	f.Add(wire.AppendSummary(nil, &wire.Summary{}), []byte(nil))
+	w := newWorld(f, 1)
+	n, _ := w.line(2)
+	w.until(time.Second, "routes", allReach(n...))
+	x := n[0].bySID[n[1].id.SID()]
+	from := link.Path{Iface: 1, Addr: n[0].ports[0].addr}
+	f.Fuzz(func(t *testing.T, frames, section []byte) {
+		w.t = t
+		if len(frames)+len(section) > 1300 {
+			return
+		}
+		n[1].Receive(w.now, from, append([]byte(nil), frames...))
+		pkt := append(make([]byte, wire.LinkHeaderAt), frames...)
+		pkt = append(append(pkt, make([]byte, 16)...), section...)
+		wire.PutLinkHeaderLen(pkt, len(frames))
+		if _, err := x.peer.Seal(w.now, pkt, wire.LinkHeaderAt, wire.LinkHeaderAt+len(frames), wire.LinkGuard(section)); err == nil {
+			n[1].Receive(w.now, from, pkt)
+		}
+		n[1].next = w.now
+		w.run(time.Millisecond)
+	})
 }

@@ -51,8 +51,10 @@ func TestRulesBrokenStopThePacket(t *testing.T) {
 		"a reset below what came":         {stream(1, 5, "abc", false), wire.AppendMSPReset(nil, 1, 0, 0, 4, "")},
 		"a reset beyond the window":       {wire.AppendMSPReset(nil, 1, 0, 0, initialStreamWindow+1, "")},
 		"beyond the association's window": {stream(1, 1<<18-1, "a", false), stream(3, 1<<18-1, "a", false), stream(5, 1<<18-1, "a", false), stream(7, 1<<18-1, "a", false), stream(9, 0, "a", false)},
-		"a reset beyond the association's window": {stream(1, 1<<18-1, "a", false), stream(3, 1<<18-1, "a", false), stream(5, 1<<18-1, "a", false), stream(7, 1<<18-1, "a", false),
-			wire.AppendMSPReset(nil, 9, 0, 0, 9, "")},
+		"a reset beyond the association's window": {
+			stream(1, 1<<18-1, "a", false), stream(3, 1<<18-1, "a", false), stream(5, 1<<18-1, "a", false), stream(7, 1<<18-1, "a", false),
+			wire.AppendMSPReset(nil, 9, 0, 0, 9, ""),
+		},
 	} {
 		f := newForger(t)
 		for i, p := range packets {

@@ -65,8 +65,10 @@ func (a *association) onAck(now time.Time, f *wire.MSPFrame) error {
 		a.rtt.Sample(r.sample, delay)
 	}
 	a.loss.ptoCount, a.probes = 0, 0
-	a.cc.onAck(ackEvent{now: now, bytes: r.bytes, largest: r.largest, next: a.out.next,
-		latest: r.sample, smoothed: a.rtt.Smoothed()})
+	a.cc.onAck(ackEvent{
+		now: now, bytes: r.bytes, largest: r.largest, next: a.out.next,
+		latest: r.sample, smoothed: a.rtt.Smoothed(),
+	})
 	return nil
 }
 

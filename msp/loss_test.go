@@ -189,8 +189,12 @@ func TestPacketNumbersAreRestored(t *testing.T) {
 		low      uint32
 		want     uint64
 	}{
-		{0, 0, 0}, {5, 3, 3}, {1 << 32, 0xffffffff, 1<<32 - 1}, {1<<32 - 1, 2, 1<<32 + 2},
-		{7<<32 + 5, 0xfffffff0, 6<<32 + 0xfffffff0}, {0xa82f30eb, 0xa82f9b32, 0xa82f9b32},
+		{0, 0, 0},
+		{5, 3, 3},
+		{1 << 32, 0xffffffff, 1<<32 - 1},
+		{1<<32 - 1, 2, 1<<32 + 2},
+		{7<<32 + 5, 0xfffffff0, 6<<32 + 0xfffffff0},
+		{0xa82f30eb, 0xa82f9b32, 0xa82f9b32},
 	} {
 		if got := expand(c.expected, c.low); got != c.want {
 			t.Errorf("expand(%#x, %#x) = %#x", c.expected, c.low, got)

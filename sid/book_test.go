@@ -13,8 +13,10 @@ func TestNames(t *testing.T) { // spec I5.1
 			t.Errorf("%q refused", good)
 		}
 	}
-	for _, bad := range []string{"", " a", "a ", "a\nb", "a\x00", "cafe", "ABCD1234", ".", "-x", "a:b", "a/b",
-		strings.Repeat("z", 64), "\xff", "a\u202eb", identity(1).SID().String(), strings.ReplaceAll(identity(1).SID().Base32(), "-", "")} {
+	for _, bad := range []string{
+		"", " a", "a ", "a\nb", "a\x00", "cafe", "ABCD1234", ".", "-x", "a:b", "a/b",
+		strings.Repeat("z", 64), "\xff", "a\u202eb", identity(1).SID().String(), strings.ReplaceAll(identity(1).SID().Base32(), "-", ""),
+	} {
 		if err := CheckName(bad); err != ErrBadName {
 			t.Errorf("%q accepted", bad)
 		}
@@ -52,10 +54,12 @@ func TestBooksReadBack(t *testing.T) { // spec I5.3
 		t.Fatal("blocked excludes trusted")
 	}
 	s := identity(1).SID().String()
-	for _, bad := range []string{"", "{}", `{"schema":"caracal.contacts/2"}`,
+	for _, bad := range []string{
+		"", "{}", `{"schema":"caracal.contacts/2"}`,
 		`{"schema":"caracal.contacts/1","contacts":[{"sid":"` + s + `","name":"cafe"}]}`,
 		`{"schema":"caracal.contacts/1","contacts":[{"sid":"` + s + `"},{"sid":"` + s + `"}]}`,
-		`{"schema":"caracal.contacts/1","contacts":[{"name":"x"}]}`} {
+		`{"schema":"caracal.contacts/1","contacts":[{"name":"x"}]}`,
+	} {
 		if _, err := UnmarshalBook([]byte(bad)); err != ErrCorruptBook {
 			t.Errorf("%s: %v", bad, err)
 		}

@@ -20,8 +20,10 @@ func TestWhatCutsALink(t *testing.T) {
 		sentBefore bool // what was on its way is lost too
 	}{
 		{"down", func(w world) { w.l.Down() }, func(w world) { w.l.Up() }, DropDown, true},
-		{"partition", func(w world) { w.Partition([]*Host{w.a.host}, []*Host{w.b.host}) },
-			func(w world) { w.Heal() }, DropPartition, true},
+		{
+			"partition", func(w world) { w.Partition([]*Host{w.a.host}, []*Host{w.b.host}) },
+			func(w world) { w.Heal() }, DropPartition, true,
+		},
 		{"unplugged", func(w world) { w.l.Unplug(w.b.host) }, func(w world) { w.l.Plug(w.b.host) }, DropUnplugged, true},
 		{"stopped", func(w world) { w.b.host.Stop() }, func(w world) { w.b.host.Start() }, DropStopped, true},
 		{"paused", func(w world) { w.b.host.Pause() }, func(w world) { w.b.host.Resume() }, DropStopped, true},

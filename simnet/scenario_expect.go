@@ -18,25 +18,43 @@ type metric struct {
 
 // metrics lists what can be expected, in the order of ExpectTable.
 var metrics = []metric{
-	{"routes_complete", false, func(e *ExpectTable) string { return e.RoutesComplete }, nil, "",
-		func(r *Result) *float64 { return r.RoutesComplete }},
-	{"heal", false, func(e *ExpectTable) string { return e.Heal }, func(s *Scenario) bool { return len(s.At) > 0 },
-		"nothing happens that could heal: there is no [[at]]", func(r *Result) *float64 { return r.worstHeal() }},
-	{"delivery", true, func(e *ExpectTable) string { return e.Delivery }, sendsDatagrams, noDatagrams,
-		func(r *Result) *float64 { return r.Datagrams.share() }},
-	{"pings", true, func(e *ExpectTable) string { return e.Pings }, sendsPings, noPings,
-		func(r *Result) *float64 { return r.Pings.share() }},
-	{"streams", true, func(e *ExpectTable) string { return e.Streams },
+	{
+		"routes_complete", false, func(e *ExpectTable) string { return e.RoutesComplete }, nil, "",
+		func(r *Result) *float64 { return r.RoutesComplete },
+	},
+	{
+		"heal", false, func(e *ExpectTable) string { return e.Heal }, func(s *Scenario) bool { return len(s.At) > 0 },
+		"nothing happens that could heal: there is no [[at]]", func(r *Result) *float64 { return r.worstHeal() },
+	},
+	{
+		"delivery", true, func(e *ExpectTable) string { return e.Delivery }, sendsDatagrams, noDatagrams,
+		func(r *Result) *float64 { return r.Datagrams.share() },
+	},
+	{
+		"pings", true, func(e *ExpectTable) string { return e.Pings }, sendsPings, noPings,
+		func(r *Result) *float64 { return r.Pings.share() },
+	},
+	{
+		"streams", true, func(e *ExpectTable) string { return e.Streams },
 		func(s *Scenario) bool { return s.sends(func(t *TrafficTable) bool { return t.Stream > 0 }) },
-		"no [[traffic]] sends a stream", func(r *Result) *float64 { return r.Streams.share() }},
-	{"latency_p50", false, func(e *ExpectTable) string { return e.LatencyP50 }, sendsDatagrams, noDatagrams,
-		func(r *Result) *float64 { return seconds(r.Datagrams.P50) }},
-	{"latency_p95", false, func(e *ExpectTable) string { return e.LatencyP95 }, sendsDatagrams, noDatagrams,
-		func(r *Result) *float64 { return seconds(r.Datagrams.P95) }},
-	{"rtt_p50", false, func(e *ExpectTable) string { return e.RTTP50 }, sendsPings, noPings,
-		func(r *Result) *float64 { return seconds(r.Pings.P50) }},
-	{"rtt_p95", false, func(e *ExpectTable) string { return e.RTTP95 }, sendsPings, noPings,
-		func(r *Result) *float64 { return seconds(r.Pings.P95) }},
+		"no [[traffic]] sends a stream", func(r *Result) *float64 { return r.Streams.share() },
+	},
+	{
+		"latency_p50", false, func(e *ExpectTable) string { return e.LatencyP50 }, sendsDatagrams, noDatagrams,
+		func(r *Result) *float64 { return seconds(r.Datagrams.P50) },
+	},
+	{
+		"latency_p95", false, func(e *ExpectTable) string { return e.LatencyP95 }, sendsDatagrams, noDatagrams,
+		func(r *Result) *float64 { return seconds(r.Datagrams.P95) },
+	},
+	{
+		"rtt_p50", false, func(e *ExpectTable) string { return e.RTTP50 }, sendsPings, noPings,
+		func(r *Result) *float64 { return seconds(r.Pings.P50) },
+	},
+	{
+		"rtt_p95", false, func(e *ExpectTable) string { return e.RTTP95 }, sendsPings, noPings,
+		func(r *Result) *float64 { return seconds(r.Pings.P95) },
+	},
 }
 
 const (

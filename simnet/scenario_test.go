@@ -15,8 +15,10 @@ func TestScenarioMessages(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"syntax", "[sim]\nseed = \n", `x.toml:2: `},
 		{"key", "[sim]\nduratoin = \"1s\"\n", `x.toml:2: unknown key "sim.duratoin" — did you mean "duration"?`},
-		{"second table's key", nodes + "[[lan]]\nname = \"farm\"\nnodes = 1\nlatncy = \"1ms\"\n",
-			`x.toml:7: unknown key "lan.latncy" — did you mean "latency"?`},
+		{
+			"second table's key", nodes + "[[lan]]\nname = \"farm\"\nnodes = 1\nlatncy = \"1ms\"\n",
+			`x.toml:7: unknown key "lan.latncy" — did you mean "latency"?`,
+		},
 		{"table", nodes + "[[trafic]]\nfrom = \"a\"\n", `x.toml:4: unknown key "trafic" — did you mean "traffic"?`},
 		{"expectation", nodes + "[[expect]]\ndeliverey = \">= 1%\"\n", `did you mean "delivery"?`},
 		{"no nodes", "[sim]\nseed = 1\n", `x.toml:1: there are no nodes`},
@@ -27,8 +29,10 @@ func TestScenarioMessages(t *testing.T) {
 		{"rate", nodes + "rate = \"2 parsecs\"\n", `is not a rate`},
 		{"kind", nodes + "kind = \"pigeon\"\n", `x.toml:4: kind must be lan, internet or radio, not "pigeon"`},
 		{"mtu", nodes + "mtu = 100\n", `x.toml:4: mtu must be from 576`},
-		{"node of a link", nodes + "[[link]]\nbetween = [\"hall-1\", \"hal-2\"]\n",
-			`x.toml:5: there is no node "hal-2" — did you mean "hall-2"?`},
+		{
+			"node of a link", nodes + "[[link]]\nbetween = [\"hall-1\", \"hal-2\"]\n",
+			`x.toml:5: there is no node "hal-2" — did you mean "hall-2"?`,
+		},
 		{"link with itself", nodes + "[[link]]\nbetween = [\"hall-1\", \"hall-1\"]\n", `x.toml:5: a link is between two nodes`},
 		{"link of an action", nodes + "[[at]]\nt = \"1s\"\ndown = \"hal\"\n", `x.toml:6: there is no link "hal" — did you mean "hall"?`},
 		{"no action", nodes + "[[at]]\nt = \"1s\"\n", `x.toml:4: an [[at]] does one thing`},
@@ -83,9 +87,13 @@ func TestLimits(t *testing.T) {
 		got       float64
 		ok        bool
 	}{
-		{"delivery", ">= 97%", 0.97, true}, {"delivery", "> 97%", 0.97, false},
-		{"streams", "all", 1, true}, {"streams", "all", 0.99, false},
-		{"heal", "< 5s", 4.9, true}, {"heal", "<= 5s", 5, true}, {"heal", "<5s", 6.8, false},
+		{"delivery", ">= 97%", 0.97, true},
+		{"delivery", "> 97%", 0.97, false},
+		{"streams", "all", 1, true},
+		{"streams", "all", 0.99, false},
+		{"heal", "< 5s", 4.9, true},
+		{"heal", "<= 5s", 5, true},
+		{"heal", "<5s", 6.8, false},
 	} {
 		for i := range metrics {
 			if m := &metrics[i]; m.key == test.key {

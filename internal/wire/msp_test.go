@@ -70,8 +70,10 @@ func TestMSPHeader(t *testing.T) {
 	if got, frames, err := ParseMSPHeader(b); got != h || len(frames) != 1 || err != nil {
 		t.Errorf("%+v, %v", got, err)
 	}
-	for _, bad := range []string{"", "10 00000001 00000002 00000003", "12 00000001 00000002 00000003 01",
-		"20 00000001 00000002 00000003 01", "10 00000000 00000002 00000003 01"} { // spec M1.1
+	for _, bad := range []string{
+		"", "10 00000001 00000002 00000003", "12 00000001 00000002 00000003 01",
+		"20 00000001 00000002 00000003 01", "10 00000000 00000002 00000003 01",
+	} { // spec M1.1
 		if _, _, err := ParseMSPHeader(golden(t, bad)); err == nil {
 			t.Errorf("%q parses", bad)
 		}

@@ -83,8 +83,10 @@ func TestAckGolden(t *testing.T) { // spec O6.2
 }
 
 func TestLinkStateGolden(t *testing.T) { // spec O7.2
-	l := LinkState{Flags: 1, Lifetime: 7200, Boot: 9, Seq: 0x11, SID: sid.SID{7}, Name: []byte("al"),
-		Links: []Link{{NID: NID{1}, Cost: 10, MTU: 1472}, {NID: NID{2}, Cost: 30, MTU: 1200, Kind: 1}}}
+	l := LinkState{
+		Flags: 1, Lifetime: 7200, Boot: 9, Seq: 0x11, SID: sid.SID{7}, Name: []byte("al"),
+		Links: []Link{{NID: NID{1}, Cost: 10, MTU: 1472}, {NID: NID{2}, Cost: 30, MTU: 1200, Kind: 1}},
+	}
 	signed := AppendLinkState(nil, &l)
 	want := "010101" + "1c20" + "00000009" + "0000000000000011" + "07" + hex.EncodeToString(make([]byte, 31)) + "02616c" + "02" +
 		"010000000000000000000000" + "0000000a" + "05c0" + "00" + "020000000000000000000000" + "0000001e" + "04b0" + "01"

@@ -50,10 +50,11 @@ ip -n "$P-A" route add 10.91.2.0/24 via 10.91.1.2
 ip -n "$P-B" route add 10.91.1.0/24 via 10.91.2.2
 at R sysctl -qw net.ipv4.ip_forward=1
 
-offload() { # on|off
+offload() { # on|off; wire: nothing above the MTU crosses, the receiver may coalesce
 	for end in "A ar" "R ra" "R rb" "B br"; do
 		set -- $end "$1"
 		at "$1" ethtool -K "$2" tso "$3" gso "$3" tx-udp-segmentation "$3" >/dev/null 2>&1 || true
+		at "$1" ethtool -K "$2" gro on >/dev/null 2>&1 || true
 	done
 }
 

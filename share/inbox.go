@@ -152,7 +152,7 @@ func (b *inbox) enter(from sid.SID, o *offer, state State) *Item {
 		b.trim()
 	}
 	it.Files, it.Size, it.Since = int(o.files), int64(o.bytes), time.Now().UTC()
-	it.State, it.Text = state, ""
+	it.State, it.Text, it.Path = state, "", ""
 	b.save()
 	return it
 }

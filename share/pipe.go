@@ -195,7 +195,9 @@ func (p *pipe) keep() {
 		case <-p.stop:
 			return
 		case <-tick.C:
-			p.mu.Lock()
+			if !p.mu.TryLock() {
+				continue // something is being written
+			}
 			quiet := time.Since(p.sent) >= keepEvery
 			p.mu.Unlock()
 			if quiet {

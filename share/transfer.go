@@ -13,7 +13,8 @@ import (
 
 // Patience of a sender (spec F5.6).
 const (
-	redialFor   = 15 * time.Second
+	redialFor   = 15 * time.Second // while the offer waits
+	redialLeast = 3 * time.Second  // after content was lost
 	redialEvery = 500 * time.Millisecond
 	routeFor    = 3 * time.Second // until a peer just started is known
 	tellEvery   = 100 * time.Millisecond
@@ -226,28 +227,44 @@ func (t *transfer) attempts(ctx context.Context, src *source) error {
 	for {
 		heard, accepted, err := t.attempt(ctx, src)
 		agreed = agreed || accepted
-		switch {
+		switch bytes := t.snapshot().Bytes; {
 		case err == nil || ctx.Err() != nil || !isLost(err):
 			return err
-		case accepted && t.snapshot().Bytes > best:
-			best = t.snapshot().Bytes
-			limit = time.Now().Add(redialFor)
+		case accepted && bytes > best:
+			best, limit = bytes, t.patientUntil()
 		case heard && !agreed:
 			limit = time.Now().Add(redialFor) // a waiting offer survives the peer's restart
 		}
 		if !time.Now().Before(limit) || errors.Is(err, errSilent) {
 			return t.lost(agreed, heard, err)
 		}
-		t.tell(func(e *Event) {
-			if agreed {
-				e.Kind, e.Text = Retrying, err.Error()
-			}
-		})
+		if agreed {
+			t.retrying(err)
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(redialEvery):
 		}
+	}
+}
+
+// patientUntil is how long to dial after a stream with content was lost: a peer
+// that was silent before has used up some of our patience.
+func (t *transfer) patientUntil() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	until, least := t.told.Add(patience), time.Now().Add(redialLeast)
+	if until.Before(least) {
+		return least
+	}
+	return until
+}
+
+// retrying tells, once for each stream lost.
+func (t *transfer) retrying(why error) {
+	if t.snapshot().Kind != Retrying {
+		t.tell(func(e *Event) { e.Kind, e.Text = Retrying, why.Error() })
 	}
 }
 

@@ -90,7 +90,10 @@ func (s *sending) show(t client.Transfer) {
 		s.c.say("%s\n", accepted(t.Text))
 		s.bar.begin(t.Total)
 	case share.Resuming:
-		s.c.say("%s already there, continuing at %s\n", files(t.ThereFiles), share.Size(t.There))
+		if t.ThereFiles > 0 {
+			s.c.say("%s already there, ", files(t.ThereFiles))
+		}
+		s.c.say("continuing at %s\n", share.Size(t.There))
 	case share.Retrying:
 		s.c.say("lost %s, trying again …\n", t.PeerName)
 	case share.Progress:

@@ -88,8 +88,14 @@ func is6(addr string) int {
 // found looks for peers and tells what to type next.
 func (w welcome) found(ctx context.Context, node *client.Client, st *client.Status) {
 	p := w.c.printf
-	p("  looking for peers … ")
+	const looking = "  looking for peers … "
+	if !w.up.flags.foreground {
+		p(looking)
+	}
 	peers, after := w.look(ctx, node)
+	if w.up.flags.foreground {
+		p(looking) // now, so that the log does not come between
+	}
 	if len(peers.Peers) == 0 {
 		p("none after %.0f s (still listening)\n\n", lookFor.Seconds())
 		p("Nothing answered on %s. That is normal if this is the first node.\n", links(st))

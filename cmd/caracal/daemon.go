@@ -38,6 +38,10 @@ func startDaemon(ctx context.Context, cfg host.Config, files string, accept shar
 	d.files, err = share.New(share.Config{Home: cfg.Home, Files: files, Accept: accept, Known: d.known, Log: cfg.Log}, h)
 	if err != nil {
 		h.Close()
+		var unreadable *share.SourceError
+		if errors.As(err, &unreadable) {
+			return nil, fail(client.Failed, "%s: %v", client.Printable(unreadable.Path), unreadable.Err)
+		}
 		return nil, fail(client.Failed, "cannot use the folder for received files: %v", plain(err))
 	}
 	if d.socket, err = api.Listen(cfg.Home); err != nil {

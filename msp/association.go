@@ -70,6 +70,7 @@ type association struct {
 	alive           time.Time
 	retryAt, paceAt time.Time
 	retry           time.Duration
+	blocked         bool // on the engine's list of those refused below
 }
 
 // newAssociation starts life with the peer under a fresh instance of ours.

@@ -33,7 +33,8 @@ type Engine struct {
 
 	changed          []*Stream
 	changedListeners []*Listener
-	starved          []*Stream // refused for lack of memory
+	starved          []*Stream      // refused for lack of memory
+	blocked          []*association // refused by the floor below
 	classic          classic
 
 	frame wire.MSPFrame // scratch
@@ -208,6 +209,20 @@ func (e *Engine) Processing(now time.Time) (next time.Time) {
 		return now
 	}
 	return agenda.Soonest(next, e.agenda.Next())
+}
+
+// Resume tells that the floor below has sent something, so that there may be room again
+// for those it refused. It reports whether there are any: then Processing is due (spec M9.4).
+func (e *Engine) Resume() (due bool) {
+	for i, a := range e.blocked {
+		e.blocked[i], a.blocked = nil, false
+		if !a.ended && !a.retryAt.IsZero() {
+			a.retryAt, due = time.Time{}, true
+			e.work(a)
+		}
+	}
+	e.blocked = e.blocked[:0]
+	return due
 }
 
 // starve notes that a stream found no memory to write into.

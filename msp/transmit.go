@@ -50,6 +50,7 @@ func (a *association) transmit(now time.Time) {
 		room, err := a.e.below.Begin(now, a.pair.local, a.pair.remote, a.packetClass(withData), size)
 		if err != nil {
 			a.refused(now)
+			a.block()
 			return
 		}
 		a.retry = 0
@@ -86,6 +87,14 @@ func (a *association) refused(now time.Time) {
 	a.retry = min(max(2*a.retry, minRetry), maxRetry)
 	a.retryAt = now.Add(a.retry)
 	a.cc.setLimited(now, true)
+}
+
+// block has the association go on as soon as there may be room below.
+func (a *association) block() {
+	if !a.blocked {
+		a.blocked = true
+		a.e.blocked = append(a.e.blocked, a)
+	}
 }
 
 // packetClass is the class of the next packet (spec M10.3).

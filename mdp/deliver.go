@@ -43,25 +43,24 @@ func (s *Switch) deliverInit(now time.Time, packet []byte) {
 	p := s.peer(now, init.Local, init.Remote)
 	early := append(s.room[:0], init.Early...)
 	s.room = early[:0]
-	proven := init.Fresh && p.proven.epoch != 0 && p.proven.boot == init.Boot
+	proven := init.Fresh && p.known && p.proven == init.Boot
 	if !p.keys.Accept(now, init) {
 		if len(early) > 0 {
 			s.stats.EarlyDropped++
 		}
 		return
 	}
-	p.accepted = accepted{init.Epoch, init.Boot}
+	o := s.open(p, init.Epoch, init.Boot)
 	p.answering = true
-	s.dropHeld(p)
 	s.used(now, p)
 	if len(early) > 0 {
-		s.deliverEarly(now, p, early, proven)
+		s.deliverEarly(now, p, o, early, proven)
 	}
 }
 
 // deliverEarly delivers early data, or holds it, or drops it (spec D3.4). It is proven to
 // be no replay, or not.
-func (s *Switch) deliverEarly(now time.Time, p *peer, early []byte, proven bool) {
+func (s *Switch) deliverEarly(now time.Time, p *peer, o *opening, early []byte, proven bool) {
 	boot, plain, err := wire.ParseEarly(early)
 	switch {
 	case err != nil:
@@ -72,8 +71,8 @@ func (s *Switch) deliverEarly(now time.Time, p *peer, early []byte, proven bool)
 		s.stats.Early++
 		s.deliverPlain(now, p, plain, Info{Early: true})
 	default:
-		p.held = append(p.held[:0], plain...)
-		p.heldUntil = now.Add(heldTimeout)
+		o.held = append(o.held[:0], plain...)
+		o.until = now.Add(heldTimeout)
 	}
 }
 
@@ -101,8 +100,8 @@ func (s *Switch) deliverData(now time.Time, packet []byte) {
 		return
 	}
 	p := o.Peer.Owner.(*peer)
-	if o.Confirmed && o.Epoch == p.accepted.epoch {
-		s.confirmed(now, p)
+	if open := p.opening(o.Epoch); o.Confirmed && open != nil {
+		s.confirmed(now, p, open)
 	}
 	s.noteEpoch(now, p)
 	s.opened(now, p, len(o.Plain) > 0)
@@ -111,16 +110,17 @@ func (s *Switch) deliverData(now time.Time, packet []byte) {
 	}
 }
 
-// confirmed notes that the remote holds the keys of the session it began last: what it said
+// confirmed notes that the remote holds the keys of a session it began: what it said
 // early was no replay (spec D3.4).
-func (s *Switch) confirmed(now time.Time, p *peer) {
-	p.proven = p.accepted
-	if p.heldUntil.IsZero() {
+func (s *Switch) confirmed(now time.Time, p *peer, o *opening) {
+	p.proven, p.known = o.boot, true
+	o.epoch = 0
+	if o.until.IsZero() {
 		return
 	}
-	p.heldUntil = time.Time{}
+	o.until = time.Time{}
 	s.stats.EarlyHeld++
-	s.deliverPlain(now, p, p.held, Info{Early: true})
+	s.deliverPlain(now, p, o.held, Info{Early: true})
 }
 
 // deliverPlain takes ports and payload, opened.

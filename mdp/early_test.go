@@ -244,3 +244,58 @@ func collect(k *Socket, times map[string]int) {
 		times[string(buf[:n])]++
 	}
 }
+
+// TestReplaysDoNotDisplaceWhatIsHeld: handshakes of former lives, played between the first
+// flight and its confirmation // spec D3.4, S2.8
+func TestReplaysDoNotDisplaceWhatIsHeld(t *testing.T) {
+	w, a, b := firstContact(t)
+	for range 5 {
+		w.run(time.Minute)
+		w.nodes["a"].restart(Limits{})
+		a = w.bind("a", 100)
+		w.send(a, "b", 200, "more")
+	}
+	w.run(time.Minute)
+	got(b)
+	inits := slices.DeleteFunc(slices.Clone(w.seen), func(p packet) bool { return !p.is(wire.TypeHandshake1) })
+	w.nodes["b"].restart(Limits{})
+	b = w.bind("b", 200)
+	w.nodes["a"].restart(Limits{})
+	w.send(w.bind("a", 100), "b", 200, "new")
+	w.run(10 * time.Millisecond) // handshake 1 is there
+	for _, p := range inits {
+		p.to.Deliver(w.now, p.local, slices.Clone(p.bytes))
+		w.run(3 * time.Millisecond)
+	}
+	w.run(time.Second)
+	w.want(b, "new!")
+	for range 20 { // and later ones do not hold the answers up
+		p := inits[w.now.UnixNano()/1e6%int64(len(inits))]
+		p.to.Deliver(w.now, p.local, slices.Clone(p.bytes))
+		w.send(b, "a", 100, "back")
+		w.run(77 * time.Millisecond)
+	}
+	w.run(time.Second)
+	if n := w.count(func(p packet) bool { return p.is(wire.TypeHandshake1) && p.from == w.nodes["b"] }); n != 0 {
+		t.Errorf("%d handshakes of b, which had a session", n)
+	}
+}
+
+// TestAClockSetBackIsNoObstacle: a node whose clock went back ten years with a restart
+// is understood at once by one that remembers it // spec S2.8
+func TestAClockSetBackIsNoObstacle(t *testing.T) {
+	w, _, b := firstContact(t)
+	w.run(time.Minute)
+	got(b)
+	w.nodes["a"].skew = -10 * 365 * 24 * time.Hour
+	w.nodes["a"].restart(Limits{})
+	a := w.bind("a", 100)
+	if err := a.SendTo(w.now.Add(w.nodes["a"].skew), w.addr("b", 200), []byte("back"), link.Bulk); err != nil {
+		t.Fatal(err)
+	}
+	w.run(35 * time.Millisecond)
+	w.want(b, "back!")
+	w.send(b, "a", 100, "welcome")
+	w.run(20 * time.Millisecond)
+	w.want(a, "welcome")
+}

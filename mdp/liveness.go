@@ -45,16 +45,21 @@ func (s *Switch) peerProcessing(now time.Time, p *peer) (next time.Time) {
 	if s.speak(now, p) {
 		return now
 	}
-	for _, at := range [...]time.Time{p.idleAt, p.heldUntil, p.retryAt, p.suspectAt, p.keepaliveAt} {
+	for _, at := range [...]time.Time{p.idleAt, p.retryAt, p.suspectAt, p.keepaliveAt} {
 		next = agenda.Soonest(next, at)
+	}
+	for i := range p.openings {
+		next = agenda.Soonest(next, p.openings[i].until)
 	}
 	return next
 }
 
 // expire acts on the deadlines that do not depend on having keys.
 func (s *Switch) expire(now time.Time, p *peer) {
-	if agenda.Due(now, p.heldUntil) {
-		s.dropHeld(p)
+	for i := range p.openings {
+		if o := &p.openings[i]; agenda.Due(now, o.until) {
+			s.dropHeld(o)
+		}
 	}
 	if agenda.Due(now, p.retryAt) {
 		p.retryAt = time.Time{}
@@ -121,7 +126,7 @@ func (s *Switch) maxEarly(p *peer) int {
 
 // sendHandshake sends a handshake message of s.sending. One that the carrier does not
 // take is lost; the session sends it again.
-func (s *Switch) sendHandshake(msg []byte) {
+func (s *Switch) sendHandshake(msg []byte, _ uint32) {
 	room, err := s.carrier.Begin(s.now, s.sending.remote, handshakeClass, len(msg))
 	if err != nil {
 		return

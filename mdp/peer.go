@@ -27,11 +27,10 @@ type peer struct {
 	answering bool // a session was accepted, and the answer not sent yet (spec D3.6)
 	greet     bool // something must be sealed, to confirm our handshake (spec D3.6)
 
-	accepted accepted
-	proven   accepted // the last of them that the remote confirmed
-	held     []byte   // early data of accepted, ports and payload, until it is confirmed (spec D3.4)
+	openings [maxOpenings]opening // sessions the remote began, not confirmed yet
+	proven   uint32               // the boot number told in the last one confirmed
+	known    bool                 // there was one
 
-	heldUntil   time.Time // zero = nothing is held
 	retryAt     time.Time // pending was refused below as busy
 	suspectAt   time.Time // nothing opened since a datagram was sealed (spec D4.2)
 	strikes     uint8     // times in a row that suspectAt came
@@ -41,10 +40,38 @@ type peer struct {
 	requests, refusals bucket // what we answer (spec D5, D6.2)
 }
 
-// accepted names a session that the remote began. Zero = none.
-type accepted struct {
+// maxOpenings is how many sessions may wait for their confirmation, per pair (spec D3.4).
+const maxOpenings = 4
+
+// An opening is a session that the remote began, until it is confirmed. The zero opening is none.
+type opening struct {
 	epoch uint32
-	boot  uint32 // the remote's
+	boot  uint32    // the remote's
+	held  []byte    // early data, ports and payload
+	until time.Time // when it is dropped; zero = nothing is held
+}
+
+// opening finds the opening of the epoch, nil when there is none.
+func (p *peer) opening(epoch uint32) *opening {
+	for i := range p.openings {
+		if o := &p.openings[i]; o.epoch == epoch && epoch != 0 {
+			return o
+		}
+	}
+	return nil
+}
+
+// open begins an opening. The oldest gives way.
+func (s *Switch) open(p *peer, epoch, boot uint32) *opening {
+	oldest := &p.openings[0]
+	for i := range p.openings {
+		if o := &p.openings[i]; o.epoch < oldest.epoch {
+			oldest = o
+		}
+	}
+	s.dropHeld(oldest)
+	*oldest = opening{epoch: epoch, boot: boot, held: oldest.held[:0]}
+	return oldest
 }
 
 // usable reports whether datagrams can be sealed now.
@@ -121,7 +148,9 @@ func (s *Switch) peer(now time.Time, local, remote sid.SID) *peer {
 // forget erases all about p. What waits for it is dropped.
 func (s *Switch) forget(p *peer) {
 	s.dropPending(p)
-	s.dropHeld(p)
+	for i := range p.openings {
+		s.dropHeld(&p.openings[i])
+	}
 	s.agenda.Remove(&p.entry)
 	s.table.Forget(p.keys)
 	s.peers.unlink(p)
@@ -150,9 +179,9 @@ func (s *Switch) popPending(p *peer) {
 }
 
 // dropHeld gives up the early data that was never confirmed.
-func (s *Switch) dropHeld(p *peer) {
-	if !p.heldUntil.IsZero() {
-		p.heldUntil = time.Time{}
+func (s *Switch) dropHeld(o *opening) {
+	if !o.until.IsZero() {
+		o.until = time.Time{}
 		s.stats.EarlyDropped++
 	}
 }

@@ -41,7 +41,7 @@ type Switch struct {
 	pendingBytes int       // Σ size of the peers' pending
 	sending      *peer     // whose handshake message send takes
 	now          time.Time // of that
-	send         func(msg []byte)
+	send         func(msg []byte, epoch uint32)
 }
 
 // New returns a switch upon the carrier. hop answers trace requests: what is our

@@ -48,6 +48,7 @@ type node struct {
 	class    link.Class
 	noRoute  map[sid.SID]bool
 	lastCast []byte
+	skew     time.Duration // of its clock
 }
 
 var errNoRoute = errors.New("no route")
@@ -111,6 +112,7 @@ func (n *node) Commit(now time.Time, size int) {
 	to := n.w.find(n.dst)
 	p := packet{from: n, to: to, local: n.dst, bytes: n.room[:size], class: n.class}
 	n.w.seen = append(n.w.seen, p)
+	now = now.Add(-n.skew)
 	delays := []time.Duration{n.w.delay}
 	if n.w.fate != nil {
 		delays = n.w.fate(p)
@@ -161,10 +163,12 @@ func (w *world) step() (next time.Time) {
 			continue
 		}
 		w.air = slices.Delete(w.air, i, i+1)
-		p.to.Deliver(w.now, p.local, slices.Clone(p.bytes))
+		p.to.Deliver(w.now.Add(p.to.skew), p.local, slices.Clone(p.bytes))
 	}
 	for _, n := range w.order {
-		next = agenda.Soonest(next, n.Processing(w.now))
+		if at := n.Processing(w.now.Add(n.skew)); !at.IsZero() {
+			next = agenda.Soonest(next, at.Add(-n.skew))
+		}
 	}
 	for _, p := range w.air {
 		next = agenda.Soonest(next, p.at)

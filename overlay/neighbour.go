@@ -45,7 +45,7 @@ type neighbour struct {
 	active  *path   // the one in use; nil only while greeting or down
 	latest  *path   // where the newest packet came from, nil = unknown
 	start   link.Path
-	reply   link.Path // where handshakes 1 come from
+	replies [maxReplies]replyTo // where handshakes 1 came from
 	queues  queues
 	window  window
 	tx      flight
@@ -69,7 +69,16 @@ type neighbour struct {
 
 	out           *link.Batch // of the present processing
 	stuck         bool        // it is full
-	sendHandshake func(msg []byte)
+	sendHandshake func(msg []byte, epoch uint32)
+}
+
+// maxReplies is how many handshakes 1 may wait for their answer or its confirmation.
+const maxReplies = 8
+
+// A replyTo is where the handshake 1 came from of which a session was made.
+type replyTo struct {
+	epoch uint32
+	to    link.Path
 }
 
 // newNeighbour makes a neighbour and its session, nil when there is no room.
@@ -246,8 +255,8 @@ func (n *neighbour) greet(now time.Time) {
 	}
 }
 
-// maxHandshake is more than any handshake message.
-const maxHandshake = 512
+// maxHandshake is more than the handshake messages that a session sends at a time.
+const maxHandshake = maxReplies*wire.Handshake2Size + wire.Handshake1Size
 
 // talk lets the session send handshakes. stuck tells that the batch was full.
 func (n *neighbour) talk(now time.Time) {
@@ -264,10 +273,14 @@ func (n *neighbour) talk(now time.Time) {
 
 // handshake sends one handshake message: an answer where the question came from, our own
 // where the neighbour is known to be.
-func (n *neighbour) handshake(msg []byte) {
+func (n *neighbour) handshake(msg []byte, epoch uint32) {
 	to := n.start
-	if msg[0] == wire.TypeHandshake2 {
-		to = n.reply
+	if epoch != 0 {
+		r := n.replies[epoch%maxReplies]
+		if r.epoch != epoch {
+			return // many came after it
+		}
+		to = r.to
 	} else if n.active != nil {
 		to = n.active.to
 	}

@@ -29,8 +29,8 @@ type receiveScratch struct {
 func (m *Mesh) receiveInit(now time.Time, from link.Path, msg []byte) {
 	init, err := m.table.ReceiveInit(now, msg)
 	if errors.Is(err, session.ErrReplay) {
-		if n := m.bySID[init.Remote]; n != nil && n.reply == from { // its reply may have been lost
-			n.dirty = true
+		if n := m.bySID[init.Remote]; n != nil {
+			n.dirty = true // its reply may have been lost
 		}
 		return
 	}
@@ -46,7 +46,7 @@ func (m *Mesh) receiveInit(now time.Time, from link.Path, msg []byte) {
 		return
 	}
 	if n.peer.Accept(now, init) {
-		n.reply = from
+		n.replies[init.Epoch%maxReplies] = replyTo{init.Epoch, from}
 		n.dirty = true
 	}
 }

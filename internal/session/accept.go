@@ -14,7 +14,7 @@ type Init struct {
 	Local, Remote sid.SID
 	Boot          uint32
 	Early         []byte // borrowed until the next call
-	// Fresh: certainly no replay (its stamp is newer than any seen from Remote).
+	// Fresh: certainly no replay (its stamp is newer than the last that Remote has proven).
 	// Otherwise early data must be held until the session is confirmed, which is
 	// told by an Opened with Confirmed set and the same Epoch.
 	Fresh bool
@@ -28,11 +28,11 @@ type Init struct {
 	mac1  [wire.MACSize]byte
 }
 
-// ReceiveInit opens a handshake 1 (first byte C1). It keeps no state: Accept does.
-// A handshake whose stamp is not newer than the last accepted gives ErrReplay; if it is
-// a copy of one that still waits for its confirmation, the peer's reply is queued
-// again: call the Processing of its Peer, which the Init, given besides, names. All else that is wrong gives ErrAuth. The caller
-// finds or makes the Peer and calls Accept (spec S2.8, S2.9).
+// ReceiveInit opens a handshake 1 (first byte C1). It keeps no state: Accept does, for which
+// the caller finds or makes the Peer. A copy of one that made a session gives ErrReplay;
+// if that session waits for its confirmation, its reply is queued again: call the
+// Processing of the Peer, which the Init, given besides, names (spec S2.9). All else that
+// is wrong gives ErrAuth.
 func (t *Table) ReceiveInit(now time.Time, msg []byte) (*Init, error) {
 	h, err := wire.ParseHandshake1(msg)
 	if err != nil {
@@ -56,55 +56,74 @@ func (t *Table) ReceiveInit(now time.Time, msg []byte) (*Init, error) {
 		Local: l.sid, Remote: remote, Boot: offer.Boot, Early: offer.Early,
 		state: state, index: h.Index, stamp: offer.Stamp, aes: offer.AES, mac1: [wire.MACSize]byte(h.MAC1),
 	}
-	last, known := t.stamps.of(pair{l.sid, remote})
-	if known && offer.Stamp <= last {
+	if t.answeredBefore(now, init) {
 		t.stats.OldHandshakes++
-		t.answerAgain(init)
 		return init, ErrReplay
 	}
-	init.Fresh = known
+	last, known := t.stamps.of(pair{l.sid, remote})
+	init.Fresh = known && offer.Stamp > last
+	if known && !init.Fresh {
+		t.stats.OldHandshakes++
+	}
 	return init, nil
 }
 
-// answerAgain queues the reply to a copy of a handshake that was accepted.
-func (t *Table) answerAgain(copy *Init) {
-	p := t.peers[pair{copy.Local, copy.Remote}]
+// answeredBefore reports whether the handshake is a copy of one that made a session, and
+// queues the reply again as long as that waits for its confirmation, now and then.
+func (t *Table) answeredBefore(now time.Time, init *Init) bool {
+	p := t.peers[pair{init.Local, init.Remote}]
 	if p == nil {
-		return
+		return false
 	}
 	for _, k := range p.sessions {
-		if k.answer != nil && k.asked == copy.mac1 {
-			p.unanswered = k
+		if !k.initiator && k.asked == init.mac1 {
+			if k.answer != nil && now.Sub(k.answered) >= answerPause {
+				k.owed = true
+			}
+			return true
 		}
 	}
+	return false
 }
 
 // Accept answers the handshake: the reply goes out with the next Processing. When both
 // sides initiated, the one initiated by the lower SID wins, on both sides; except
 // that a handshake with early bytes is always completed, so that they arrive (spec S2.7).
+// One that is not fresh makes a session that nothing depends on until it is confirmed.
 // It reports false when the init is to be ignored, its early bytes included.
 func (p *Peer) Accept(now time.Time, init *Init) bool {
 	if p.table == nil || init.Remote != p.remote || init.Local != p.local.sid {
 		panic("BUG: a handshake of another peer")
 	}
-	if p.outranks(now, init) || !p.table.stamps.take(pair{init.Local, init.Remote}, init.stamp) {
+	if p.outranks(now, init) || !p.admits(now, init) {
 		return false
 	}
 	k := p.answer(now, init)
 	if k == nil {
 		return false
 	}
-	if p.yields() {
-		p.abandon()
-		p.rekeyLater(now)
+	if k.fresh {
+		p.yield(now)
 	}
 	p.add(k)
-	p.unanswered = k
 	init.Epoch = k.epoch
-	restarted := init.Fresh && p.current != nil && p.current.boot != k.boot
-	if p.current == nil || !p.current.proven || restarted { // spec S4.4
+	if k.fresh && (p.current == nil || !p.current.proven) { // spec S4.4
 		p.adopt(k)
 	}
+	return true
+}
+
+// admits reports whether the handshake is to be answered: a fresh one is, and its stamp is
+// the last from then on; of the others one now and then (spec S2.8).
+func (p *Peer) admits(now time.Time, init *Init) bool {
+	if init.Fresh {
+		return p.table.stamps.take(pair{init.Local, init.Remote}, init.stamp)
+	}
+	if now.Before(p.doubtAgain) {
+		p.table.stats.Doubted++
+		return false
+	}
+	p.doubtAgain = now.Add(doubtPause)
 	return true
 }
 
@@ -114,9 +133,12 @@ func (p *Peer) outranks(now time.Time, init *Init) bool {
 		p.local.sid.Compare(p.remote) < 0 && now.Sub(p.initiation.born) < contendFor
 }
 
-// yields reports whether our own handshake is not needed beside the remote's.
-func (p *Peer) yields() bool {
-	return p.initiation != nil && !p.initiation.early && p.local.sid.Compare(p.remote) > 0
+// yield ends our own handshake if it is not needed beside the remote's.
+func (p *Peer) yield(now time.Time) {
+	if p.initiation != nil && !p.initiation.early && p.local.sid.Compare(p.remote) > 0 {
+		p.abandon()
+		p.rekeyLater(now)
+	}
 }
 
 // answer completes the handshake on our side and keeps the reply (spec S2.2).
@@ -136,8 +158,9 @@ func (p *Peer) answer(now time.Time, init *Init) *keys {
 	}
 	k := newKeys(fromInitiator, fromResponder, false, gcm)
 	k.index, k.remoteIndex, k.boot, k.asked = index, init.index, init.Boot, init.mac1
+	k.fresh, k.stamp = init.Fresh, init.stamp
 	k.live(now, &t.limits)
 	key := macKey(p.remote, t.network)
-	k.answer = appendMACs(msg, &key)
+	k.answer, k.owed = appendMACs(msg, &key), true
 	return k
 }

@@ -61,7 +61,7 @@ func (t *Table) stamp(now time.Time) uint64 {
 
 // initiate sends handshake 1 when due, the same bytes every time, and gives up
 // in the end (spec S2.6).
-func (p *Peer) initiate(now time.Time, send func(msg []byte)) (next time.Time) {
+func (p *Peer) initiate(now time.Time, send func(msg []byte, epoch uint32)) (next time.Time) {
 	i := p.initiation
 	if i == nil {
 		return time.Time{}
@@ -75,7 +75,7 @@ func (p *Peer) initiate(now time.Time, send func(msg []byte)) (next time.Time) {
 		return time.Time{}
 	}
 	if agenda.Due(now, i.due) {
-		send(i.msg)
+		send(i.msg, 0)
 		i.due = now.Add(i.retry)
 		i.retry = min(2*i.retry, longestRetry)
 	}
@@ -127,7 +127,7 @@ func (t *Table) ReceiveReply(now time.Time, msg []byte) (*Peer, error) {
 	}
 	t.stamps.take(pair{p.local.sid, p.remote}, answer.Stamp)
 	k := newKeys(fromInitiator, fromResponder, true, answer.AES)
-	k.index, k.remoteIndex, k.boot, k.proven = i.index, answer.Index, answer.Boot, true
+	k.index, k.remoteIndex, k.boot, k.fresh, k.proven = i.index, answer.Index, answer.Boot, true, true
 	k.live(i.born, &t.limits)
 	p.add(k)
 	p.adopt(k)

@@ -20,8 +20,9 @@ type keys struct {
 	boot        uint32 // the remote's
 	initiator   bool
 
-	// proven: the remote has shown that it holds the keys. heard: a packet opened.
-	proven, heard bool
+	// fresh: the handshake was no replay. proven: the remote has shown that it holds
+	// the keys. heard: a packet opened.
+	fresh, proven, heard bool
 
 	seal, open           cipher.AEAD
 	nonce                [12]byte // scratch
@@ -30,10 +31,17 @@ type keys struct {
 	born                 time.Time
 	sealUntil, openUntil time.Time
 
-	// As responder, until proven: the mac1 of the handshake answered, and the answer.
-	asked  [wire.MACSize]byte
-	answer []byte
+	// As responder: the mac1 of the handshake answered, and its stamp; until a packet opens,
+	// the answer, when it was sent last, and whether it is to be sent now.
+	asked    [wire.MACSize]byte
+	stamp    uint64
+	answer   []byte
+	answered time.Time
+	owed     bool
 }
+
+// doubtful reports whether the handshake may have been a replay, as far as we know.
+func (k *keys) doubtful() bool { return !k.fresh && !k.proven }
 
 // newKeys makes a session of the two keys that Noise gave, the initiator's
 // sending key first (spec S3.2).
@@ -67,10 +75,13 @@ func newAEAD(key *[32]byte, gcm bool) cipher.AEAD {
 	return aead
 }
 
-// live sets the deadlines of a session born now (spec S4.1).
+// live sets the deadlines of a session born now (spec S4.1, S2.8).
 func (k *keys) live(born time.Time, l *limits) {
 	k.born = born
 	k.sealUntil, k.openUntil = born.Add(l.sealFor), born.Add(l.openFor)
+	if k.doubtful() {
+		k.openUntil = born.Add(doubtFor)
+	}
 }
 
 // rekeyAt is when the session is to be replaced if it is in use (spec S4.2).

@@ -32,11 +32,16 @@ const (
 	usedWithin   = 60 * time.Second // a session not used for longer is not rekeyed
 	rekeyRetry   = 10 * time.Second // pause after a rekeying that came to nothing
 	suspectPause = 5 * time.Second  // between handshakes begun on suspicion
+
+	answerPause = 200 * time.Millisecond // between answers to copies of one handshake (spec S2.9)
+	doubtPause  = 250 * time.Millisecond // between answers to handshakes that may be replays (spec S2.8)
+	doubtFor    = 30 * time.Second       // how long a session made of one waits for its confirmation
 )
 
 // Bounds of memory (spec S5).
 const (
 	maxSessions = 4      // of one peer, the current one among them
+	maxDoubtful = 4      // of one peer besides, made of handshakes that may be replays
 	maxStamps   = 16_384 // remotes whose last stamp is remembered
 	maxAAD      = 256    // bytes authenticated besides, with extra
 )

@@ -16,9 +16,9 @@ import (
 //	  open only │ current: seals │ not confirmed
 //	────────────┴────────────────┴───────────────→ sessions, as they were made
 //
-// Invariant: current is nil or one of sessions; sessions is in the order of epoch
-// and at most maxSessions long; place is nil exactly when there is neither a
-// session nor a handshake under way.
+// Invariant: current is nil or one of sessions, and not doubtful; sessions is in the order
+// of epoch and at most maxSessions+maxDoubtful long; place is nil exactly when there is
+// neither a session nor a handshake under way.
 type Peer struct {
 	// Owner is the caller's own state for this peer; Open and Reply give the Peer back.
 	Owner any
@@ -33,13 +33,13 @@ type Peer struct {
 	epoch      uint32 // of the session that seals, or did last
 	remoteBoot uint32
 	initiation *initiation
-	unanswered *keys // its answer is to be sent
-	gaveUp     bool  // to be told by Processing
+	gaveUp     bool // to be told by Processing
 
 	lastUsed   time.Time // sealed or opened
 	lastStart  time.Time
 	rekeyAt    time.Time
-	rekeyOnUse bool // rekeying was due while the session was not in use
+	rekeyOnUse bool      // rekeying was due while the session was not in use
+	doubtAgain time.Time // when a handshake that may be a replay is answered again
 }
 
 // NewPeer adds a peer. local must be one of ours, remote must be valid, none of
@@ -97,17 +97,20 @@ func (p *Peer) Handshaking() bool { return p.initiation != nil }
 
 // Processing emits handshake messages due (first sending, retransmission with
 // back-off, replies, rekeying; a passive keepalive is the caller's) and erases
-// what has expired. send borrows msg. It reports when to be called again.
+// what has expired. send borrows msg; epoch is that of the session which a reply
+// offers (Init.Epoch), 0 for a handshake of ours. It reports when to be called again.
 // gaveUp is true once when a handshake ended without reply.
-func (p *Peer) Processing(now time.Time, send func(msg []byte)) (next time.Time, gaveUp bool) {
+func (p *Peer) Processing(now time.Time, send func(msg []byte, epoch uint32)) (next time.Time, gaveUp bool) {
 	if p.table == nil {
 		return time.Time{}, false
 	}
 	next = p.expire(now)
 	p.rekey(now)
-	if k := p.unanswered; k != nil {
-		p.unanswered = nil
-		send(k.answer)
+	for _, k := range p.sessions {
+		if k.owed {
+			k.owed, k.answered = false, now
+			send(k.answer, k.epoch)
+		}
 	}
 	next = agenda.Soonest(next, p.initiate(now, send))
 	gaveUp, p.gaveUp = p.gaveUp, false
@@ -147,7 +150,7 @@ func (p *Peer) fallback(now time.Time) *keys {
 	old := p.current.epoch
 	p.current, p.rekeyAt, p.rekeyOnUse = nil, time.Time{}, false
 	for _, k := range p.sessions {
-		if k.epoch > old && now.Before(k.sealUntil) {
+		if k.epoch > old && !k.doubtful() && now.Before(k.sealUntil) {
 			p.adopt(k)
 		}
 	}

@@ -96,7 +96,7 @@ func (s *storm) process(i int, side *side) {
 		s.wire = s.wire[len(s.wire)-200:]
 	}
 	p := side.peer
-	if len(p.sessions) > maxSessions || len(side.table.sessions) != len(p.sessions) {
+	if len(p.sessions) > maxSessions+maxDoubtful || (p.current != nil && p.current.doubtful()) || len(side.table.sessions) != len(p.sessions) {
 		s.t.Fatalf("step %d: %d sessions, %d indices", s.count, len(p.sessions), len(side.table.sessions))
 	}
 	if (p.place == nil) != (len(p.sessions) == 0 && p.initiation == nil) || (p.initiation != nil) != (len(side.table.pending) == 1) {
@@ -152,6 +152,7 @@ func (s *storm) calm() {
 	s.wire = nil
 	later := s.now.Add(30 * time.Second)
 	run(s.now, later, a, b, nil)
+	later = later.Add(doubtPause)
 	a.peer.Start(later, nil)
 	exchange(later, a, b, nil)
 	a.got, b.got = nil, nil
@@ -176,7 +177,7 @@ func FuzzReceive(f *testing.F) {
 	pkt, _ := a.packet(start, "data")
 	f.Add(pkt, false)
 	f.Fuzz(func(t *testing.T, msg []byte, repair bool) {
-		a, b := pairOf(t, nil) // the same keys as above
+		a, b := eagerPair(t) // the same keys as above
 		a.peer.Start(start, []byte("early"))
 		a.process(start)
 		if len(msg) > 32 && repair {

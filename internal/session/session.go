@@ -41,7 +41,7 @@ var (
 	ErrNoSession = errors.New("session: none established")
 	// ErrUnknownIndex: the packet names no session of ours (the peer talks to a former self of us).
 	ErrUnknownIndex = errors.New("session: unknown index")
-	// ErrReplay: the counter or stamp was seen before, or is too old to tell.
+	// ErrReplay: the packet or handshake was seen before, or is too old to tell.
 	ErrReplay = errors.New("session: replayed")
 	// ErrAuth: the packet does not open.
 	ErrAuth = errors.New("session: not authentic")
@@ -65,7 +65,8 @@ const DefaultMaxPeers = 4096
 type Stats struct {
 	Handshakes    uint64 // completed, in either role
 	BadHandshakes uint64 // malformed or not authentic
-	OldHandshakes uint64 // stamp not newer than the last: copies and replays
+	OldHandshakes uint64 // stamp not newer than the last: copies, replays, clocks set back
+	Doubted       uint64 // handshakes that may be replays, ignored because another came just before
 	Replays       uint64 // authentic data packets seen before, or too old to tell
 	NotAuthentic  uint64 // data packets that did not open
 	UnknownIndex  uint64 // packets for no session of ours

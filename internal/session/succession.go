@@ -5,23 +5,41 @@ import (
 	"time"
 )
 
-// add makes k the newest session of the peer. When there are too many, the oldest
-// that is not current goes (spec S5.2).
+// add makes k the newest session of the peer (spec S5.2).
 func (p *Peer) add(k *keys) {
-	if len(p.sessions) == maxSessions {
-		at := 0
-		if p.sessions[0] == p.current {
-			at = 1
-		}
-		p.drop(p.sessions[at])
-		p.sessions = slices.Delete(p.sessions, at, at+1)
+	doubtful, others := maxDoubtful, maxSessions
+	if k.doubtful() {
+		doubtful--
+	} else {
+		others--
 	}
+	p.trim(true, doubtful)
+	p.trim(false, others)
 	p.made++
 	k.peer, k.epoch = p, p.made
 	p.sessions = append(p.sessions, k)
 	p.table.sessions[k.index] = k
 	p.table.stats.Handshakes++
 	p.table.touch(p)
+}
+
+// trim leaves the peer at most so many sessions that are doubtful, or are not. The oldest
+// go, but not the current one.
+func (p *Peer) trim(doubtful bool, most int) {
+	n := 0
+	for _, k := range p.sessions {
+		if k.doubtful() == doubtful {
+			n++
+		}
+	}
+	p.sessions = slices.DeleteFunc(p.sessions, func(k *keys) bool {
+		if n <= most || k.doubtful() != doubtful || k == p.current {
+			return false
+		}
+		n--
+		p.drop(k)
+		return true
+	})
 }
 
 // adopt makes k the session that seals.
@@ -37,12 +55,10 @@ func (p *Peer) heard(now time.Time, k *keys) (confirmed bool) {
 	if k.heard {
 		return false
 	}
-	k.heard = true
-	confirmed = !k.proven
-	k.proven, k.answer = true, nil
-	if p.unanswered == k {
-		p.unanswered = nil
+	if confirmed = !k.proven; confirmed {
+		p.confirm(now, k)
 	}
+	k.heard = true
 	if p.current == nil || k.epoch > p.current.epoch {
 		if now.Before(k.sealUntil) {
 			p.adopt(k)
@@ -57,14 +73,26 @@ func (p *Peer) heard(now time.Time, k *keys) (confirmed bool) {
 	return confirmed
 }
 
+// confirm takes note that the handshake which made k was no replay: its stamp counts, and our
+// own handshake may not be needed any more (spec S2.7, S2.8).
+func (p *Peer) confirm(now time.Time, k *keys) {
+	doubted := k.doubtful()
+	k.proven, k.answer, k.owed = true, nil, false
+	if !doubted {
+		return
+	}
+	p.table.stamps.take(pair{p.local.sid, p.remote}, k.stamp)
+	if p.current == nil || k.epoch > p.current.epoch {
+		k.live(k.born, &p.table.limits)
+		p.yield(now)
+	}
+}
+
 // drop forgets the keys of a session that the caller takes out of p.sessions.
 func (p *Peer) drop(k *keys) {
 	delete(p.table.sessions, k.index)
 	if p.current == k {
 		p.current, p.rekeyAt, p.rekeyOnUse = nil, time.Time{}, false
-	}
-	if p.unanswered == k {
-		p.unanswered = nil
 	}
 	clear(k.answer)
 	*k = keys{}

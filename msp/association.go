@@ -68,6 +68,7 @@ type association struct {
 	heard           time.Time // anything
 	waiting         bool      // for a sign of life since alive
 	alive           time.Time
+	looked          time.Time // when life was looked at last
 	retryAt, paceAt time.Time
 	retry           time.Duration
 	blocked         bool // on the engine's list of those refused below
@@ -221,9 +222,10 @@ func (a *association) processing(now time.Time) (next time.Time) {
 // needs it any more (spec M2.5), and returns when to look again.
 func (a *association) life(now time.Time) (next time.Time) {
 	waiting := a.out.any() || !a.retryAt.IsZero()
-	if waiting && !a.waiting {
+	if waiting && (!a.waiting || now.Sub(a.looked) > a.e.limits.FailTimeout/4) {
 		a.alive = now
 	}
+	a.looked = now
 	a.waiting = waiting
 	if waiting {
 		next = a.alive.Add(a.e.limits.FailTimeout)

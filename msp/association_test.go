@@ -34,6 +34,67 @@ func TestOutage(t *testing.T) {
 	}
 }
 
+// spec M11.1: a node that was suspended asks again before it gives up.
+func TestASuspendedNodeGoesOn(t *testing.T) {
+	w := newWorld(t, 1, 2, road{delay: 10 * time.Millisecond})
+	a, b, _ := w.connect(100)
+	w.road.cut = true
+	_, err := a.Write(w.now, []byte("late"))
+	must(t, err)
+	w.pass(time.Second)
+	w.now = w.now.Add(time.Hour)
+	w.pass(time.Second)
+	w.road.cut = false
+	w.pass(3 * time.Second)
+	if n, _, err := b.Read(w.now, make([]byte, 10)); n != 4 || err != nil {
+		t.Fatalf("after the suspend: %d, %v; %v", n, err, a.Err())
+	}
+}
+
+// spec M2.8
+func TestANodeThatEndsTellsItsPeers(t *testing.T) {
+	w := newWorld(t, 1, 30, road{delay: 10 * time.Millisecond})
+	one := w.engines[0]
+	l, err := one.Listen(sid.None, Target{Port: 5})
+	must(t, err)
+	var streams []*Stream
+	for _, e := range w.engines[1:] {
+		s, err := e.Dial(w.now, sid.None, one.sids[0], Target{Port: 5})
+		must(t, err)
+		streams = append(streams, s)
+	}
+	w.pass(100 * time.Millisecond)
+	ours := l.Accept()
+	one.Leave()
+	if st := one.Status(); st.Associations+st.Streams != 0 || ours.Err() != ErrClosed {
+		t.Errorf("after Leave: %+v, %v", st, ours.Err())
+	}
+	w.pass(15 * time.Millisecond)
+	for i, s := range streams {
+		if s.Err() != ErrPeerRestarted {
+			t.Fatalf("peer %d: %v", i, s.Err())
+		}
+	}
+}
+
+// Delivering is true from Close until the peer has it all.
+func TestDelivering(t *testing.T) {
+	w := newWorld(t, 1, 2, road{delay: 10 * time.Millisecond})
+	a, b, _ := w.connect(100)
+	if _, err := a.Write(w.now, make([]byte, 100_000)); err != nil || w.engines[0].Delivering() {
+		t.Errorf("before Close: %v", err)
+	}
+	must(t, a.Close(w.now))
+	w.pass(5 * time.Millisecond)
+	if !w.engines[0].Delivering() {
+		t.Error("not after Close")
+	}
+	w.until(time.Second, func() bool { return !w.engines[0].Delivering() })
+	if n := drain(w.now, b); n != 100_000 {
+		t.Errorf("%d bytes arrived", n)
+	}
+}
+
 // spec M2.3, M2.4, M2.7
 func TestARestartedPeerEndsStreams(t *testing.T) {
 	restart := func(w *world) {

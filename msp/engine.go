@@ -173,6 +173,30 @@ func (e *Engine) Restarted(now time.Time, remote sid.SID) {
 	}
 }
 
+// Leave ends everything because our node ends: all streams with ErrClosed, those at the
+// peers with ErrPeerRestarted as soon as what the next Processing sends has arrived (spec M2.8).
+func (e *Engine) Leave() {
+	for len(e.associations) > 0 {
+		a := e.associations[len(e.associations)-1]
+		if a.peer != 0 {
+			e.orphans.farewell(a)
+		}
+		a.end(ErrClosed)
+	}
+}
+
+// Delivering reports whether a stream that its owner has closed still has something to deliver.
+func (e *Engine) Delivering() bool {
+	for _, a := range e.associations {
+		for _, s := range a.streams {
+			if s.writeClosed && !s.abandoned && s.writeErr == nil && !s.send.done() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // work puts the association on the list of what the next Processing does.
 func (e *Engine) work(a *association) {
 	if !a.dirty && !a.ended {
@@ -226,15 +250,20 @@ func (e *Engine) Resume() (due bool) {
 }
 
 // starve notes that a stream found no memory to write into.
-func (e *Engine) starve(s *Stream) { e.starved = append(e.starved, s) }
+func (e *Engine) starve(s *Stream) {
+	if !s.starving {
+		s.starving = true
+		e.starved = append(e.starved, s)
+	}
+}
 
 // feed wakes the streams that found no memory when there is some again.
 func (e *Engine) feed() {
-	if len(e.starved) == 0 || e.pool.used > e.pool.limit/8*5 {
+	if len(e.starved) == 0 || e.pool.scarce() {
 		return
 	}
 	for i, s := range e.starved {
-		s.full = false
+		s.full, s.starving = false, false
 		s.notify()
 		e.starved[i] = nil
 	}

@@ -351,3 +351,30 @@ func TestNodeBufferBoundsMemory(t *testing.T) {
 		return read == wrote
 	})
 }
+
+// Who found no memory is woken as soon as there is some, whatever others hold on to.
+func TestStarvedStreamsAreFed(t *testing.T) {
+	w := newWorld(t, 1, 2, road{delay: time.Millisecond})
+	a, _, _ := w.connect(100)
+	e := a.a.e
+	w.pass(time.Second)
+	held := e.pool.used
+	e.pool.used = e.pool.limit / 5 * 4
+	for range 3 {
+		if n, err := a.Write(w.now, []byte("x")); n != 0 || err != ErrWouldBlock {
+			t.Fatalf("without memory: %d, %v", n, err)
+		}
+	}
+	if len(e.starved) != 1 {
+		t.Errorf("noted %d times", len(e.starved))
+	}
+	e.Changed(func(*Stream) {}, func(*Listener) {})
+	e.pool.used = e.pool.limit / 10 * 7
+	w.engines[0].work()
+	woken := false
+	e.Changed(func(s *Stream) { woken = woken || s == a }, func(*Listener) {})
+	if n, err := a.Write(w.now, []byte("x")); !woken || n != 1 || err != nil {
+		t.Errorf("woken %v; %d, %v", woken, n, err)
+	}
+	e.pool.used -= e.pool.limit/10*7 - held
+}

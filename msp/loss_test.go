@@ -182,6 +182,30 @@ func TestNoRoute(t *testing.T) {
 	}
 }
 
+// spec M9.4: who was refused goes on when the floor below has sent something, not by the clock.
+func TestResume(t *testing.T) {
+	w := newWorld(t, 1, 2, road{delay: 10 * time.Millisecond, rate: 100_000, queue: 2000})
+	a, _, _ := w.connect(100)
+	e := w.engines[0]
+	_, err := a.Write(w.now, make([]byte, 50_000))
+	must(t, err)
+	e.work()
+	sent := e.sent
+	if e.Status().Busy == 0 {
+		t.Fatal("nothing was refused")
+	}
+	e.freeAt = w.now // the queue below is empty
+	if e.work(); e.sent != sent {
+		t.Error("asked again though nobody told")
+	}
+	if !e.Resume() {
+		t.Error("nobody waits")
+	}
+	if e.work(); e.sent == sent {
+		t.Error("does not go on")
+	}
+}
+
 // spec M1.2
 func TestPacketNumbersAreRestored(t *testing.T) {
 	for _, c := range []struct {

@@ -41,7 +41,7 @@ type Limits struct {
 	StreamWindow      int // most units a stream may receive unread, bytes; 16 MiB
 	AssociationWindow int // the same for all streams of a peer; 24 MiB
 	NodeBuffer        int // memory of all streams, both directions, bytes; 256 MiB
-	SendBuffer        int // bytes a stream takes unacknowledged, more (up to 8 times) when the path needs it; 1 MiB
+	SendBuffer        int // bytes a stream takes unacknowledged, more (up to 8 times) when the path needs it; 1 MiB, at most NodeBuffer/64
 	Backlog           int // streams waiting to be accepted per listener; 256
 
 	FailTimeout time.Duration // without a sign of life while something is outstanding (spec M11.1); 60 s
@@ -60,6 +60,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.AssociationWindow, 24<<20)
 	set(&l.NodeBuffer, 256<<20)
 	set(&l.SendBuffer, 1<<20)
+	l.SendBuffer = min(l.SendBuffer, l.NodeBuffer/64) // its ring, at most 16 times that, fits what is not scarce
 	set(&l.Backlog, 256)
 	if l.FailTimeout <= 0 {
 		l.FailTimeout = 60 * time.Second

@@ -32,11 +32,17 @@ func (o *orphans) push(now time.Time, answer orphan) {
 	if o.free.Before(now) {
 		o.free = now
 	}
-	if len(o.waiting) == maxOrphans || o.free.Sub(now) > time.Second {
+	if len(o.waiting) >= maxOrphans || o.free.Sub(now) > time.Second {
 		return
 	}
 	o.free = o.free.Add(orphanPeriod)
 	o.waiting = append(o.waiting, answer)
+}
+
+// farewell queues a CLOSE for an association that ends with our node: one for each, so no
+// other limit is needed.
+func (o *orphans) farewell(a *association) {
+	o.waiting = append(o.waiting, orphan{a.pair, wire.MSPHeader{Orphan: true, From: a.own, To: a.peer}})
 }
 
 // processing sends what waits; what the floor below refuses twice is dropped.

@@ -113,6 +113,9 @@ type pool struct {
 // maxKept is how much free memory a pool holds on to, in bytes.
 const maxKept = 64 << 20
 
+// scarce reports whether what is left is for receiving only.
+func (p *pool) scarce() bool { return p.used > p.limit/4*3 }
+
 // get lends an empty ring of the given size, a power of two.
 func (p *pool) get(size int) (ring, bool) {
 	if p.used+size > p.limit {

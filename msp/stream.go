@@ -30,6 +30,7 @@ type Stream struct {
 	abandoned           bool  // our owner left without a word (spec M12.4)
 	ended               bool  // forgotten by the association
 	full                bool  // a Write was refused
+	starving            bool  // on the engine's list of those who found no memory
 	owned               bool  // somebody holds it: dialled or accepted
 	changed             bool  // on the engine's list of changed streams
 
@@ -69,7 +70,7 @@ func (s *Stream) Write(now time.Time, p []byte) (int, error) {
 // store keeps p for sending, leaving a quarter of the node's memory to receiving.
 func (s *Stream) store(p []byte) bool {
 	pool := &s.a.e.pool
-	if s.send.free(len(s.send.ring.buf)) < len(p) && pool.used > pool.limit/4*3 {
+	if s.send.free(len(s.send.ring.buf)) < len(p) && pool.scarce() {
 		return false
 	}
 	return s.send.write(pool, p)

@@ -34,6 +34,8 @@ cleanup() {
 }
 trap cleanup EXIT
 
+declare -A SEAT   # the namespace of a node, where it is not called like the node
+
 say() { printf '\n== %s\n' "$*"; }
 die() {
 	echo "not ok: $*"
@@ -92,7 +94,7 @@ up() {
 cc() {
 	local n=$1 verb=$2
 	shift 2
-	in_ns "$n" "$CARACAL" "$verb" --home "$WORK/home-$n" "$@"
+	in_ns "${SEAT[$n]:-$n}" "$CARACAL" "$verb" --home "$WORK/home-$n" "$@"
 }
 
 # sid_of NAME: the node's SID, waiting until it runs.

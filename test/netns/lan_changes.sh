@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# What changes on a LAN is noticed: an interface that comes after the start, an address
+# that changes, a second node on the same machine, a port that is taken.
+source "$(dirname "$0")/lib.sh"
+
+say "an interface that appears after the start is used"
+ns A B
+up A
+up B
+A=$(sid_of A)
+B=$(sid_of B)
+wire A eth0 10.83.1.1/24 B eth0 10.83.1.2/24
+lists A "$B" 3
+lists B "$A" 3
+
+say "an address changes; the peer stays reachable"
+ip -n "$P-B" addr del 10.83.1.2/24 dev eth0
+ip -n "$P-B" addr add 10.83.1.77/24 dev eth0
+sleep 3
+cc A ping "$B" -c 2 >"$WORK/ping.out" || { cat "$WORK/ping.out"; die "B is lost after its address changed"; }
+ok "B answers from its new address"
+
+say "the cable is pulled and put back"
+ip -n "$P-A" link set dev eth0 down
+sleep 2
+ip -n "$P-A" link set dev eth0 up
+lists A "$B" 5
+answered() { cc A ping "$B" -c 1 >/dev/null 2>&1; }
+for _ in $(seq 10); do answered && break; done
+answered || die "B does not answer after the cable is back"
+ok "B answers again"
+
+say "a second node on the same machine"
+in_ns A "$CARACAL" up --fg --home "$WORK/home-A2" --name A2 --listen 0.0.0.0:4117 >"$WORK/taken.out" 2>&1 && die "two nodes on one port"
+grep -q 4117 "$WORK/taken.out" || die "the message does not name the port: $(cat "$WORK/taken.out")"
+ok "$(head -1 "$WORK/taken.out")"
+daemon A "$CARACAL" up --fg --home "$WORK/home-A2" --name A2 --listen :0 >>"$WORK/up-A2.log" 2>&1 &
+SEAT[A2]=A
+A2=$(sid_of A2)
+lists B "$A2" 5
+lists A "$A2" 5
+
+for n in A B A2; do cc $n down; done
+say "lan changes: all ok"

@@ -262,13 +262,15 @@ func TestReplaysDoNotDisplaceWhatIsHeld(t *testing.T) {
 	b = w.bind("b", 200)
 	w.nodes["a"].restart(Limits{})
 	w.send(w.bind("a", 100), "b", 200, "new")
-	w.run(10 * time.Millisecond) // handshake 1 is there
-	for _, p := range inits {
+	w.delay = 400 * time.Millisecond
+	w.run(410 * time.Millisecond) // handshake 1 is there
+	for _, p := range inits[:3] {
+		w.run(255 * time.Millisecond) // each is answered
 		p.to.Deliver(w.now, p.local, slices.Clone(p.bytes))
-		w.run(3 * time.Millisecond)
 	}
 	w.run(time.Second)
 	w.want(b, "new!")
+	w.delay = 10 * time.Millisecond
 	for range 20 { // and later ones do not hold the answers up
 		p := inits[w.now.UnixNano()/1e6%int64(len(inits))]
 		p.to.Deliver(w.now, p.local, slices.Clone(p.bytes))

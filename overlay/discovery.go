@@ -122,6 +122,9 @@ func (m *Mesh) receiveBeacon(now time.Time, from link.Path, msg []byte) {
 	if b.Solicit || !h.proven {
 		h.owed, h.echo = true, b.Nonce
 	}
+	if h.proven && n != nil && n.state == down {
+		n.revive(now, from)
+	}
 	if h.proven && !known && h.startAt.IsZero() {
 		h.startAt = now
 		if m.self.Compare(b.SID) > 0 { // spec O2.5
@@ -258,9 +261,8 @@ func (m *Mesh) approach(now time.Time, h *heard) {
 		n.peer.SuspectDead(now)
 	default:
 		n.start = h.at
-		n.peer.Start(now, nil)
-		if n.peer.Ready() && n.state == down {
-			n.addPath(now, h.at)
+		if !n.peer.Start(now, nil) {
+			n.peer.Hurry(now)
 		}
 	}
 	n.dirty = true

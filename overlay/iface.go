@@ -23,6 +23,7 @@ type iface struct {
 	beaconAt time.Time
 	interval time.Duration
 	quick    int
+	ask      bool // the next beacon asks everybody to answer
 
 	beaconsSent, beaconsHeard    uint64
 	packetsSent, packetsReceived uint64
@@ -51,7 +52,7 @@ func (m *Mesh) SetInterface(now time.Time, index uint32, caps link.Caps) {
 		copy(m.ifaces[at+1:], m.ifaces[at:])
 		m.ifaces[at] = f
 	}
-	f.caps = caps
+	f.caps, f.ask = caps, true
 	f.afresh(now)
 	m.discoverAt = now
 	for _, n := range m.neighbours {
@@ -134,10 +135,11 @@ func (m *Mesh) beacon(now time.Time, f *iface, out *link.Batch) bool {
 		f.interval = min(2*f.interval, beaconMost)
 	}
 	b := wire.Beacon{
-		SID: m.self, Boot: m.cfg.Boot, Nonce: m.nonce, Digest: m.db.digest,
+		Solicit: f.ask, SID: m.self, Boot: m.cfg.Boot, Nonce: m.nonce, Digest: m.db.digest,
 		Interval: uint16(max(f.interval*11/10/(10*time.Millisecond), 1)),
 	}
 	m.sendBeacon(link.Path{Iface: f.index}, &b, out)
+	f.ask = false
 	f.beaconsSent++
 	f.beaconAt = now.Add(m.jitter(f.interval))
 	return true

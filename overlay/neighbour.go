@@ -17,7 +17,7 @@ import (
 //	greeting ───────────► up ─────────────────► suspect
 //	    ▲                 ▲ └──── any ack ◄────────┘ │ patience exhausted
 //	    │                 └──────── any ack ─── down ◄┘
-//	   (made)                                    │ 30 s → forgotten
+//	   (made)                                    │ 60 s → forgotten
 type neighbourState uint8
 
 const (
@@ -27,8 +27,8 @@ const (
 	down
 )
 
-// downKept is how long a neighbour that is down is kept and called.
-const downKept = 30 * time.Second
+// downKept is how long a neighbour that is down is kept and called (spec O3.6).
+const downKept = time.Minute
 
 // A neighbour is one SID that can be reached over a link, with the keys, the
 // paths, and all that waits or flies on the way there.
@@ -167,7 +167,7 @@ func (n *neighbour) fall(now time.Time, reason string) {
 	}
 	n.active = nil
 	for _, p := range n.paths {
-		p.probeAt, p.probes = now.Add(probeEvery), 0
+		p.probeAt, p.probes = now.Add(reviveFirst), 0
 	}
 	m.emit(trace.Event{At: now, Kind: trace.NeighbourDown, Peer: n.sid, Reason: reason})
 	m.db.unpend(n.slot)

@@ -69,7 +69,7 @@ func (n *neighbour) dropPath(now time.Time, p *path) {
 		n.latest = nil
 	}
 	if p == n.active {
-		n.active = nil
+		n.active, n.start = nil, p.to
 		if !n.choose(now, "path-gone") && n.isUp() {
 			n.fall(now, "no-path")
 		}
@@ -180,6 +180,8 @@ func (n *neighbour) probePath(now time.Time, p *path, out *link.Batch) bool {
 		return true
 	}
 	switch {
+	case n.state == down:
+		n.call(now, p, out)
 	case n.state == greeting:
 		p.probeAt = now.Add(probeEvery)
 	case active:
@@ -196,4 +198,31 @@ func (n *neighbour) probePath(now time.Time, p *path, out *link.Batch) bool {
 		}
 	}
 	return true
+}
+
+// call asks for a sign of life on a path of a neighbour that is down, less often the longer
+// it has been silent (spec O3.6).
+func (n *neighbour) call(now time.Time, p *path, out *link.Batch) {
+	p.probes++
+	p.probeAt = now.Add(min(reviveFirst<<min(p.probes, 8), reviveMost))
+	if n.peer.Ready() {
+		n.sendProbe(now, p, out)
+		return
+	}
+	n.start = p.to
+	n.peer.Start(now, nil)
+}
+
+// revive takes note of a sign of life from a neighbour that is down: it is called there at
+// once, and the handshake under way does not wait any longer (spec O3.6).
+func (n *neighbour) revive(now time.Time, at link.Path) {
+	if !n.echoes.take(now, probeEvery, echoBurst) {
+		return
+	}
+	if p := n.addPath(now, at); p != nil {
+		p.probeAt, p.probes = now, 0
+	}
+	n.start = at
+	n.peer.Hurry(now)
+	n.dirty = true
 }

@@ -16,6 +16,8 @@ const (
 	keepalivePrime = 25 * time.Second // on other paths
 	probeEvery     = 500 * time.Millisecond
 	maxProbes      = 3
+	reviveFirst    = 250 * time.Millisecond // until a neighbour that is down is probed; doubling to
+	reviveMost     = 2 * time.Second
 	echoBurst      = 3 // probes at once in answer to packets while down
 	minRTO         = 30 * time.Millisecond
 	maxRTO         = 500 * time.Millisecond

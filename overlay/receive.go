@@ -113,8 +113,8 @@ func (n *neighbour) hear(now time.Time, from link.Path, o session.Opened, a *arr
 	switch {
 	case n.state == greeting && n.peer.Confirmed(), n.state == down && o.Confirmed:
 		n.rise(now, p)
-	case n.state == down && n.echoes.take(now, probeEvery, echoBurst): // spec O3.6
-		p.probeAt = now
+	case n.state == down:
+		n.revive(now, from)
 	}
 }
 

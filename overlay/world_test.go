@@ -45,7 +45,11 @@ type member struct {
 	noRelay bool
 	stopped bool
 	key     *[32]byte
+	skew    time.Duration // of its clock
 }
+
+// clock is what the member takes for now.
+func (m *member) clock() time.Time { return m.w.now.Add(m.skew) }
 
 func (m *member) Deliver(_ time.Time, _ sid.SID, packet []byte) {
 	m.got = append(m.got, append([]byte(nil), packet...))
@@ -114,12 +118,12 @@ func (w *world) node(name string, opts ...func(*member)) *member {
 
 func (m *member) start() {
 	seed := sha256.Sum256(fmt.Appendf(nil, "%s %d", m.name, m.boot))
-	m.Mesh = New(m.w.now, Config{
+	m.Mesh = New(m.clock(), Config{
 		Identities: m.ids, Seed: seed, Boot: m.boot, Name: m.name, HardwareAES: true,
 		NoRelay: m.noRelay, Limits: m.limits, Trace: m.trace, NetworkKey: m.key,
 	}, m)
 	for _, p := range m.ports {
-		m.SetInterface(m.w.now, p.iface, p.caps())
+		m.SetInterface(m.clock(), p.iface, p.caps())
 	}
 	m.next = m.w.now
 }
@@ -156,7 +160,7 @@ func (w *world) wire(latency time.Duration, members ...*member) *wireT {
 			addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(n), byte(index >> 8), byte(index)}), 4117)}
 		m.ports = append(m.ports, p)
 		l.ports = append(l.ports, p)
-		m.SetInterface(w.now, p.iface, p.caps())
+		m.SetInterface(m.clock(), p.iface, p.caps())
 		m.next = w.now
 	}
 	return l
@@ -166,7 +170,7 @@ func (w *world) wire(latency time.Duration, members ...*member) *wireT {
 func (w *world) change(l *wireT, how func(*wireT)) {
 	how(l)
 	for _, p := range l.ports {
-		p.member.SetInterface(w.now, p.iface, p.caps())
+		p.member.SetInterface(p.member.clock(), p.iface, p.caps())
 		p.member.next = w.now
 	}
 }
@@ -186,7 +190,9 @@ func (w *world) line(n int) (nodes []*member, wires []*wireT) {
 func (w *world) process(m *member) {
 	for range 10_000 {
 		m.batch.Reset()
-		m.next = m.Processing(w.now, m.batch)
+		if m.next = m.Processing(m.clock(), m.batch); !m.next.IsZero() {
+			m.next = m.next.Add(-m.skew)
+		}
 		for i := range m.batch.Len() {
 			to, data := m.batch.Datagram(i)
 			w.send(m, to, data)
@@ -243,7 +249,7 @@ func (w *world) step(end time.Time) bool {
 		if w.spy != nil {
 			w.spy(f.to, f.from, f.data)
 		}
-		f.to.member.Receive(w.now, f.from, f.data)
+		f.to.member.Receive(f.to.member.clock(), f.from, f.data)
 		f.to.member.next = w.now
 	}
 	for _, m := range w.nodes {
@@ -273,11 +279,11 @@ func (w *world) until(limit time.Duration, what string, cond func() bool) time.D
 
 // post sends one packet.
 func (m *member) post(dst *member, class link.Class, payload []byte) error {
-	room, err := m.Begin(m.w.now, dst.id.SID(), class, len(payload))
+	room, err := m.Begin(m.clock(), dst.id.SID(), class, len(payload))
 	if err != nil {
 		return err
 	}
-	m.Commit(m.w.now, copy(room, payload))
+	m.Commit(m.clock(), copy(room, payload))
 	m.next = m.w.now
 	return nil
 }

@@ -22,6 +22,7 @@ type initiation struct {
 	born  time.Time
 	retry time.Duration // what is waited after the next sending
 	due   time.Time     // of the next sending
+	sent  time.Time     // the last one
 }
 
 // Start begins a handshake unless one is under way. early (may be empty, at most
@@ -76,10 +77,26 @@ func (p *Peer) initiate(now time.Time, send func(msg []byte, epoch uint32)) (nex
 	}
 	if agenda.Due(now, i.due) {
 		send(i.msg, 0)
-		i.due = now.Add(i.retry)
+		i.due, i.sent = now.Add(i.retry), now
 		i.retry = min(2*i.retry, longestRetry)
 	}
 	return agenda.Soonest(i.due, end)
+}
+
+// Hurry tells the peer that the remote was just heard of: the handshake under way, if
+// any, is sent again at once, unless it was sent within 250 ms (spec S2.6). Processing is due.
+func (p *Peer) Hurry(now time.Time) {
+	i := p.initiation
+	if i == nil || i.retry == firstRetry { // not sent yet
+		return
+	}
+	i.retry = firstRetry
+	if soon := i.sent.Add(firstRetry); soon.Before(i.due) {
+		i.due = soon
+	}
+	if i.due.Before(now) {
+		i.due = now
+	}
 }
 
 // rekeyLater tries again after a rekeying that came to nothing (spec S4.3).

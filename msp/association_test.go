@@ -53,18 +53,24 @@ func TestASuspendedNodeGoesOn(t *testing.T) {
 
 // spec M2.8
 func TestANodeThatEndsTellsItsPeers(t *testing.T) {
-	w := newWorld(t, 1, 30, road{delay: 10 * time.Millisecond})
+	w := newWorld(t, 1, 31, road{delay: 10 * time.Millisecond})
 	one := w.engines[0]
 	l, err := one.Listen(sid.None, Target{Port: 5})
 	must(t, err)
 	var streams []*Stream
-	for _, e := range w.engines[1:] {
+	for _, e := range w.engines[1:30] {
 		s, err := e.Dial(w.now, sid.None, one.sids[0], Target{Port: 5})
 		must(t, err)
 		streams = append(streams, s)
 	}
 	w.pass(100 * time.Millisecond)
 	ours := l.Accept()
+	late, err := w.engines[30].Listen(sid.None, Target{Port: 6}) // its answer has not come yet
+	must(t, err)
+	_, err = one.Dial(w.now, sid.None, w.engines[30].sids[0], Target{Port: 6})
+	must(t, err)
+	w.pass(11 * time.Millisecond)
+	streams = append(streams, late.Accept())
 	one.Leave()
 	if st := one.Status(); st.Associations+st.Streams != 0 || ours.Err() != ErrClosed {
 		t.Errorf("after Leave: %+v, %v", st, ours.Err())

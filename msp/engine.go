@@ -178,7 +178,7 @@ func (e *Engine) Restarted(now time.Time, remote sid.SID) {
 func (e *Engine) Leave() {
 	for len(e.associations) > 0 {
 		a := e.associations[len(e.associations)-1]
-		if a.peer != 0 {
+		if a.out.next != 0 {
 			e.orphans.farewell(a)
 		}
 		a.end(ErrClosed)

@@ -14,7 +14,7 @@ const (
 	orphanPeriod = time.Second / orphanRate
 )
 
-// An orphan answers a packet for an association that is not held.
+// An orphan answers a packet for an association that is not held, or ends one of ours.
 type orphan struct {
 	pair   pair
 	header wire.MSPHeader
@@ -42,7 +42,7 @@ func (o *orphans) push(now time.Time, answer orphan) {
 // farewell queues a CLOSE for an association that ends with our node: one for each, so no
 // other limit is needed.
 func (o *orphans) farewell(a *association) {
-	o.waiting = append(o.waiting, orphan{a.pair, wire.MSPHeader{Orphan: true, From: a.own, To: a.peer}})
+	o.waiting = append(o.waiting, orphan{a.pair, wire.MSPHeader{From: a.own, To: a.peer, Number: uint32(a.out.next)}})
 }
 
 // processing sends what waits; what the floor below refuses twice is dropped.

@@ -32,7 +32,7 @@ type Config struct {
 	Identities  []*sid.Identity // ours, primary first
 	Name        string          // told to members of the mesh; not unique, not trusted
 	Seed        [32]byte        // all randomness derives from it: it must be fresh for every start of a real node
-	Boot        uint32          // changes with every start, so that peers notice a restart
+	Boot        uint32          // changes with every start, so that peers notice a restart; 0: derived from Seed
 	NetworkKey  *[32]byte       // nil = the open mesh
 	NoRelay     bool            // do not carry the traffic of others
 	HardwareAES bool            // this machine has AES in hardware
@@ -59,6 +59,9 @@ func New(now time.Time, cfg Config) (*Node, error) {
 	}
 	if len(cfg.Name) > MaxName {
 		return nil, ErrName
+	}
+	if cfg.Boot == 0 {
+		cfg.Boot = deriveBoot(cfg.Seed)
 	}
 	n := &Node{self: cfg.Identities[0], name: cfg.Name}
 	n.mesh = overlay.New(now, overlay.Config{
@@ -158,6 +161,12 @@ func sids(ids []*sid.Identity) []sid.SID {
 		out[i] = id.SID()
 	}
 	return out
+}
+
+// deriveBoot makes a boot number, which is never 0: that would mean unknown.
+func deriveBoot(seed [32]byte) uint32 {
+	b := derive(seed, "boot")
+	return max(1, uint32(b[0])<<24|uint32(b[1])<<16|uint32(b[2])<<8|uint32(b[3]))
 }
 
 // derive gives each floor randomness of its own.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/caracal-mesh/caracal/link"
 	"github.com/libp2p/go-reuseport"
@@ -15,6 +16,9 @@ import (
 
 // maxBeacon is the longest beacon, in bytes; what is longer is none.
 const maxBeacon = 120
+
+// readPause is how long a reader waits after an error that is not the end.
+const readPause = 10 * time.Millisecond
 
 // A Discovery hears what is sent to everybody on our links (spec L1.2–L1.4). Its
 // port is shared: every process on this machine hears every beacon.
@@ -93,8 +97,12 @@ func (d *Discovery) serve(heard func(link.Path, []byte), read func([]byte) (n, i
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
+		if err != nil {
+			time.Sleep(readPause) // it may last
+			continue
+		}
 		u, ok := from.(*net.UDPAddr)
-		if err != nil || !ok || n > maxBeacon {
+		if !ok || n > maxBeacon {
 			continue
 		}
 		ap := u.AddrPort()

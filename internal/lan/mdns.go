@@ -104,7 +104,7 @@ func (m *MDNS) session(ctx context.Context, ifaces []Interface) []Interface {
 		} else {
 			m.note("")
 			defer conn.Close()
-			go m.ask(ctx, conn)
+			m.done.Go(func() { m.ask(ctx, conn) })
 		}
 	}
 	select {

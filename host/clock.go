@@ -6,20 +6,42 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
+const (
+	// lookEvery is how often, in time awake, the clock looks for a suspend.
+	lookEvery = time.Second
+	// leastSleep is the shortest suspend that counts: less is the error of looking.
+	leastSleep = 100 * time.Millisecond
+)
+
 // A clock tells the node the time: the wall time of its start plus what has
-// passed since by the monotonic clock. It never jumps, whatever is done to the
-// wall clock meanwhile, and every Time it gives compares with ==.
+// passed since, by the monotonic clock and the time that the machine was
+// suspended. Whatever is done to the wall clock meanwhile, it never goes back,
+// and it leaps only after a suspend, so that what the node knows grows old as it should.
+// Every Time it gives compares with ==. It is not safe for concurrent use.
 type clock struct {
-	wall  time.Time // without monotonic reading
-	start time.Time // with it
+	wall   time.Time            // of the start, without monotonic reading
+	start  time.Time            // with it
+	asleep func() time.Duration // how long the machine was suspended since it booted
+	before time.Duration        // of that, before start
+	slept  time.Duration        // since then, as found by the latest look
+	looked time.Duration        // when that was, in time awake since start
 }
 
-func newClock() clock {
+func newClock(asleep func() time.Duration) clock {
 	now := time.Now()
-	return clock{wall: now.Round(0).UTC(), start: now}
+	return clock{wall: now.Round(0).UTC(), start: now, asleep: asleep, before: asleep()}
 }
 
-func (c clock) now() time.Time { return c.wall.Add(time.Since(c.start)) }
+func (c *clock) now() time.Time {
+	awake := time.Since(c.start)
+	if awake-c.looked >= lookEvery {
+		c.looked = awake
+		if slept := c.asleep() - c.before; slept >= c.slept+leastSleep {
+			c.slept = slept
+		}
+	}
+	return c.wall.Add(awake + c.slept)
+}
 
 // hardwareAES reports whether AES-GCM is faster than ChaCha20 here.
 func hardwareAES() bool {

@@ -21,6 +21,7 @@ type Conn struct {
 	stream        *msp.Stream // touched inside the Doer only
 	changed       gate        // guarded by the Doer
 	local, remote mdp.Addr
+	dialled       net.Addr // for errors: the peer as it was dialled; nil when it dialled us
 	read, write   deadline
 	writing       sync.Mutex // one Write at a time: its bytes stay together
 	closing       sync.Once
@@ -186,6 +187,9 @@ func (c *Conn) setDeadline(d *deadline, t time.Time) error {
 
 // opError dresses an error as package net does.
 func (c *Conn) opError(op string, err error) error {
+	if c.dialled != nil {
+		return opError(op, c.local, c.dialled, err)
+	}
 	return opError(op, c.local, c.remote, err)
 }
 

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"github.com/caracal-mesh/caracal/mdp"
 	"github.com/caracal-mesh/caracal/msp"
 	"github.com/caracal-mesh/caracal/node"
+	"github.com/caracal-mesh/caracal/overlay"
 	"github.com/caracal-mesh/caracal/sid"
 )
 
@@ -40,7 +42,7 @@ func (x *Net) DialPort(ctx context.Context, peer sid.SID, port uint32) (net.Conn
 }
 
 func (x *Net) dial(ctx context.Context, peer sid.SID, target msp.Target) (net.Conn, error) {
-	remote := mdp.Addr{SID: peer, Port: target.Port}
+	remote := targetAddr{peer, target}
 	if err := ctx.Err(); err != nil {
 		return nil, opError("dial", nil, remote, err)
 	}
@@ -50,18 +52,40 @@ func (x *Net) dial(ctx context.Context, peer sid.SID, target msp.Target) (net.Co
 	var c *Conn
 	var err error
 	x.doer.Do(func(now time.Time, n *node.Node) {
-		if _, err = n.MDP().MaxPayload(peer); err != nil {
-			return
-		}
 		var s *msp.Stream
-		if s, err = n.MSP().Dial(now, sid.None, peer, target); err == nil {
+		if peer != n.SID() { // msp has a better word for that
+			_, err = n.MDP().MaxPayload(peer)
+		}
+		if err == nil {
+			s, err = n.MSP().Dial(now, sid.None, peer, target)
+		}
+		if err == nil {
 			c = newConn(x, s)
+			c.dialled = remote
 		}
 	})
+	if errors.Is(err, overlay.ErrNoRoute) {
+		err = fmt.Errorf("%s cannot be reached now: %w", peer.Short(), err)
+	}
 	if err != nil {
 		return nil, opError("dial", nil, remote, err)
 	}
 	return c, nil
+}
+
+// A targetAddr is what was dialled, for errors: "SID:port" or "SID/service", as ParseAddress reads it.
+type targetAddr struct {
+	peer   sid.SID
+	target msp.Target
+}
+
+func (a targetAddr) Network() string { return mdp.Addr{}.Network() }
+
+func (a targetAddr) String() string {
+	if a.target.Service != "" {
+		return a.peer.String() + "/" + a.target.Service
+	}
+	return mdp.Addr{SID: a.peer, Port: a.target.Port}.String()
 }
 
 // ParseAddress reads "SID:port" or "SID/service". ErrAddress otherwise.

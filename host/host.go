@@ -6,7 +6,6 @@ package host
 import (
 	"context"
 	crand "crypto/rand"
-	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -19,6 +18,12 @@ import (
 	"github.com/caracal-mesh/caracal/link"
 	"github.com/caracal-mesh/caracal/node"
 	"github.com/caracal-mesh/caracal/sid"
+)
+
+const (
+	lingerFor   = time.Second            // for closed streams to deliver what they hold
+	leaveFor    = 100 * time.Millisecond // for what tells the peers to be written
+	settleEvery = 2 * time.Millisecond
 )
 
 // DefaultListen is where a node listens when nothing else is said.
@@ -46,18 +51,19 @@ type Host struct {
 	*Net
 	cfg     Config
 	log     *slog.Logger
-	clock   clock
 	home    *home
 	socket  *udp.Socket
 	choice  lan.Choice
-	beacons *lan.Discovery // nil without discovery
-	mdns    *lan.MDNS      // nil without mDNS
+	beacons *lan.Discovery  // nil without discovery
+	mdns    *lan.MDNS       // nil without mDNS
+	ctx     context.Context // ends with the host
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 	closing sync.Once
 
 	mu      sync.Mutex // guards what follows: the one lock of the node
 	node    *node.Node
+	clock   clock
 	pump    pump
 	table   lan.Table
 	ifaces  []lan.Interface
@@ -71,7 +77,7 @@ type Host struct {
 // ErrPortInUse, ErrConfig, ErrHomeInUse, ErrHomeOwner, ErrKeyPermissions, ErrCorruptKey, and
 // those of the file system.
 func Start(ctx context.Context, cfg Config) (*Host, error) {
-	h := &Host{cfg: cfg, log: cfg.Log, clock: newClock()}
+	h := &Host{cfg: cfg, log: cfg.Log, clock: newClock(asleep)}
 	h.Net = NewNet(h)
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
@@ -80,9 +86,9 @@ func Start(ctx context.Context, cfg Config) (*Host, error) {
 		h.release()
 		return nil, err
 	}
-	ctx, h.cancel = context.WithCancel(ctx)
-	h.run(ctx)
-	context.AfterFunc(ctx, func() { go h.Close() })
+	h.ctx, h.cancel = context.WithCancel(ctx)
+	h.run(h.ctx)
+	context.AfterFunc(h.ctx, func() { h.Close() })
 	return h, nil
 }
 
@@ -117,10 +123,7 @@ func (h *Host) newNode() error {
 		Name:       h.cfg.Name, NetworkKey: h.cfg.NetworkKey, NoRelay: h.cfg.NoRelay,
 		HardwareAES: hardwareAES(), Trace: h.trace,
 	}
-	var boot [4]byte
-	crand.Read(cfg.Seed[:])
-	crand.Read(boot[:])
-	cfg.Boot = binary.NativeEndian.Uint32(boot[:])
+	crand.Read(cfg.Seed[:]) // the boot number derives from it
 	h.started = h.clock.now()
 	n, err := node.New(h.started, cfg)
 	if err != nil {
@@ -163,16 +166,32 @@ func (h *Host) Do(f func(now time.Time, n *node.Node)) {
 	h.pump.run()
 }
 
-// Close stops the node. What streams still had to deliver is lost: Conn.Flush
-// waits for it.
+// Close stops the node. Streams that were closed have a second to deliver what they
+// still hold; Conn.Flush waits longer. Those open end, here with net.ErrClosed,
+// at their peers with msp.ErrPeerRestarted.
 func (h *Host) Close() error {
 	h.closing.Do(func() {
+		h.settle(lingerFor, func() bool { return h.node.MSP().Delivering() })
+		h.Shut()
+		h.Do(func(_ time.Time, n *node.Node) { n.MSP().Leave() })
+		h.settle(leaveFor, func() bool { return h.pump.running || h.pump.stale })
 		h.cancel()
 		h.release()
-		h.Shut()
 		h.done.Wait()
 	})
 	return nil
+}
+
+// settle waits while busy says so, with the lock held, for at most limit.
+func (h *Host) settle(limit time.Duration, busy func() bool) {
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(settleEvery) {
+		h.mu.Lock()
+		b := busy()
+		h.mu.Unlock()
+		if !b {
+			return
+		}
+	}
 }
 
 // release gives back what open got.

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"sync"
 	"time"
 
 	"github.com/caracal-mesh/caracal/msp"
@@ -19,6 +20,7 @@ type Doer interface {
 type Net struct {
 	doer    Doer
 	shut    chan struct{}
+	once    sync.Once
 	packets []*PacketConn // guarded by the Doer
 }
 
@@ -36,9 +38,9 @@ func (x *Net) Wake(n *node.Node) {
 	}
 }
 
-// Shut makes every call that waits, now or later, fail with net.ErrClosed. It is
-// called once.
-func (x *Net) Shut() { close(x.shut) }
+// Shut makes every call that waits, now or later, fail with net.ErrClosed. The second
+// time does nothing.
+func (x *Net) Shut() { x.once.Do(func() { close(x.shut) }) }
 
 func wakeStream(s *msp.Stream) {
 	if c, ok := s.User.(*Conn); ok {

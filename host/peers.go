@@ -41,7 +41,7 @@ type hints struct {
 }
 
 // AddPeer asks for a neighbour at "host[:port]", tried until the host ends; a
-// name is resolved until ctx ends. ErrConfig when it is neither.
+// name is resolved until ctx ends too. ErrConfig when it is neither.
 func (h *Host) AddPeer(ctx context.Context, peer string) error {
 	if _, _, err := splitPeer(peer); err != nil {
 		return err
@@ -60,7 +60,16 @@ func (h *Host) goPeer(ctx context.Context, peer string) {
 		h.addPeer(netip.AddrPortFrom(addr, port))
 		return
 	}
-	h.done.Go(func() { h.resolve(ctx, name, port) })
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.pump.stopped { // else nobody waits for it any more
+		h.done.Go(func() {
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			defer context.AfterFunc(h.ctx, cancel)()
+			h.resolve(ctx, name, port)
+		})
+	}
 }
 
 // resolve asks wherever the name leads, until ctx ends.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/caracal-mesh/caracal/internal/udp"
 	"github.com/caracal-mesh/caracal/mdp"
+	"github.com/caracal-mesh/caracal/msp"
 	"github.com/caracal-mesh/caracal/node"
 	"github.com/caracal-mesh/caracal/overlay"
 	"github.com/caracal-mesh/caracal/sid"
@@ -88,6 +89,7 @@ type Counters struct {
 	UDP     udp.Stats     `json:"udp"`
 	Overlay overlay.Stats `json:"overlay"`
 	MDP     mdp.Stats     `json:"mdp"`
+	MSP     msp.Status    `json:"msp"`
 }
 
 // Status looks at the node.
@@ -107,7 +109,7 @@ func (h *Host) Status() Status {
 		st.Peers = peerStatus(now, n, contacts)
 		st.Sessions = sessionStatus(now, n)
 		st.Notes = h.notes.lines()
-		st.Counters = Counters{UDP: h.socket.Stats(), Overlay: n.Mesh().Stats(), MDP: n.MDP().Stats()}
+		st.Counters = Counters{UDP: h.socket.Stats(), Overlay: n.Mesh().Stats(), MDP: n.MDP().Stats(), MSP: n.MSP().Status()}
 	})
 	return st
 }

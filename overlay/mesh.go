@@ -70,6 +70,7 @@ func New(now time.Time, cfg Config, up Upper) *Mesh {
 	m.frames.max = maxFrames
 	m.db.init(cfg.Limits.Origins)
 	m.bcast.init()
+	m.own.hold = signFirst
 	m.originateAll(now)
 	m.runSPF(now)
 	return m
@@ -99,12 +100,16 @@ func (m *Mesh) emit(e trace.Event) {
 	}
 }
 
-// Receive takes a datagram from the world. It is opened in place. Nothing is sent.
+// Receive takes a datagram from the world. It is opened in place. Nothing is sent. What
+// comes from an interface that is not (or no more) ours is dropped.
 func (m *Mesh) Receive(now time.Time, from link.Path, datagram []byte) {
-	if f := m.iface(from.Iface); f != nil {
-		f.packetsReceived++
-		f.bytesReceived += uint64(len(datagram))
+	f := m.iface(from.Iface)
+	if f == nil {
+		m.stats.NoInterface++
+		return
 	}
+	f.packetsReceived++
+	f.bytesReceived += uint64(len(datagram))
 	if len(datagram) == 0 {
 		m.stats.Malformed++
 		return

@@ -171,7 +171,7 @@ func (n *neighbour) fall(now time.Time, reason string) {
 	}
 	m.emit(trace.Event{At: now, Kind: trace.NeighbourDown, Peer: n.sid, Reason: reason})
 	m.db.unpend(n.slot)
-	m.linkChanged(now)
+	m.signSoon(now, true)
 	m.runSPF(now)
 	n.reroute(now)
 	n.peer.Start(now, nil)

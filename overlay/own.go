@@ -13,8 +13,12 @@ import (
 const (
 	lifetime       = 7200 * time.Second
 	refreshAfter   = 3600 * time.Second
-	originateEvery = time.Second
+	originateEvery = time.Second // all identities
 	originateBurst = 5
+	signFirst      = 40 * time.Millisecond // changes that come together are told together
+	signMost       = 10 * time.Second
+	signCalm       = 5 * time.Second // without telling, after which the next is told soon again
+	urgentBurst    = 5               // urgent changes at once, then one per signMost
 )
 
 // stateContext is the context of link state signatures.
@@ -25,20 +29,40 @@ const stubCost = 1
 
 // ownState is when and why we sign our link state anew.
 type ownState struct {
-	dirty     bool
-	floor     uint64 // a sequence number seen under our name, to be exceeded
-	limit     bucket
+	at        time.Time     // what has changed is told; zero = nothing has
+	ran       time.Time     // when it was told last
+	hold      time.Duration // how long the next change waits for others
+	floor     uint64        // a sequence number seen under our name, to be exceeded
+	limit     bucket        // of refreshing
+	urgent    bucket
 	refreshAt time.Time
 }
 
 // linkChanged notes that our links are not as we last told (spec O7.6).
 func (m *Mesh) linkChanged(now time.Time) {
-	m.own.dirty = true
+	m.signSoon(now, false)
 	m.routesChanged(now)
+}
+
+// signSoon asks for our link state to be signed anew: after 40 ms, and later the longer the
+// more changes come. What is urgent waits for nothing, but now and then only (spec O7.6).
+func (m *Mesh) signSoon(now time.Time, urgent bool) {
+	o := &m.own
+	if o.at.IsZero() {
+		if now.Sub(o.ran) >= signCalm {
+			o.hold = signFirst
+		}
+		o.at = now.Add(o.hold)
+		o.hold = min(2*o.hold, signMost)
+	}
+	if urgent && o.at.After(now) && o.urgent.take(now, signMost, urgentBurst) {
+		o.at = now
+	}
 }
 
 // originateAll signs the link state of all our identities.
 func (m *Mesh) originateAll(now time.Time) {
+	m.own.limit.take(now, originateEvery, originateBurst)
 	m.own.refreshAt = now.Add(m.jitter(refreshAfter))
 	m.originate(now)
 	for i, id := range m.cfg.Identities[1:] {
@@ -50,8 +74,7 @@ func (m *Mesh) originateAll(now time.Time) {
 
 // originate signs the link state of the primary identity: its neighbours and its stubs.
 func (m *Mesh) originate(now time.Time) {
-	m.own.dirty = false
-	m.own.limit.take(now, originateEvery, originateBurst)
+	m.own.at, m.own.ran = time.Time{}, now
 	w := wire.LinkState{Flags: wire.LinkStateRelay, SID: m.self, Name: []byte(m.cfg.Name)}
 	if m.cfg.NoRelay {
 		w.Flags = wire.LinkStateOverload
@@ -101,7 +124,7 @@ func (m *Mesh) outbid(now time.Time, o *origin, seq uint64) {
 		return
 	}
 	m.own.floor = max(m.own.floor, seq)
-	m.own.dirty = true
+	m.signSoon(now, true)
 	if o.local > 0 {
 		m.own.refreshAt = now
 	}
@@ -112,12 +135,10 @@ func (m *Mesh) processDatabase(now time.Time) (next time.Time) {
 	if agenda.Due(now, m.own.refreshAt) && !now.Before(m.own.limit.ready(originateEvery, originateBurst)) {
 		m.originateAll(now)
 	}
-	if m.own.dirty && !now.Before(m.own.limit.ready(originateEvery, originateBurst)) {
+	if agenda.Due(now, m.own.at) {
 		m.originate(now)
 	}
-	if m.own.dirty {
-		next = m.own.limit.ready(originateEvery, originateBurst)
-	}
+	next = m.own.at
 	if agenda.Due(now, m.db.next) {
 		m.expire(now)
 	}

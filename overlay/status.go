@@ -121,6 +121,7 @@ type Stats struct {
 	BroadcastsSent, BroadcastsForwarded, BroadcastDuplicates, BroadcastsRefused   uint64
 	LinkStateAccepted, LinkStateOld, LinkStateBad, LinkStateRefused               uint64
 	NoRoom                                                                        uint64 // for a neighbour
+	NoInterface                                                                   uint64 // datagrams from one that is gone
 }
 
 // Stats returns the counters.

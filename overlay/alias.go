@@ -93,14 +93,19 @@ func (t *flight) unsent(f *frame) {
 	}
 }
 
-// define notes what the neighbour calls by an alias. The first definition stands.
-func (a *arrivals) define(alias uint16, s sid.SID) {
+// define notes what the neighbour calls by an alias. The first definition stands. It
+// reports false when there is no such alias.
+func (a *arrivals) define(alias uint16, s sid.SID) bool {
+	if alias == 0 || alias > maxAlias {
+		return false
+	}
 	for int(alias) >= len(a.aliases) {
 		a.aliases = append(a.aliases, make([]aliasTarget, max(16, len(a.aliases)))...)
 	}
 	if t := &a.aliases[alias]; t.sid.IsZero() {
 		t.sid = s
 	}
+	return true
 }
 
 // resolve finds the origin that the neighbour calls by the alias. known is false
@@ -117,7 +122,7 @@ func (m *Mesh) resolve(a *arrivals, alias uint16) (o *origin, known bool) {
 }
 
 // followEpoch begins a new flight when the session has begun a new epoch. What flew
-// under the one before may still be acknowledged (spec O6.7).
+// under the one before may still be acknowledged (spec O6.8).
 func (n *neighbour) followEpoch(now time.Time) {
 	epoch := n.peer.Epoch()
 	if epoch == n.tx.epoch {

@@ -20,6 +20,7 @@ const (
 	higherWaits = time.Second // the higher SID waits for the lower one's handshake
 	wantedFirst = time.Second
 	wantedMost  = 30 * time.Second
+	rarest      = 10 * time.Second // the longest interval that a beacon is believed (spec O2.1)
 	maxWanted   = 256
 )
 
@@ -105,7 +106,7 @@ func (m *Mesh) receiveBeacon(now time.Time, from link.Path, msg []byte) {
 		return
 	}
 	f.beaconsHeard++
-	interval := time.Duration(b.Interval) * 10 * time.Millisecond
+	interval := min(time.Duration(b.Interval)*10*time.Millisecond, rarest)
 	n := m.bySID[b.SID]
 	known := n != nil && n.hearBeacon(now, from, &b, interval)
 	if known && !b.Solicit {

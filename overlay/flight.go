@@ -3,7 +3,7 @@ package overlay
 import "time"
 
 // maxAlias is the last alias; 0 is none (spec O5.7).
-const maxAlias = 65535
+const maxAlias = 4095
 
 // maxSpan is the most packets between the oldest unacknowledged and the next.
 const maxSpan = 8192

@@ -242,7 +242,7 @@ func TestAliasesRunOut(t *testing.T) { // spec O5.7
 	w.until(2*time.Second, "routes", allReach(a, b))
 	x := a.bySID[b.id.SID()]
 	numbered(w, a, b, link.Bulk, 3, 100, 10*time.Millisecond)
-	x.tx.lastName, x.tx.aliases = maxAlias, nil // as after 65,535 destinations
+	x.tx.lastName, x.tx.aliases = maxAlias, nil // as after 4,095 destinations
 	epoch := x.peer.Epoch()
 	_ = a.post(b, link.Bulk, make([]byte, 100))
 	w.run(time.Second)

@@ -170,8 +170,8 @@ func (m *Mesh) takeFrames(now time.Time, n *neighbour, a *arrivals, epoch uint32
 			}
 		case wire.FrameAlias:
 			asks = true
-			if alias, of := r.Alias(); r.Err() == nil {
-				a.define(alias, of)
+			if alias, of := r.Alias(); r.Err() == nil && !a.define(alias, of) {
+				r.Fail()
 			}
 		default:
 			asks = true

@@ -127,6 +127,21 @@ func (n *neighbour) lose(now time.Time, t *flight, lost *[link.NumClasses]fifo) 
 	return missed
 }
 
+// boundFlight takes the oldest packets for lost when so many have followed them that no
+// further one could be tracked. Acknowledgements alone may be so many.
+func (n *neighbour) boundFlight(now time.Time) {
+	var lost [link.NumClasses]fifo
+	for t := &n.tx; t.flying > 0 && t.full(); {
+		c := t.base
+		p := t.settle(c) // the oldest always flies
+		n.m.stats.LinkLost++
+		n.again(now, t, c, p.frames, &lost)
+	}
+	for class := range lost {
+		n.queues.prepend(link.Class(class), &lost[class])
+	}
+}
+
 // again sorts the frames of a lost packet into those to be sent once more and those
 // given up (spec O6.5).
 func (n *neighbour) again(now time.Time, t *flight, counter uint64, frames *frame, lost *[link.NumClasses]fifo) {

@@ -33,6 +33,7 @@ func (n *neighbour) sendable() bool { return n.isUp() && n.active != nil && n.pe
 func (n *neighbour) pack(now time.Time, out *link.Batch) bool {
 	for n.sendable() {
 		n.followEpoch(now)
+		n.boundFlight(now)
 		n.pushStates()
 		a := n.arrivals(n.tx.epoch)
 		ack := a != nil && agenda.Due(now, a.due)

@@ -1,0 +1,110 @@
+package overlay
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/link"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// speak gives m a packet of frames which its neighbour seals, outside all its bookkeeping.
+func speak(w *world, from, m *member, frames []byte) {
+	pkt := append(make([]byte, wire.LinkHeaderAt), frames...)
+	pkt = append(pkt, make([]byte, 16)...)
+	wire.PutLinkHeaderLen(pkt, len(frames))
+	x := from.bySID[m.id.SID()]
+	if _, err := x.peer.Seal(w.now, pkt, wire.LinkHeaderAt, wire.LinkHeaderAt+len(frames), nil); err != nil {
+		w.t.Fatal(err)
+	}
+	m.Receive(w.now, link.Path{Iface: m.ports[0].iface, Addr: from.ports[0].addr}, pkt)
+	m.next = w.now
+}
+
+func TestAliasesAreBounded(t *testing.T) { // spec O5.1
+	w := newWorld(t, 1)
+	n, _ := w.line(2)
+	w.until(time.Second, "routes", allReach(n...))
+	for _, alias := range []uint16{0, maxAlias + 1, 65535} {
+		speak(w, n[1], n[0], wire.AppendAlias(nil, alias, sid.SID{1}))
+	}
+	if s := n[0].Stats(); s.Malformed != 3 {
+		t.Errorf("%d refused", s.Malformed)
+	}
+	speak(w, n[1], n[0], wire.AppendAlias(nil, maxAlias, sid.SID{1}))
+	for _, a := range n[0].bySID[n[1].id.SID()].rx {
+		if len(a.aliases) > 2*(maxAlias+1) {
+			t.Errorf("room for %d", len(a.aliases))
+		}
+	}
+}
+
+// A neighbour that answers nothing, but asks for ten thousands of acknowledgements, within one RTO.
+func TestManyAcknowledgementsDoNotOverflowTheFlight(t *testing.T) { // spec O6.7
+	w := newWorld(t, 1)
+	n, wires := w.line(2)
+	w.until(time.Second, "routes", allReach(n...))
+	w.run(time.Second)
+	wires[0].cut = true
+	_ = n[0].post(n[1], link.Bulk, make([]byte, 100))
+	w.process(n[0])
+	for range 40_000 {
+		speak(w, n[1], n[0], wire.AppendProbe(nil))
+		speak(w, n[1], n[0], wire.AppendProbe(nil))
+		w.process(n[0])
+	}
+	if x := n[0].bySID[n[1].id.SID()]; x.tx.next-x.tx.base > maxSpan {
+		t.Errorf("a span of %d", x.tx.next-x.tx.base)
+	}
+}
+
+func TestABeaconCannotSilenceProbes(t *testing.T) { // spec O2.1, O3.4
+	w := newWorld(t, 1)
+	n, wires := w.line(2)
+	w.until(time.Second, "routes", allReach(n...))
+	w.run(time.Minute)
+	b := wire.Beacon{SID: n[1].id.SID(), Boot: n[1].boot, Nonce: 1, Interval: 65535}
+	n[0].Receive(w.now, link.Path{Iface: 1, Addr: wires[0].ports[1].addr}, wire.AppendBeacon(nil, b))
+	wires[0].cut = true
+	w.until(40*time.Second, "the silence is noticed", func() bool { return !n[0].reaches(n[1]) })
+}
+
+func TestAnEavesdropperSeesNamesInBeaconsOnly(t *testing.T) { // spec O4.1, O2.1
+	w := newWorld(t, 1)
+	n, wires := w.line(3)
+	var secrets [][]byte
+	for _, m := range n {
+		s := m.id.SID()
+		nid := nidOf(s)
+		secrets = append(secrets, s[:8], s[24:], nid[:], []byte("secret"))
+	}
+	kinds := map[byte]int{}
+	w.check = func(m *member, _ link.Path, d []byte) {
+		kinds[d[0]]++
+		for _, s := range secrets {
+			if d[0] != wire.TypeBeacon && bytes.Contains(d, s) {
+				t.Fatalf("%s shows %x in a packet of type %x", m.name, s, d[0])
+			}
+		}
+	}
+	w.until(time.Second, "routes", allReach(n...))
+	_ = n[0].Broadcast(w.now, []byte("a secret broadcast"), 5)
+	_ = n[0].post(n[2], link.Bulk, []byte("a secret that goes inline"))
+	numbered(w, n[0], n[2], link.Bulk, 20, 1000, time.Second)
+	wires[0].loss = 0.3
+	numbered(w, n[2], n[0], link.Voice, 20, 30, time.Second)
+	wires[0].cut = true
+	w.run(5 * time.Second)
+	wires[0].cut, wires[0].loss = false, 0
+	n[1].restart()
+	n[1].next = w.now
+	w.until(5*time.Second, "routes", allReach(n...))
+	w.run(5 * time.Minute) // and a rekeying
+	for _, typ := range []byte{wire.TypeBeacon, wire.TypeHandshake1, wire.TypeHandshake2, wire.TypeData} {
+		if kinds[typ] == 0 {
+			t.Errorf("no packet of type %x", typ)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"syscall"
 	"time"
 )
@@ -29,7 +30,19 @@ func main() {
 	to := flag.String("to", "", "SID of the server (caracal)")
 	seed := flag.Int("seed", 0, "identity of this node (caracal)")
 	mb := flag.Int("mb", 1000, "megabytes to send")
+	profile := flag.String("cpuprofile", "", "file for a CPU profile of this role")
 	flag.Parse()
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err == nil {
+			err = pprof.StartCPUProfile(f)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		defer pprof.StopCPUProfile()
+	}
 	if err := run(*proto, *role, *listen, *peer, *to, *seed, *mb); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)

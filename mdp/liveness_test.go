@@ -1,6 +1,8 @@
 package mdp
 
 import (
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -175,4 +177,57 @@ func TestHonest(t *testing.T) {
 		Processing: a.Processing,
 		Output:     func() int { return sent + ka.Pending() },
 	}, w.now, steps...)
+}
+
+// TestHonestUnderLossAndRestarts: house law 3, where packets are lost, late, and repeated,
+// and the other one restarts.
+func TestHonestUnderLossAndRestarts(t *testing.T) {
+	for seed := range uint64(5) {
+		w := newWorld(t, "a", "b")
+		a, b := w.nodes["a"], w.nodes["b"]
+		ka, kb := w.bind("a", 100), w.bind("b", 200)
+		random, sent := rand.New(rand.NewPCG(seed, 0)), 0
+		w.fate = func(p packet) []time.Duration {
+			if p.from == a {
+				sent += 1 + int(p.bytes[len(p.bytes)-1])
+			}
+			return nil
+		}
+		step := func(now time.Time) {
+			w.now = now
+			switch random.IntN(30) {
+			case 0:
+				b.restart(Limits{})
+				kb = w.bind("b", 200)
+			case 1:
+				a.Restarted(now, b.sid())
+			case 2, 3, 4, 5, 6:
+				_ = ka.SendTo(now, w.addr("b", 200), []byte("x"), link.Bulk)
+			case 7, 8, 9:
+				_ = kb.SendTo(now, w.addr("a", 100+random.Uint32N(2)), []byte("y"), link.Bulk)
+			}
+			seen := w.seen
+			if w.seen = nil; len(seen) > 50 {
+				seen = seen[len(seen)-50:]
+			}
+			for _, p := range seen {
+				switch random.IntN(3) {
+				case 0: // lost
+				case 1: // late
+					w.seen = append(w.seen, p)
+				default:
+					p.to.Deliver(now, p.local, slices.Clone(p.bytes))
+				}
+			}
+			b.Processing(now)
+		}
+		var steps []agendatest.Step
+		for range 800 {
+			steps = append(steps, agendatest.Step{After: time.Duration(random.ExpFloat64() * float64(500*time.Millisecond)), Do: step})
+		}
+		agendatest.Honest(t, agendatest.Machine{
+			Processing: a.Processing,
+			Output:     func() int { return sent + ka.Pending() },
+		}, w.now, append(steps, agendatest.Step{After: time.Hour})...)
+	}
 }

@@ -32,8 +32,24 @@ func TestMeshIsHonest(t *testing.T) { // house law 3
 			spy(data, from)
 		}
 	}
+	act := func(do func(now time.Time)) {
+		do(w.now)
+		a.next = w.now
+		steps = append(steps, agendatest.Step{After: w.now.Sub(last), Do: do})
+		last = w.now
+	}
 	w.until(5*time.Second, "routes", allReach(n...))
-	numbered(w, n[2], a, link.Bulk, 50, 300, time.Second)
+	for i := range 30 {
+		act(func(time.Time) { _ = a.post(n[2], link.Class(i%6), make([]byte, 300)) })
+		numbered(w, n[2], a, link.Bulk, 3, 300, 100*time.Millisecond)
+	}
+	n[1].restart()
+	n[1].next = w.now
+	w.run(10 * time.Second)
+	act(func(now time.Time) { a.RemoveInterface(now, 1) })
+	w.run(2 * time.Second)
+	act(func(now time.Time) { a.SetInterface(now, 1, a.ports[0].caps()) })
+	w.run(10 * time.Second)
 	wires[0].cut = true
 	w.run(30 * time.Second)
 	a.start() // the same seed: the same history

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/caracal-mesh/caracal/internal/agenda/agendatest"
 )
 
 // A storm is two sides on a wire that loses, repeats, damages, delays and reorders,
@@ -198,4 +200,64 @@ func FuzzReceive(f *testing.F) {
 		a.receive(start, msg)
 		b.receive(start, msg)
 	})
+}
+
+// TestProcessingIsHonestUnderLossAndRestarts: house law 3 for one side of a storm.
+func TestProcessingIsHonestUnderLossAndRestarts(t *testing.T) {
+	for seed := range uint64(5) {
+		a, b := eagerPair(t)
+		rnd, output := randomFor(seed), 0
+		pass := func(from *side, now time.Time) {
+			for _, msg := range from.take() {
+				if rnd.IntN(3) > 0 {
+					from.other.receive(now, msg)
+				}
+			}
+		}
+		steps := []agendatest.Step{}
+		for range 600 {
+			steps = append(steps, agendatest.Step{After: time.Duration(rnd.ExpFloat64() * float64(2*time.Second)), Do: func(now time.Time) {
+				switch n := rnd.IntN(40); {
+				case n == 0:
+					b.restart(b.cfg.Boot + 1)
+				case n < 3:
+					a.peer.Start(now, []byte("early"))
+				case n < 6:
+					b.peer.Start(now, nil)
+				case n < 8:
+					a.peer.SuspectDead(now)
+				case n < 12:
+					a.peer.Hurry(now)
+				default:
+					for _, s := range []*side{a, b} {
+						if s.peer.Ready() {
+							s.outbox = append(s.outbox, must(s.packet(now, "talk")))
+						}
+					}
+				}
+				b.process(now)
+				pass(b, now)
+				pass(a, now)
+			}})
+		}
+		agendatest.Honest(t, agendatest.Machine{
+			Processing: func(now time.Time) time.Time {
+				before := len(a.outbox)
+				next := a.process(now)
+				for _, msg := range a.outbox[before:] {
+					output += 1 + int(msg[len(msg)-17])
+				}
+				return next
+			},
+			Output: func() int { return output + a.gaveUp },
+		}, start, append(steps, agendatest.Step{After: time.Hour})...)
+	}
+}
+
+// must is for packets that may fail to be sealed: then it is an empty one.
+func must(pkt []byte, err error) []byte {
+	if err != nil {
+		return nil
+	}
+	return pkt
 }

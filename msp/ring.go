@@ -111,7 +111,7 @@ type pool struct {
 }
 
 // maxKept is how much free memory a pool holds on to, in bytes.
-const maxKept = 64 << 20
+const maxKept = 16 << 20
 
 // scarce reports whether what is left is for receiving only.
 func (p *pool) scarce() bool { return p.used > p.limit/4*3 }

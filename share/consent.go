@@ -34,7 +34,7 @@ func ParseMode(text string) (Mode, error) {
 // that accepted; a *RefusedError is to be told to the sender.
 func (r *receiver) consent() (rule string, err error) {
 	x := r.x
-	if x.cfg.Accept == Never {
+	if x.cfg.Accept == Never || x.cfg.Block(r.from) {
 		return "", &RefusedError{RejectedByRule, "this node takes no files"}
 	}
 	switch before := x.inbox.known(r.from, r.offer.id); before {
@@ -51,6 +51,9 @@ func (r *receiver) consent() (rule string, err error) {
 }
 
 func (r *receiver) accept(rule string) (string, error) {
+	if !r.x.activate(r) {
+		return "", &RefusedError{RejectedBusy, "too many transfers at once, try again later"}
+	}
 	r.item = r.x.inbox.enter(r.from, &r.offer, StateReceiving)
 	return rule, nil
 }

@@ -1,6 +1,10 @@
 package share
 
-import "time"
+import (
+	"time"
+
+	"github.com/caracal-mesh/caracal/sid"
+)
 
 // An EventKind says what an Event tells.
 type EventKind string
@@ -14,7 +18,7 @@ const (
 	Accepted EventKind = "accepted" // Text is the rule
 	Resuming EventKind = "resuming" // There and ThereFiles are at the receiver already, by its word
 	Progress EventKind = "progress"
-	Retrying EventKind = "retrying" // the stream is lost; Text says why
+	Retrying EventKind = "retrying" // there is no stream; Text says why
 	Finished EventKind = "done"     // Hash is the transfer hash
 )
 
@@ -23,6 +27,7 @@ const (
 type Event struct {
 	Kind       EventKind
 	ID         string // short id of the transfer
+	Peer       sid.SID
 	What       string // its title
 	Files      int    // files in it
 	Done       int    // files that are complete at the receiver
@@ -35,5 +40,6 @@ type Event struct {
 	Elapsed    time.Duration // since accepted
 	File       string        // being sent
 	Text       string
+	Patience   time.Duration // of Retrying: how long it tries
 	Hash       string
 }

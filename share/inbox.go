@@ -188,24 +188,22 @@ func (b *inbox) ask(it *Item) (decided <-chan verdict, stop func()) {
 func (b *inbox) decide(id string, accept bool) (Item, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, it := range b.items {
-		if it.ID != id {
-			continue
-		}
-		if it.State != StateWaiting {
-			return *it, ErrDecided
-		}
-		it.State = StateRejected
-		if accept {
-			it.State = StateAccepted
-		}
-		b.save()
-		if c := b.asked[it]; c != nil {
-			c <- verdict(accept) // it waits, so c is empty
-		}
-		return *it, nil
+	it := b.named(id)
+	if it == nil {
+		return Item{}, ErrUnknownItem
 	}
-	return Item{}, ErrUnknownItem
+	if it.State != StateWaiting {
+		return *it, ErrDecided
+	}
+	it.State = StateRejected
+	if accept {
+		it.State = StateAccepted
+	}
+	b.save()
+	if c := b.asked[it]; c != nil {
+		c <- verdict(accept) // it waits, so c is empty
+	}
+	return *it, nil
 }
 
 func (b *inbox) mayWait(from sid.SID) bool {
@@ -234,12 +232,15 @@ func (b *inbox) trim() {
 
 var idText = base32.NewEncoding("abcdefghijkmnpqrstuvwxyz23456789").WithPadding(base32.NoPadding)
 
-// shortID is a name for people, free in this inbox.
+// shortID is a name for people, free in this inbox: three letters out of the transfer id, or
+// four if all of these are taken.
 func (b *inbox) shortID(id Hash) string {
 	text := shortID(id)
 	for n := 3; ; n++ {
-		if short := text[:n]; !b.taken(short) {
-			return short
+		for at := range len(text) - n {
+			if short := text[at : at+n]; !b.taken(short) {
+				return short
+			}
 		}
 	}
 }
@@ -247,11 +248,37 @@ func (b *inbox) shortID(id Hash) string {
 // shortID is a transfer id as people type it: a prefix of this.
 func shortID(id Hash) string { return strings.ToLower(idText.EncodeToString(id[:])) }
 
+// taken reports whether the name could be mistaken for another.
 func (b *inbox) taken(short string) bool {
 	for _, it := range b.items {
-		if it.ID == short {
+		if strings.HasPrefix(it.ID, short) || strings.HasPrefix(short, it.ID) {
 			return true
 		}
 	}
 	return false
+}
+
+// named is the item that a person means: by its name, or by the beginning of one name only;
+// those that wait count first.
+func (b *inbox) named(id string) *Item {
+	id = strings.ToLower(id)
+	var found, waiting []*Item
+	for _, it := range b.items {
+		switch {
+		case it.ID == id:
+			return it
+		case id == "" || !strings.HasPrefix(it.ID, id):
+			continue
+		case it.State == StateWaiting:
+			waiting = append(waiting, it)
+		}
+		found = append(found, it)
+	}
+	if len(waiting) == 1 {
+		return waiting[0]
+	}
+	if len(found) == 1 {
+		return found[0]
+	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"sync"
 	"time"
 )
@@ -54,7 +55,7 @@ func (r *receiver) content() error {
 		case f.kind == kEnd && r.file != nil:
 			err = r.end(f.body)
 		case f.kind == kSkip:
-			err = r.skip()
+			err = r.skip(f.body)
 		case f.kind == kDone && r.file == nil:
 			return r.done(f.body)
 		default:
@@ -91,13 +92,13 @@ func (r *receiver) begin(body []byte) error {
 
 // chosen is the candidate the sender named.
 func (r *receiver) chosen(at spot) (candidate, error) {
-	if at.length == 0 {
-		return candidate{spot: at}, nil
-	}
 	for _, c := range r.have[at.file] {
-		if c.spot == at {
+		if c.spot == at || (at.length == 0 && c.length == 0) {
 			return c, nil
 		}
+	}
+	if at.length == 0 {
+		return candidate{spot: at}, nil
 	}
 	return candidate{}, protocolError("no such candidate")
 }
@@ -236,9 +237,13 @@ func (r *receiver) there(in *incoming, told Hash) error {
 }
 
 // skip gives up the next file (spec F4.5). What came of it stays for another time.
-func (r *receiver) skip() error {
-	if r.next >= uint64(len(r.m.files)) {
-		return protocolError("no file left")
+func (r *receiver) skip(body []byte) error {
+	c, err := parseCoded(body)
+	if err != nil {
+		return err
+	}
+	if c.code != r.next || r.next >= uint64(len(r.m.files)) {
+		return protocolError("files out of order")
 	}
 	if r.file != nil {
 		r.file.close()
@@ -258,13 +263,14 @@ func (r *receiver) drop(n uint64) {
 	}
 }
 
-// settle syncs the complete files, names them, and tells the sender.
+// settle syncs the complete files, names them, and tells the sender (spec F5.5).
 func (r *receiver) settle() error {
 	list := r.place
 	r.place, r.owed = nil, 0
 	if err := syncAll(list); err != nil {
 		return err
 	}
+	folders := map[string]bool{}
 	for _, f := range list {
 		name, err := r.name(f)
 		if err != nil {
@@ -274,6 +280,12 @@ func (r *receiver) settle() error {
 			r.first = name
 		}
 		r.drop(f.n)
+		folders[path.Dir(name)] = true
+	}
+	for dir := range folders {
+		r.x.store.syncDir(dir)
+	}
+	for _, f := range list {
 		if err := r.p.send(kGot, receipt{f.n, f.root}.append(nil), nil); err != nil {
 			return err
 		}

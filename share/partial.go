@@ -20,6 +20,7 @@ import (
 const (
 	partialAge   = 30 * 24 * time.Hour
 	partialQuota = 64 << 30
+	maxPoints    = 1024 // candidates told of one partial file (spec F5.2)
 )
 
 // A store is the files folder: where received files get their names, and where
@@ -139,8 +140,7 @@ func (s *store) points(name string, size uint64, step uint64, buf []byte, stop f
 	if sum.length > 0 && (len(list) == 0 || list[len(list)-1].length != sum.length) {
 		add()
 	}
-	const most = 1024
-	return list[max(0, len(list)-most):]
+	return list[max(0, len(list)-maxPoints):]
 }
 
 // errNoName is returned when thousands of names are taken.
@@ -181,6 +181,14 @@ func (s *store) link(from, to string) error {
 		return err
 	}
 	return nil
+}
+
+// syncDir makes the names in a folder last, where the system can.
+func (s *store) syncDir(name string) {
+	if d, err := s.root.Open(name); err == nil {
+		_ = d.Sync()
+		d.Close()
+	}
 }
 
 // folderName is the name a folder will have: the one wanted, unless something

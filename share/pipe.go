@@ -129,6 +129,13 @@ func (p *pipe) next() (frame, error) {
 	return f, nil
 }
 
+// nextWithin takes the next frame, which must come in time.
+func (p *pipe) nextWithin(d time.Duration) (frame, error) {
+	late := time.AfterFunc(d, p.close)
+	defer late.Stop()
+	return p.next()
+}
+
 // failure is a FAIL body as an error.
 func failure(body []byte) error {
 	c, err := parseCoded(body)

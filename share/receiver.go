@@ -24,6 +24,8 @@ type receiver struct {
 	item  *Item         // in the inbox, once accepted
 	over  chan struct{} // closed when run has returned
 
+	active bool // accepted; Exchange.mu is over it
+
 	m     manifest
 	lay   layout
 	have  map[uint64][]candidate
@@ -57,9 +59,11 @@ func newReceiver(x *Exchange, p *pipe, from sid.SID) *receiver {
 
 // run takes the transfer, tells the sender how it ended, and notes it in the inbox.
 func (r *receiver) run() {
+	defer r.x.leave(r) // last: a successor finds all partial files free
 	defer r.p.close()
 	err := r.converse()
 	r.letGo()
+	r.x.deactivate(r)
 	if err == nil {
 		return
 	}
@@ -101,7 +105,7 @@ func (r *receiver) sayWhy(err error) {
 }
 
 func (r *receiver) converse() error {
-	f, err := r.p.next()
+	f, err := r.p.nextWithin(patience) // KEEPs alone do not hold a place
 	if err != nil {
 		return err
 	}
@@ -111,10 +115,7 @@ func (r *receiver) converse() error {
 	if r.offer, err = parseOffer(f.body); err != nil {
 		return &RefusedError{RejectedOffer, "offer not understood"}
 	}
-	if err := r.x.enter(r); err != nil {
-		return err
-	}
-	defer r.x.leave(r)
+	r.x.enter(r)
 	rule, err := r.consent()
 	if err != nil {
 		return err
@@ -215,7 +216,7 @@ func (r *receiver) candidates() error {
 func (r *receiver) look(n uint64) []candidate {
 	e, s := r.m.file(n), r.x.store
 	if e.size == 0 {
-		return nil
+		return r.lookEmpty(n)
 	}
 	key := partialKey(r.from, e)
 	var list []candidate
@@ -252,6 +253,26 @@ func (r *receiver) look(n uint64) []candidate {
 		r.have[n] = list
 	}
 	return list
+}
+
+// lookEmpty finds an empty file that has the name of an empty one.
+func (r *receiver) lookEmpty(n uint64) []candidate {
+	place, err := r.lay.under(r.m.file(n).path)
+	if err != nil {
+		return nil
+	}
+	for i := 1; i < 10; i++ {
+		name := numbered(place, i)
+		info, err := r.x.store.root.Lstat(name)
+		if err != nil {
+			return nil
+		}
+		if info.Mode().IsRegular() && info.Size() == 0 {
+			r.have[n] = []candidate{{spot{file: n, root: newRootHash().root()}, name}}
+			return r.have[n]
+		}
+	}
+	return nil
 }
 
 // folders makes all folders of the transfer.
@@ -292,6 +313,7 @@ func (r *receiver) done(body []byte) error {
 	if err := r.p.tell(kDone, theirs[:]); err != nil {
 		return nil // all is here; that the sender does not hear it is its loss
 	}
+	r.x.deactivate(r)
 	r.p.linger()
 	return nil
 }
@@ -319,6 +341,10 @@ func isLost(err error) bool {
 	var linkErr *os.LinkError
 	switch {
 	case errors.As(err, &pathErr), errors.As(err, &linkErr), isFull(err), errors.Is(err, wire.ErrMalformed):
+		return false
+	}
+	var skipped *SkippedError
+	if errors.As(err, &skipped) {
 		return false
 	}
 	var refused *RefusedError

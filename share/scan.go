@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strings"
 )
 
 // A source is what the sender lists before it offers (spec F2.1).
@@ -16,6 +17,7 @@ type source struct {
 	paths    []string // file number → path on our disk
 	names    []string // last elements of the paths named
 	warnings []string // what was left out, and why
+	missed   []string // of these, what should have been sent but cannot be read
 }
 
 // title is what people see: "a.bin" or "photos/ (412 files)".
@@ -28,7 +30,7 @@ func title(names []string, files int) string {
 		return fmt.Sprintf("%d files", files)
 	case len(names) > 1:
 		return fmt.Sprintf("%s and more (%d files)", names[0], files)
-	case files == 1 && names[0][len(names[0])-1] != '/':
+	case files == 1 && !strings.HasSuffix(names[0], "/"):
 		return names[0]
 	}
 	return fmt.Sprintf("%s (%d files)", names[0], files)
@@ -92,6 +94,10 @@ func (s *source) tree(ctx context.Context, dir, rel string, info fs.FileInfo) er
 		return &SourceError{dir, errTooMany}
 	}
 	list, err := os.ReadDir(dir)
+	if err != nil && strings.Contains(rel, "/") {
+		s.miss(rel, err)
+		return nil
+	}
 	if err != nil {
 		return &SourceError{dir, err}
 	}
@@ -111,7 +117,8 @@ func (s *source) below(ctx context.Context, path, rel string, d fs.DirEntry) err
 	case errors.Is(err, fs.ErrNotExist):
 		return nil // gone since the folder was read
 	case err != nil:
-		return &SourceError{path, err}
+		s.miss(rel, err)
+		return nil
 	}
 	if why := safeName(d.Name()); why != "" {
 		s.warn(rel, why)
@@ -125,9 +132,30 @@ func (s *source) below(ctx context.Context, path, rel string, d fs.DirEntry) err
 	case !info.Mode().IsRegular():
 		s.warn(rel, "special file")
 	default:
-		return s.file(path, rel, info)
+		err := s.file(path, rel, info)
+		var unreadable *SourceError
+		if !errors.As(err, &unreadable) || errors.Is(err, errTooMany) {
+			return err
+		}
+		s.miss(rel, unreadable.Err)
 	}
 	return nil
+}
+
+// miss leaves out what cannot be read: the rest is sent (spec F2.1).
+func (s *source) miss(rel string, err error) {
+	why := plain(err)
+	s.warn(rel, why)
+	s.missed = append(s.missed, rel+": "+why)
+}
+
+// plain is an error of the file system without the path and the system call.
+func plain(err error) string {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return err.Error()
 }
 
 func (s *source) warn(rel, why string) {

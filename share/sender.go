@@ -3,9 +3,9 @@ package share
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/caracal-mesh/caracal/internal/wire"
 )
@@ -22,7 +22,7 @@ type sender struct {
 	buf     []byte
 	heard   bool     // the peer said something
 	agreed  bool     // ACCEPT came
-	skipped []string // files given up (spec F4.5)
+	skipped []string // what could not be read (spec F2.1, F4.5)
 	owed    receipts
 }
 
@@ -33,6 +33,8 @@ func newSender(p *pipe, src *source, tell func(func(*Event))) *sender {
 		total: newTransferHash(),
 		done:  make(chan error, 1),
 		buf:   make([]byte, chunkSize),
+
+		skipped: slices.Clone(src.missed),
 	}
 }
 
@@ -90,7 +92,7 @@ func isPeers(err error) bool {
 
 // consent waits for ACCEPT.
 func (s *sender) consent() error {
-	for {
+	for waiting := false; ; {
 		f, err := s.p.next()
 		if err != nil {
 			return err
@@ -102,7 +104,10 @@ func (s *sender) consent() error {
 			if err != nil {
 				return err
 			}
-			s.tell(func(e *Event) { e.Kind, e.Text = Waiting, why })
+			if !waiting { // once: a peer does not fill our memory with news
+				s.tell(func(e *Event) { e.Kind, e.Text = Waiting, why })
+			}
+			waiting = true
 		case kAccept:
 			rule, err := parseText(f.body)
 			if err != nil {
@@ -151,7 +156,7 @@ func (s *sender) list() error {
 // candidates takes HAVE frames until HAD (spec F5.2).
 func (s *sender) candidates() error {
 	files := uint64(len(s.src.manifest.files))
-	most, n := 64<<10+16*files, uint64(0)
+	most, n := 64<<10+10*files, uint64(0)
 	for {
 		f, err := s.p.next()
 		if err != nil {
@@ -162,7 +167,7 @@ func (s *sender) candidates() error {
 			bad := false
 			err := parseSpots(f.body, func(c spot) {
 				n++
-				if bad = bad || n > most || c.file >= files; !bad {
+				if bad = bad || n > most || c.file >= files; !bad && len(s.have[c.file]) < maxCandidates {
 					s.have[c.file] = append(s.have[c.file], c)
 				}
 			})
@@ -194,7 +199,7 @@ func (s *sender) tellThere() {
 			complete++
 		}
 	}
-	if there > 0 {
+	if there > 0 || complete > 0 {
 		s.tell(func(e *Event) { e.Kind, e.There, e.ThereFiles = Resuming, there, complete })
 	}
 }
@@ -220,9 +225,13 @@ func (s *sender) content() error {
 
 // skip gives one file up.
 func (s *sender) skip(n uint64, why *SourceError) error {
-	s.skipped = append(s.skipped, fmt.Sprintf("%s: %v", s.src.manifest.file(n).path, why.Err))
+	s.skipped = append(s.skipped, s.src.manifest.file(n).path+": "+plain(why.Err))
 	return s.p.send(kSkip, appendText(wire.AppendVarint(nil, n), why.Err.Error()), nil)
 }
+
+// maxCandidates bounds what is kept of what a receiver says it has of one file: the points
+// of a partial file, and ten names.
+const maxCandidates = maxPoints + 10
 
 var errChanged = errors.New("changed while it was being sent; send it again")
 

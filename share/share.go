@@ -4,10 +4,12 @@
 package share
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 
 	"github.com/caracal-mesh/caracal/mdp"
@@ -19,6 +21,12 @@ const Service = "caracal.files/1"
 
 // maxReceivers bounds the transfers that come in, or wait for consent, at once.
 const maxReceivers = maxWaiting + 64
+
+// Bounds for one sender: streams of any kind, and transfers that were accepted (spec F3.3).
+const (
+	maxReceiversPerPeer = 32
+	maxActivePerPeer    = 8
+)
 
 // A Network carries streams to services of peers. The RemoteAddr of its connections
 // is an mdp.Addr.
@@ -33,6 +41,7 @@ type Config struct {
 	Files  string             // folder for received files; created when missing
 	Accept Mode               // whose files are taken without asking; "" = Contacts
 	Known  func(sid.SID) bool // who is a contact; nil = nobody
+	Block  func(sid.SID) bool // whose offers are refused whatever Accept says; nil = nobody's
 	Log    *slog.Logger       // nil = silent
 }
 
@@ -62,6 +71,9 @@ func New(cfg Config, network Network) (*Exchange, error) {
 	cfg.Accept = mode
 	if cfg.Known == nil {
 		cfg.Known = func(sid.SID) bool { return false }
+	}
+	if cfg.Block == nil {
+		cfg.Block = func(sid.SID) bool { return false }
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -116,7 +128,7 @@ func (x *Exchange) take(conn net.Conn) {
 	from, ok := conn.RemoteAddr().(mdp.Addr)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if !ok || x.closed || len(x.receivers) >= maxReceivers {
+	if !ok || x.closed || len(x.receivers) >= maxReceivers || x.count(from.SID, false) >= maxReceiversPerPeer {
 		conn.Close()
 		return
 	}
@@ -131,9 +143,34 @@ func (x *Exchange) take(conn net.Conn) {
 	})
 }
 
+// count counts the receivers of one sender, or those accepted. x.mu is held.
+func (x *Exchange) count(from sid.SID, active bool) (n int) {
+	for r := range x.receivers {
+		if r.from == from && (r.active || !active) {
+			n++
+		}
+	}
+	return n
+}
+
+// activate reports whether r may take content: a sender has only so many transfers at once.
+func (x *Exchange) activate(r *receiver) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	r.active = x.count(r.from, true) < maxActivePerPeer
+	return r.active
+}
+
+// deactivate makes room for another transfer.
+func (x *Exchange) deactivate(r *receiver) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	r.active = false
+}
+
 // enter makes r the only receiver of its transfer: an older one of the same sender is
 // ended first (spec F5.6).
-func (x *Exchange) enter(r *receiver) error {
+func (x *Exchange) enter(r *receiver) {
 	key := r.from.String() + r.offer.id.String()
 	for {
 		x.mu.Lock()
@@ -141,7 +178,7 @@ func (x *Exchange) enter(r *receiver) error {
 		if old == nil {
 			x.incoming[key] = r
 			x.mu.Unlock()
-			return nil
+			return
 		}
 		x.mu.Unlock()
 		old.p.close()
@@ -149,11 +186,13 @@ func (x *Exchange) enter(r *receiver) error {
 	}
 }
 
-// leave ends what enter began.
+// leave ends what enter began, if it did.
 func (x *Exchange) leave(r *receiver) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	delete(x.incoming, r.from.String()+r.offer.id.String())
+	if key := r.from.String() + r.offer.id.String(); x.incoming[key] == r {
+		delete(x.incoming, key)
+	}
 }
 
 // Close ends all transfers, which can go on later, and waits for them.
@@ -192,5 +231,6 @@ func (x *Exchange) Sending() []Event {
 	for _, t := range x.outgoing {
 		list = append(list, t.snapshot())
 	}
+	slices.SortFunc(list, func(a, b Event) int { return cmp.Compare(a.ID, b.ID) })
 	return list
 }

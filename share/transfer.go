@@ -210,7 +210,7 @@ func (t *transfer) send(ctx context.Context) error {
 	}
 	t.tell(func(e *Event) {
 		*e = Event{
-			Kind: Scanned, ID: shortID(src.manifest.id())[:4], What: src.title(),
+			Kind: Scanned, Peer: t.peer, ID: shortID(src.manifest.id())[:4], What: src.title(),
 			Files: len(src.manifest.files), Total: int64(src.manifest.bytes),
 		}
 	})
@@ -238,9 +238,7 @@ func (t *transfer) attempts(ctx context.Context, src *source) error {
 		if !time.Now().Before(limit) || errors.Is(err, errSilent) {
 			return t.lost(agreed, heard, err)
 		}
-		if agreed {
-			t.retrying(err)
-		}
+		t.retrying(err, time.Until(limit))
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -262,9 +260,9 @@ func (t *transfer) patientUntil() time.Time {
 }
 
 // retrying tells, once for each stream lost.
-func (t *transfer) retrying(why error) {
+func (t *transfer) retrying(why error, patience time.Duration) {
 	if t.snapshot().Kind != Retrying {
-		t.tell(func(e *Event) { e.Kind, e.Text = Retrying, why.Error() })
+		t.tell(func(e *Event) { e.Kind, e.Text, e.Patience = Retrying, why.Error(), patience })
 	}
 }
 

@@ -248,12 +248,11 @@ func collect(k *Socket, times map[string]int) {
 // TestReplaysDoNotDisplaceWhatIsHeld: handshakes of former lives, played between the first
 // flight and its confirmation // spec D3.4, S2.8
 func TestReplaysDoNotDisplaceWhatIsHeld(t *testing.T) {
-	w, a, b := firstContact(t)
+	w, _, b := firstContact(t)
 	for range 5 {
 		w.run(time.Minute)
 		w.nodes["a"].restart(Limits{})
-		a = w.bind("a", 100)
-		w.send(a, "b", 200, "more")
+		w.send(w.bind("a", 100), "b", 200, "more")
 	}
 	w.run(time.Minute)
 	got(b)

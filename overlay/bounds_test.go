@@ -2,6 +2,7 @@ package overlay
 
 import (
 	"bytes"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -106,5 +107,42 @@ func TestAnEavesdropperSeesNamesInBeaconsOnly(t *testing.T) { // spec O4.1, O2.1
 		if kinds[typ] == 0 {
 			t.Errorf("no packet of type %x", typ)
 		}
+	}
+}
+
+func TestOneAddressCannotCrowdOthersOut(t *testing.T) { // spec O2.7
+	w := newWorld(t, 1)
+	n, _ := w.line(2)
+	liar := w.node("liar") // its own mesh does nothing; we speak for it
+	w.wire(time.Millisecond, liar)
+	liar.stopped = true
+	at := link.Path{Iface: 1, Addr: liar.ports[0].addr}
+	w.run(time.Millisecond)
+	for i := range byte(200) {
+		b := wire.Beacon{SID: sid.FromSeed([32]byte{99, i}).SID(), Boot: 1, Nonce: 1, Echo: n[0].cookie(at), Interval: 25}
+		n[0].Receive(w.now, at, wire.AppendBeacon(nil, b))
+		n[0].next = w.now
+		if i%50 == 49 {
+			w.run(1100 * time.Millisecond)
+		}
+	}
+	greeted := 0
+	for _, x := range n[0].neighbours {
+		if x != nil && x.sid != n[1].id.SID() {
+			greeted++
+		}
+	}
+	if greeted != 2 || len(n[0].ifaces[0].heard) > 3 {
+		t.Errorf("%d greeted, %d heard", greeted, len(n[0].ifaces[0].heard))
+	}
+	if !allReach(n...)() {
+		t.Error("the honest neighbour is not there")
+	}
+	for i := range 200 { // and from everywhere
+		from := link.Path{Iface: 1, Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 7, 7, byte(i)}), 9)}
+		n[0].Receive(w.now, from, wire.AppendBeacon(nil, wire.Beacon{SID: sid.FromSeed([32]byte{98, byte(i)}).SID(), Nonce: 1}))
+	}
+	if h := n[0].heardAt(link.Path{Iface: 1, Addr: n[1].ports[0].addr}, n[1].id.SID()); h == nil || !h.proven {
+		t.Error("sources never proven pushed out one that was")
 	}
 }

@@ -24,19 +24,6 @@ const (
 	maxWanted   = 256
 )
 
-// A heard is a source of beacons that is not a neighbour, or not yet on that path.
-type heard struct {
-	at       link.Path
-	sid      sid.SID
-	boot     uint32
-	proven   bool          // it has echoed what we sent to that address
-	interval time.Duration // of its regular beacons, 0 = none heard
-	owed     bool          // an answer
-	echo     uint64        // what the answer echoes
-	answers  bucket
-	startAt  time.Time // when we begin a handshake
-}
-
 // A wantedPeer is an address at which we were told to find a neighbour.
 type wantedPeer struct {
 	path link.Path
@@ -163,35 +150,6 @@ func (n *neighbour) hearBeacon(now time.Time, from link.Path, b *wire.Beacon, in
 	return true
 }
 
-// hear finds the entry of the source, or makes it; the table is bounded, the one heard
-// longest ago goes (spec O2.7).
-func (f *iface) hear(from link.Path, s sid.SID, most int) *heard {
-	for i, h := range f.heard {
-		if h.at == from && h.sid == s {
-			f.heard = append(append(f.heard[:i], f.heard[i+1:]...), h)
-			return h
-		}
-	}
-	if len(f.heard) == most {
-		f.heard = f.heard[:copy(f.heard, f.heard[1:])]
-	}
-	h := &heard{at: from, sid: s}
-	f.heard = append(f.heard, h)
-	return h
-}
-
-// heardAt finds the entry of a source, nil when it is not there.
-func (m *Mesh) heardAt(at link.Path, s sid.SID) *heard {
-	if f := m.iface(at.Iface); f != nil {
-		for _, h := range f.heard {
-			if h.at == at && h.sid == s {
-				return h
-			}
-		}
-	}
-	return nil
-}
-
 // discover sends beacons, answers and first handshakes when due. It reports false when
 // the batch is full.
 func (m *Mesh) discover(now time.Time, out *link.Batch) bool {
@@ -231,7 +189,7 @@ func (m *Mesh) attend(now time.Time, h *heard, out *link.Batch) bool {
 			return false
 		}
 		h.owed = false
-		if m.answers.take(now, answerEvery, answerBurst) {
+		if h.proven || m.answers.take(now, answerEvery, answerBurst) {
 			h.answers.take(now, answerPause, answerQuick)
 			b := wire.Beacon{Solicit: !h.proven, SID: m.self, Boot: m.cfg.Boot, Nonce: m.cookie(h.at), Echo: h.echo, Digest: m.db.digest}
 			m.sendBeacon(h.at, &b, out)
@@ -249,7 +207,10 @@ func (m *Mesh) attend(now time.Time, h *heard, out *link.Batch) bool {
 func (m *Mesh) approach(now time.Time, h *heard) {
 	n := m.bySID[h.sid]
 	if n == nil {
-		if n = m.newNeighbour(now, h.sid); n == nil {
+		if m.greetingAt(h.at) < namesPerAddress {
+			n = m.newNeighbour(now, h.sid)
+		}
+		if n == nil {
 			m.stats.NoRoom++
 			return
 		}
@@ -267,6 +228,17 @@ func (m *Mesh) approach(now time.Time, h *heard) {
 		}
 	}
 	n.dirty = true
+}
+
+// greetingAt counts the neighbours yet to answer at the address: whoever is there can claim
+// any number of names.
+func (m *Mesh) greetingAt(at link.Path) (count int) {
+	for _, n := range m.neighbours {
+		if n != nil && n.state == greeting && n.start == at {
+			count++
+		}
+	}
+	return count
 }
 
 // call sends a beacon to an address where a neighbour is wanted (spec O2.6).

@@ -130,8 +130,12 @@ func (n *neighbour) lose(now time.Time, t *flight, lost *[link.NumClasses]fifo) 
 // boundFlight takes the oldest packets for lost when so many have followed them that no
 // further one could be tracked. Acknowledgements alone may be so many.
 func (n *neighbour) boundFlight(now time.Time) {
+	t := &n.tx
+	if !t.full() {
+		return
+	}
 	var lost [link.NumClasses]fifo
-	for t := &n.tx; t.flying > 0 && t.full(); {
+	for t.flying > 0 && t.full() {
 		c := t.base
 		p := t.settle(c) // the oldest always flies
 		n.m.stats.LinkLost++

@@ -186,6 +186,7 @@ func (h spfHeap) Less(i, j int) bool {
 	}
 	return h[i].nid.Compare(h[j].nid) < 0
 }
+
 func (h spfHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].visit.place, h[j].visit.place = i+1, j+1

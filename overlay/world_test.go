@@ -54,6 +54,7 @@ func (m *member) clock() time.Time { return m.w.now.Add(m.skew) }
 func (m *member) Deliver(_ time.Time, _ sid.SID, packet []byte) {
 	m.got = append(m.got, append([]byte(nil), packet...))
 }
+
 func (m *member) DeliverBroadcast(_ time.Time, _ sid.SID, payload []byte) {
 	m.heard = append(m.heard, append([]byte(nil), payload...))
 }
@@ -156,8 +157,10 @@ func (w *world) wire(latency time.Duration, members ...*member) *wireT {
 				index = i
 			}
 		}
-		p := &port{member: m, iface: uint32(n), wire: l,
-			addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(n), byte(index >> 8), byte(index)}), 4117)}
+		p := &port{
+			member: m, iface: uint32(n), wire: l,
+			addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(n), byte(index >> 8), byte(index)}), 4117),
+		}
 		m.ports = append(m.ports, p)
 		l.ports = append(l.ports, p)
 		m.SetInterface(m.clock(), p.iface, p.caps())

@@ -20,6 +20,7 @@ const (
 	forgetAfter = 60 * time.Second // spec M2.5
 	avoidAfter  = 30 * time.Second
 	settled     = 2 * time.Second // spec M2.7
+	askAfter    = 5 * time.Minute // spec M11.2
 )
 
 // An association carries all streams between one of our SIDs and one peer.
@@ -235,11 +236,19 @@ func (a *association) life(now time.Time) (next time.Time) {
 		}
 		return next
 	}
+	patience := forgetAfter
 	if a.live > 0 {
-		return time.Time{}
+		patience = askAfter
 	}
-	if a.silentFor(now) >= forgetAfter {
+	next = now.Add(patience - a.silentFor(now))
+	switch {
+	case next.After(now):
+		return next
+	case a.live > 0: // spec M11.2
+		a.ping = true
+		a.e.work(a)
+	default:
 		a.end(ErrTimeout)
 	}
-	return now.Add(forgetAfter - a.silentFor(now))
+	return time.Time{}
 }

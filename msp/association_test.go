@@ -51,6 +51,23 @@ func TestASuspendedNodeGoesOn(t *testing.T) {
 	}
 }
 
+// spec M11.2: idle streams stay, and cost next to nothing, until the peer has vanished.
+func TestIdleStreamsOutliveTheirPeerByMinutes(t *testing.T) {
+	w := newWorld(t, 1, 2, road{delay: 10 * time.Millisecond})
+	a, b, _ := w.connect(100)
+	w.pass(time.Second)
+	sent := w.engines[0].sent + w.engines[1].sent
+	w.pass(time.Hour)
+	if n := w.engines[0].sent + w.engines[1].sent - sent; a.Err() != nil || b.Err() != nil || n < 20 || n > 60 {
+		t.Errorf("in an idle hour %d packets; %v, %v", n, a.Err(), b.Err())
+	}
+	w.road.cut = true
+	w.pass(askAfter + 61*time.Second)
+	if a.Err() != ErrTimeout || b.Err() != ErrTimeout {
+		t.Errorf("after the peer has vanished: %v, %v", a.Err(), b.Err())
+	}
+}
+
 // spec M2.8
 func TestANodeThatEndsTellsItsPeers(t *testing.T) {
 	w := newWorld(t, 1, 31, road{delay: 10 * time.Millisecond})

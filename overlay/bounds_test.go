@@ -12,12 +12,14 @@ import (
 )
 
 // speak gives m a packet of frames which its neighbour seals, outside all its bookkeeping.
-func speak(w *world, from, m *member, frames []byte) {
+func speak(w *world, from, m *member, frames []byte) { speakTo(w, from, m, frames, nil) }
+
+func speakTo(w *world, from, m *member, frames, section []byte) {
 	pkt := append(make([]byte, wire.LinkHeaderAt), frames...)
-	pkt = append(pkt, make([]byte, 16)...)
+	pkt = append(append(pkt, make([]byte, 16)...), section...)
 	wire.PutLinkHeaderLen(pkt, len(frames))
 	x := from.bySID[m.id.SID()]
-	if _, err := x.peer.Seal(w.now, pkt, wire.LinkHeaderAt, wire.LinkHeaderAt+len(frames), nil); err != nil {
+	if _, err := x.peer.Seal(w.now, pkt, wire.LinkHeaderAt, wire.LinkHeaderAt+len(frames), wire.LinkGuard(section)); err != nil {
 		w.t.Fatal(err)
 	}
 	m.Receive(w.now, link.Path{Iface: m.ports[0].iface, Addr: from.ports[0].addr}, pkt)
@@ -144,5 +146,21 @@ func TestOneAddressCannotCrowdOthersOut(t *testing.T) { // spec O2.7
 	}
 	if h := n[0].heardAt(link.Path{Iface: 1, Addr: n[1].ports[0].addr}, n[1].id.SID()); h == nil || !h.proven {
 		t.Error("sources never proven pushed out one that was")
+	}
+}
+
+func TestASectionIsForwardedOnce(t *testing.T) { // spec O4.3
+	w := newWorld(t, 1)
+	n, _ := w.line(3)
+	w.until(time.Second, "routes", allReach(n...))
+	section := make([]byte, 600)
+	frames := wire.AppendAlias(nil, 4000, n[2].id.SID())
+	for range 20 {
+		frames = wire.AppendForward(frames, &wire.Forward{Alias: 4000, Distance: 1 << 30, HopLimit: 9}, len(section), true)
+	}
+	speakTo(w, n[0], n[1], frames, section)
+	w.run(time.Second)
+	if len(n[2].got) != 1 || n[1].Stats().Malformed != 1 {
+		t.Errorf("%d arrived of one", len(n[2].got))
 	}
 }

@@ -154,8 +154,14 @@ func (m *Mesh) takeFrames(now time.Time, n *neighbour, a *arrivals, epoch uint32
 	all = true
 	s := &m.received
 	r := wire.Read(plain)
+	sections := 0
 	for r.Len() > 0 {
 		typ := r.Uint8()
+		if typ == wire.FrameSection {
+			if sections++; sections > 1 {
+				typ = noFrame
+			}
+		}
 		switch typ {
 		case wire.FramePadding:
 			continue
@@ -193,6 +199,9 @@ func (n *neighbour) receiveAcks(now time.Time, epoch uint32, a *wire.Ack) {
 		n.receiveAck(now, &n.old, a)
 	}
 }
+
+// noFrame is a type that no frame has.
+const noFrame = 0xff
 
 // takeControl acts on the rarer frames.
 func (m *Mesh) takeControl(now time.Time, n *neighbour, typ byte, r *wire.Reader) {

@@ -154,3 +154,20 @@ func TestDoubtfulSessionsEndSoon(t *testing.T) { // spec S2.8
 		t.Fatal("not erased")
 	}
 }
+
+// Who has the keys can number packets at will, and what is acknowledged must fit a varint.
+func TestCountersBeyondTheLimitAreRefused(t *testing.T) { // spec S4.2
+	a, b := established(t, nil)
+	for _, counter := range []uint64{1 << 28, 1 << 62, 1<<64 - 2} {
+		a.peer.current.counter = counter
+		a.table.limits.maxPackets = 1<<64 - 1
+		pkt, err := a.packet(start, "x")
+		if err != nil || b.receive(start, pkt) != ErrAuth {
+			t.Errorf("counter %d: %v", counter, err)
+		}
+	}
+	a.peer.current.counter = 1<<28 - 1
+	if pkt, _ := a.packet(start, "x"); b.receive(start, pkt) != nil {
+		t.Error("the last one counts")
+	}
+}

@@ -139,6 +139,10 @@ func (t *Table) Open(now time.Time, pkt []byte, from, to int, extra []byte) (Ope
 		t.stats.NotAuthentic++
 		return Opened{}, ErrAuth
 	}
+	if counter >= t.limits.maxPackets { // spec S4.2: nobody honest seals so many
+		t.stats.NotAuthentic++
+		return Opened{}, ErrAuth
+	}
 	k := t.sessions[index]
 	if k == nil || !now.Before(k.openUntil) {
 		t.stats.UnknownIndex++

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/caracal-mesh/caracal/api/client"
@@ -61,13 +62,13 @@ func (s *Server) sendError(peer sid.SID, what string, total int64, err error) er
 	case errors.As(err, &refused) && refused.Code == share.RejectedByPerson:
 		return errorf(client.Refused, "%s declined %s (%s).", name, client.Printable(what), share.Size(total))
 	case errors.As(err, &refused):
-		return errorf(client.Refused, "%s declined %s (%s): %q", name, client.Printable(what), share.Size(total), client.Printable(refused.Reason))
+		return errorf(client.Refused, "%s declined %s (%s): %s", name, client.Printable(what), share.Size(total), client.Printable(refused.Reason))
 	case errors.As(err, &verify):
 		return errorf(client.NotVerified, "verification failed: %s. Nothing wrong was kept; send it again.", client.Printable(verify.What))
 	case errors.As(err, &peers):
 		return s.peerError(name, peers)
 	case errors.As(err, &skipped):
-		return errorf(client.Failed, "%d of the files were not sent: %s", len(skipped.Files), client.Printable(skipped.Files[0]))
+		return errorf(client.Failed, "all but this was sent: %s", client.Printable(strings.Join(firstOf(skipped.Files, 3), "; ")))
 	case errors.As(err, &cut):
 		return errorf(client.Interrupted, "lost %s at %s of %s. Continue any time with the same command (kept 30 days on %s).",
 			name, share.Size(cut.Sent), share.Size(cut.Total), name)
@@ -100,6 +101,14 @@ func (s *Server) netError(peer sid.SID, err error) error {
 		return errorf(client.NoReply, "%s does not answer. Is it there? Try: caracal ping %s", name, name)
 	}
 	return errorf(client.Failed, "%s", client.Printable(err.Error()))
+}
+
+// firstOf is the first so many of a list, and how many more there are.
+func firstOf(list []string, most int) []string {
+	if len(list) <= most {
+		return list
+	}
+	return append(slices.Clone(list[:most]), fmt.Sprintf("and %d more", len(list)-most))
 }
 
 // reason is the last part of a chain of errors.

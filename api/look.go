@@ -21,18 +21,44 @@ func (s *Server) status(*http.Request) (any, error) {
 			SID: st.Self.SID, Name: st.Self.Name, Version: s.Version, Uptime: st.Self.Uptime, PID: os.Getpid(),
 			Listen: st.Self.Listen, Port: st.Self.Port, Home: st.Self.Home, Files: s.Files, Accept: string(s.Accept),
 		},
-		Links: st.Links, Peers: st.Peers, Sessions: st.Sessions, Transfers: []client.Transfer{},
-		Notes: st.Notes, Counters: st.Counters,
+		Links: st.Links, Peers: roundPeers(st.Peers), Sessions: st.Sessions, Transfers: []client.Transfer{},
+		Receiving: []client.Item{}, Notes: st.Notes, Counters: counters(st.Counters),
+	}
+	doc.Self.Uptime = client.Round(doc.Self.Uptime, 1)
+	for i := range doc.Sessions {
+		doc.Sessions[i].Since = client.Round(doc.Sessions[i].Since, 1)
 	}
 	for _, e := range s.Exchange.Sending() {
-		doc.Transfers = append(doc.Transfers, client.TransferOf(e))
+		doc.Transfers = append(doc.Transfers, s.transfer(e))
 	}
 	for _, it := range s.Exchange.Inbox() {
-		if it.State == share.StateWaiting {
+		switch it.State {
+		case share.StateWaiting:
 			doc.Waiting++
+		case share.StateReceiving:
+			doc.Receiving = append(doc.Receiving, s.item(it))
 		}
 	}
 	return doc, nil
+}
+
+// transfer is the line for an event, with the peer's name.
+func (s *Server) transfer(e share.Event) client.Transfer {
+	line := client.TransferOf(e)
+	if !e.Peer.IsZero() {
+		line.Peer, line.PeerName = e.Peer.String(), s.nameOf(e.Peer)
+	}
+	return line
+}
+
+// roundPeers rounds what was measured to what it is worth.
+func roundPeers(list []host.PeerStatus) []host.PeerStatus {
+	for i := range list {
+		p := &list[i]
+		p.RTT, p.Loss = client.Round(p.RTT, 3), client.Round(p.Loss, 3)
+		p.LastHeard, p.Since = client.Round(p.LastHeard, 1), client.Round(p.Since, 1)
+	}
+	return list
 }
 
 func (s *Server) id(*http.Request) (any, error) {
@@ -42,9 +68,22 @@ func (s *Server) id(*http.Request) (any, error) {
 
 func (s *Server) peers(r *http.Request) (any, error) {
 	doc := client.Peers{Schema: client.SchemaPeers, Peers: []host.PeerStatus{}}
-	for _, p := range s.Host.Status().Peers {
-		if p.State != host.Unreachable || r.URL.Query().Get("all") == "true" {
+	all := r.URL.Query().Get("all") == "true"
+	shown := map[string]bool{}
+	for _, p := range roundPeers(s.Host.Status().Peers) {
+		if p.State != host.Unreachable || all {
 			doc.Peers = append(doc.Peers, p)
+			shown[p.SID] = true
+		}
+	}
+	if !all {
+		return doc, nil
+	}
+	for _, c := range s.Host.Contacts() {
+		if id := c.SID.String(); c.Petname != "" && !shown[id] {
+			doc.Peers = append(doc.Peers, host.PeerStatus{
+				SID: id, Name: c.Petname, Contact: true, State: host.Unreachable, LastHeard: -1, Since: -1,
+			})
 		}
 	}
 	return doc, nil
@@ -52,7 +91,7 @@ func (s *Server) peers(r *http.Request) (any, error) {
 
 func (s *Server) routes(*http.Request) (any, error) {
 	doc := client.Routes{Schema: client.SchemaRoutes, Routes: []client.Route{}}
-	list := s.Host.Status().Peers
+	list := roundPeers(s.Host.Status().Peers)
 	for _, p := range list {
 		if p.State == host.Unreachable {
 			continue
@@ -153,7 +192,7 @@ func (s *Server) trace(r *http.Request) (any, error) {
 	for _, h := range hops {
 		doc.Hops = append(doc.Hops, client.Hop{
 			SID: h.SID.String(), Name: nameIn(list, h.SID.String()), Link: h.Link, Kind: h.Kind,
-			RTT: ms(h.RTT), LinkRTT: ms(h.LinkRTT), Loss: h.Loss,
+			RTT: ms(h.RTT), LinkRTT: ms(h.LinkRTT), Loss: client.Round(h.Loss, 3),
 		})
 	}
 	switch {

@@ -106,10 +106,10 @@ func (p *pinger) once(ctx context.Context, seq int, patience time.Duration) clie
 
 func (p *pinger) summary() client.Ping {
 	if p.sum.Received > 0 {
-		p.sum.Avg = p.total / float64(p.sum.Received)
+		p.sum.Avg = client.Round(p.total/float64(p.sum.Received), 3)
 	}
 	if p.sum.Sent > 0 {
-		p.sum.Loss = 1 - float64(p.sum.Received)/float64(p.sum.Sent)
+		p.sum.Loss = client.Round(1-float64(p.sum.Received)/float64(p.sum.Sent), 3)
 	}
 	return p.sum
 }
@@ -132,13 +132,10 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := newLines(w)
-	name := s.nameOf(peer)
 	var last share.Event
 	err = s.Exchange.Send(r.Context(), peer, ask.Paths, func(e share.Event) {
 		last = e
-		line := client.TransferOf(e)
-		line.Peer, line.PeerName = peer.String(), name
-		out.put(line)
+		out.put(s.transfer(e))
 	})
 	if err != nil {
 		err = s.sendError(peer, last.What, last.Total, err)
@@ -153,7 +150,7 @@ func (s *Server) mayTake(text string, paths []string) (sid.SID, error) {
 		return peer, err
 	}
 	if peer == s.Host.Self() {
-		return peer, errorf(client.Usage, "that is this node itself.")
+		return peer, errorf(client.Usage, "that is this node itself: it has the files already. Who else is around: caracal peers")
 	}
 	if len(paths) == 0 {
 		return peer, errorf(client.Usage, "nothing to send.")

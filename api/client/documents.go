@@ -1,6 +1,7 @@
 package client
 
 import (
+	"math"
 	"time"
 
 	"github.com/caracal-mesh/caracal/host"
@@ -22,6 +23,21 @@ const (
 	SchemaError    = "caracal.error/1"
 )
 
+// Schemas says which verbs give which documents.
+var Schemas = [][2]string{
+	{SchemaStatus, "status, up"},
+	{SchemaID, "id"},
+	{SchemaPeers, "peers"},
+	{SchemaRoutes, "routes"},
+	{SchemaName, "name, forget"},
+	{SchemaPing, "ping, a line for each event: reply, lost, summary"},
+	{SchemaTrace, "trace"},
+	{SchemaTransfer, "send, a line for each event: offer, warning, waiting, accepted, resuming, progress, retrying, done"},
+	{SchemaInbox, "inbox"},
+	{"caracal.sim/1", "sim run"},
+	{SchemaVersion, "version"},
+}
+
 // A Status is a look at the whole node.
 type Status struct {
 	Schema string    `json:"schema"`
@@ -32,9 +48,11 @@ type Status struct {
 	Peers     []host.PeerStatus    `json:"peers"`
 	Sessions  []host.SessionStatus `json:"sessions"`
 	Transfers []Transfer           `json:"transfers"` // going out
+	Receiving []Item               `json:"receiving"` // coming in
 	Waiting   int                  `json:"waiting"`   // offers in the inbox that wait
 	Notes     []string             `json:"notes"`
-	Counters  host.Counters        `json:"counters"`
+
+	Counters map[string]map[string]uint64 `json:"counters"` // by floor: udp, overlay, mdp, msp
 }
 
 // Self is our own node in a Status.
@@ -154,6 +172,7 @@ type Transfer struct {
 	File       string  `json:"file,omitempty"`
 	Text       string  `json:"text,omitempty"`
 	Hash       string  `json:"hash,omitempty"`
+	Patience   float64 `json:"patience_s,omitempty"` // of "retrying": how long it tries
 }
 
 // TransferOf is the line for an event.
@@ -161,9 +180,15 @@ func TransferOf(e share.Event) Transfer {
 	return Transfer{
 		Schema: SchemaTransfer, Event: string(e.Kind), ID: e.ID, What: e.What,
 		Files: e.Files, Done: e.Done, Bytes: e.Bytes, Total: e.Total, Resumed: e.Resumed,
-		There: e.There, ThereFiles: e.ThereFiles, Rate: e.Rate, Elapsed: e.Elapsed.Seconds(),
-		File: e.File, Text: e.Text, Hash: e.Hash,
+		There: e.There, ThereFiles: e.ThereFiles, Rate: math.Round(e.Rate), Elapsed: Round(e.Elapsed.Seconds(), 3),
+		File: e.File, Text: e.Text, Hash: e.Hash, Patience: Round(e.Patience.Seconds(), 1),
 	}
+}
+
+// Round rounds a number for a document to so many decimals.
+func Round(x float64, decimals int) float64 {
+	p := math.Pow10(decimals)
+	return math.Round(x*p) / p
 }
 
 // An Inbox is what was offered to us, oldest first.

@@ -20,7 +20,7 @@ func newBar(c *command) *bar { return &bar{c: c} }
 
 // begin shows the bar, if there is a terminal.
 func (b *bar) begin(total int64) {
-	if b.one != nil || b.c.json || !isTerminal(b.c.err) || total == 0 {
+	if b.one != nil || b.c.json || b.c.quiet || !isTerminal(b.c.err) || total == 0 {
 		return
 	}
 	b.all = mpb.New(mpb.WithOutput(b.c.err), mpb.WithWidth(40))

@@ -35,7 +35,7 @@ func startDaemon(ctx context.Context, cfg host.Config, files string, accept shar
 		return nil, startError(cfg, err)
 	}
 	d.host = h
-	d.files, err = share.New(share.Config{Home: cfg.Home, Files: files, Accept: accept, Known: d.known, Log: cfg.Log}, h)
+	d.files, err = share.New(share.Config{Home: cfg.Home, Files: files, Accept: accept, Known: d.known, Block: d.blocked, Log: cfg.Log}, h)
 	if err != nil {
 		h.Close()
 		var unreadable *share.SourceError
@@ -68,6 +68,12 @@ func (d *daemon) known(s sid.SID) bool {
 	return ok && !c.Blocked && (c.Petname != "" || c.Trusted)
 }
 
+// blocked says whose files are never taken.
+func (d *daemon) blocked(s sid.SID) bool {
+	c, ok := d.host.Contact(s)
+	return ok && c.Blocked
+}
+
 // wait runs until somebody ends the node.
 func (d *daemon) wait() {
 	<-d.ctx.Done()
@@ -96,9 +102,9 @@ func startError(cfg host.Config, err error) error {
 	case errors.Is(err, host.ErrHomeOwner):
 		return foreignHome(home)
 	case errors.Is(err, host.ErrCorruptKey):
-		return fail(client.Failed, "the key file %s/identity.key is damaged. It was left as it is.\nRestore it from a copy; or move it away, and caracal up makes a new identity.", home)
+		return fail(client.NotVerified, "the key file %s/identity.key is damaged. It was left as it is.\nRestore it from a copy; or move it away, and caracal up makes a new identity.", home)
 	case errors.Is(err, host.ErrKeyPermissions):
-		return fail(client.Failed, "others can read the key in %s, or write there. Make it private: chmod 700 %s && chmod 600 %s/identity.key", home, home, home)
+		return fail(client.Refused, "others can read the key in %s, or write there. Make it private: chmod 700 %s && chmod 600 %s/identity.key", home, home, home)
 	case errors.Is(err, host.ErrCorruptContacts):
 		return fail(client.Failed, "the file %s/peers.json is damaged. It was left as it is: repair it or move it away.", home)
 	case errors.Is(err, host.ErrConfig):
@@ -108,7 +114,7 @@ func startError(cfg host.Config, err error) error {
 }
 
 func foreignHome(home string) error {
-	return fail(client.Failed, "%s belongs to another user. Use a home of your own: caracal up --home DIR", home)
+	return fail(client.Refused, "%s belongs to another user. Use a home of your own: caracal up --home DIR", home)
 }
 
 // plain is an error of the file system without the name of the system call.

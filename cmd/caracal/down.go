@@ -36,7 +36,7 @@ func (c *command) down() *cobra.Command {
 				}
 			}
 			if !c.json {
-				c.printf("stopped\n")
+				c.done("stopped\n")
 			}
 			return nil
 		},

@@ -43,6 +43,8 @@ func (c *command) inboxText(b *client.Inbox) {
 		switch {
 		case state == "waiting":
 			state += "  → caracal inbox accept " + it.ID
+		case state == "accepted":
+			state += ", waiting for the sender to come back"
 		case it.Path != "":
 			state += "  → " + tilde(client.Printable(it.Path))
 		case it.Text != "":
@@ -71,7 +73,7 @@ func (c *command) decide(verb string, accept bool) *cobra.Command {
 					client.Item
 				}{client.SchemaInbox, it})
 			}
-			c.printf("%s %s from %s (%s)\n", it.State, client.Printable(it.What), it.FromName, share.Size(it.Size))
+			c.done("%s %s from %s (%s)\n", it.State, client.Printable(it.What), it.FromName, share.Size(it.Size))
 			return nil
 		},
 	}

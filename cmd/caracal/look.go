@@ -37,14 +37,23 @@ func (c *command) statusText(st *client.Status) {
 	c.printf("%s  %s  up %s  %s   udp %d\n\n", client.Printable(st.Self.Name), short(st.Self.SID), span(st.Self.Uptime), st.Self.Version, st.Self.Port)
 	t := table{{"LINK", "ADDRESS", "BEACONS tx/rx", "HEARD", "TRAFFIC ↑/↓"}}
 	for _, l := range st.Links {
-		t.add(l.Name, strings.Join(l.Addrs, " "), fmt.Sprintf("%d/%d", l.TxBeacons, l.RxBeacons), fmt.Sprint(l.Heard),
+		if l.Index == 0 && l.TxPackets+l.RxPackets == 0 {
+			continue // nobody beyond the LAN is spoken to
+		}
+		t.add(client.Printable(l.Name), strings.Join(ordered(l.Addrs), ", "), fmt.Sprintf("%d/%d", l.TxBeacons, l.RxBeacons), fmt.Sprint(l.Heard),
 			share.Size(int64(l.TxBytes))+" / "+share.Size(int64(l.RxBytes)))
 	}
 	t.print(c)
 	c.printf("\n")
 	c.peerTable(st.Peers)
+	if len(st.Transfers)+len(st.Receiving)+st.Waiting+len(st.Notes) > 0 {
+		c.printf("\n")
+	}
 	for _, tr := range st.Transfers {
-		c.printf("sending %s: %s of %s\n", client.Printable(tr.What), share.Size(tr.Bytes), share.Size(tr.Total))
+		c.printf("sending %s to %s: %s of %s\n", client.Printable(tr.What), tr.PeerName, share.Size(tr.Bytes), share.Size(tr.Total))
+	}
+	for _, it := range st.Receiving {
+		c.printf("receiving %s from %s: %s\n", client.Printable(it.What), it.FromName, share.Size(it.Size))
 	}
 	if st.Waiting > 0 {
 		c.printf("%d waiting in the inbox: caracal inbox\n", st.Waiting)
@@ -74,7 +83,10 @@ func (c *command) peerTable(list []host.PeerStatus) {
 			via = names[p.Via]
 		}
 		row := []string{named(p.Name), short(p.SID), state, via, fmt.Sprint(p.Hops), rtt(p.RTT), percent(p.Loss), span(p.LastHeard)}
-		if p.State == host.Unreachable {
+		switch p.State {
+		case host.Mesh: // what was measured is of the first link only: caracal routes
+			row[5], row[6] = "–", "–"
+		case host.Unreachable:
 			row = []string{named(p.Name), short(p.SID), state, "–", "–", "–", "–", span(p.LastHeard)}
 		}
 		if p.Name == "" {
@@ -124,13 +136,17 @@ func (c *command) routes() *cobra.Command {
 			if c.json {
 				return c.document(r)
 			}
-			t := table{{"TO", "SID", "VIA", "LINK", "HOPS", "COST", "RTT", "LOSS"}}
+			if len(r.Routes) == 0 {
+				c.say("no routes: no peers in sight (still listening)\n")
+				return nil
+			}
+			t := table{{"TO", "SID", "VIA", "HOPS", "COST", "LINK", "RTT", "LOSS"}} // the last two are the link's
 			for _, e := range r.Routes {
 				via := "direct"
 				if e.Via != e.SID {
 					via = callIt(e.ViaName, e.Via)
 				}
-				t.add(named(e.Name), short(e.SID), via, e.Link, fmt.Sprint(e.Hops), fmt.Sprint(e.Distance), rtt(e.RTT), percent(e.Loss))
+				t.add(named(e.Name), short(e.SID), via, fmt.Sprint(e.Hops), fmt.Sprint(e.Distance), e.Link, rtt(e.RTT), percent(e.Loss))
 			}
 			t.print(c)
 			return nil

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,6 +35,8 @@ func run() int {
 	case errors.As(err, &told):
 	case errors.Is(err, context.Canceled):
 		told = client.Errorf(client.StoppedByUser, "stopped")
+	case errors.Is(err, context.DeadlineExceeded):
+		told = client.Errorf(client.NoReply, "not done in %v (--timeout)", c.timeout)
 	default: // cobra's own
 		told = client.Errorf(client.Usage, "%s\nTry: caracal help", strings.TrimSpace(client.Printable(firstLine(err.Error()))))
 	}
@@ -53,6 +56,8 @@ type command struct {
 	out, err *os.File
 	home     string
 	json     bool
+	quiet    bool
+	timeout  time.Duration // 0 = none
 }
 
 func (c *command) root() *cobra.Command {
@@ -74,26 +79,56 @@ func (c *command) root() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&c.home, "home", "", "the node's folder (default: $CARACAL_HOME, or "+tilde(defaultHome())+")")
 	flags.BoolVar(&c.json, "json", false, "print JSON")
+	flags.BoolVarP(&c.quiet, "quiet", "q", false, "say nothing but data and errors")
 	root.AddCommand(
 		c.up(), c.down(), c.status(), c.id(), c.peers(), c.nameVerb(), c.forget(), c.ping(), c.trace(), c.routes(),
-		c.send(), c.inbox(), c.sim(), c.versionVerb(), c.demo(),
+		c.send(), c.inbox(), c.sim(), c.versionVerb(), c.demo(), exitCodes(), schemas(),
 	)
 	return root
 }
 
-// exactly wants so many arguments, and shows how the verb is used otherwise.
+// exactly wants so many arguments, and otherwise says what is wrong.
 func exactly(n int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != n {
-			return howTo(cmd)
+		switch words := strings.Fields(cmd.Use)[1:]; {
+		case len(args) < n:
+			return misused(cmd, missing(words[len(args):]))
+		case len(args) > n:
+			return misused(cmd, fmt.Sprintf("%q is too much", client.Printable(args[n])))
 		}
 		return nil
 	}
 }
 
-// howTo shows how a verb is used.
-func howTo(cmd *cobra.Command) error {
-	return fail(client.Usage, "use it like this: %s", cmd.UseLine())
+// missing names what is missing.
+func missing(words []string) string {
+	if len(words) == 1 {
+		return words[0] + " is missing"
+	}
+	return strings.Join(words, " and ") + " are missing"
+}
+
+// misused says what is wrong with the use of a verb, and how it is used.
+func misused(cmd *cobra.Command, what string) error {
+	return fail(client.Usage, "%s. Use it like this: %s", what, cmd.UseLine())
+}
+
+// limited adds --timeout to a verb.
+func (c *command) limited(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().DurationVar(&c.timeout, "timeout", 0, "give up after this time, such as 30s (exit code 5)")
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if c.timeout < 0 {
+			return misused(cmd, "--timeout is negative")
+		}
+		if c.timeout > 0 {
+			ctx, cancel := context.WithTimeout(cmd.Context(), c.timeout)
+			defer cancel()
+			cmd.SetContext(ctx)
+		}
+		return run(cmd, args)
+	}
+	return cmd
 }
 
 // fail is an error of the command line.

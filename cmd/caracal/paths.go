@@ -44,7 +44,7 @@ func (c *command) ping() *cobra.Command {
 	}
 	cmd.Flags().IntVarP(&count, "count", "c", 4, "how often")
 	cmd.Flags().DurationVarP(&interval, "interval", "i", time.Second, "how long between two")
-	return cmd
+	return c.limited(cmd)
 }
 
 func (c *command) pingText(p *client.Ping) {
@@ -74,7 +74,7 @@ func (c *command) pingText(p *client.Ping) {
 }
 
 func (c *command) trace() *cobra.Command {
-	return &cobra.Command{
+	return c.limited(&cobra.Command{
 		Use: "trace PEER", Short: "The way to a peer, hop by hop", Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n, err := c.node()
@@ -95,7 +95,7 @@ func (c *command) trace() *cobra.Command {
 			}
 			return err
 		},
-	}
+	})
 }
 
 func (c *command) traceText(t *client.Trace) {

@@ -23,7 +23,7 @@ func (c *command) nameVerb() *cobra.Command {
 			if c.json {
 				return c.document(doc)
 			}
-			c.printf("%s is now called %s\n", short(doc.SID), client.Printable(doc.Name))
+			c.done("%s is now called %s\n", short(doc.SID), client.Printable(doc.Name))
 			return nil
 		},
 	}
@@ -44,7 +44,7 @@ func (c *command) forget() *cobra.Command {
 			if c.json {
 				return c.document(doc)
 			}
-			c.printf("%s has no name any more\n", short(doc.SID))
+			c.done("%s has no name any more\n", short(doc.SID))
 			return nil
 		},
 	}

@@ -28,7 +28,18 @@ func (c *command) line(doc any) { json.NewEncoder(c.out).Encode(doc) }
 func (c *command) printf(format string, args ...any) { fmt.Fprintf(c.out, format, args...) }
 
 // say prints what is not data.
-func (c *command) say(format string, args ...any) { fmt.Fprintf(c.err, format, args...) }
+func (c *command) say(format string, args ...any) {
+	if !c.quiet {
+		fmt.Fprintf(c.err, format, args...)
+	}
+}
+
+// done prints what a verb has changed.
+func (c *command) done(format string, args ...any) {
+	if !c.quiet {
+		c.printf(format, args...)
+	}
+}
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
@@ -112,7 +123,7 @@ func span(seconds float64) string {
 	d := time.Duration(seconds) * time.Second
 	switch h, m, s := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60; {
 	case seconds < 0:
-		return "never"
+		return "–"
 	case h >= 48:
 		return fmt.Sprintf("%dd%dh", h/24, h%24)
 	case h > 0:

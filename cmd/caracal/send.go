@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -15,11 +16,14 @@ import (
 )
 
 func (c *command) send() *cobra.Command {
-	return &cobra.Command{
+	return c.limited(&cobra.Command{
 		Use: "send PATH… PEER", Short: "Send files and folders; the same command goes on where it stopped",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) < 2 {
-				return howTo(cmd)
+			switch len(args) {
+			case 0:
+				return misused(cmd, "PATH and PEER are missing")
+			case 1:
+				return misused(cmd, "PEER is missing")
 			}
 			n, err := c.node()
 			if err != nil {
@@ -34,7 +38,7 @@ func (c *command) send() *cobra.Command {
 			s.bar.end()
 			return s.why(err)
 		},
-	}
+	})
 }
 
 // absolute makes the paths absolute and sees that they can be read.
@@ -42,9 +46,8 @@ func absolute(args []string) ([]string, error) {
 	paths := make([]string, len(args))
 	for i, arg := range args {
 		abs, err := filepath.Abs(arg)
-		var f *os.File
 		if err == nil {
-			f, err = os.Open(abs)
+			err = readable(abs)
 		}
 		if err != nil {
 			var path *os.PathError
@@ -53,10 +56,25 @@ func absolute(args []string) ([]string, error) {
 			}
 			return nil, fail(client.Failed, "cannot send %s: %v", client.Printable(arg), err)
 		}
-		f.Close()
 		paths[i] = abs
 	}
 	return paths, nil
+}
+
+// readable tells why a path cannot be sent, nil when it can.
+func readable(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() && !info.Mode().IsRegular() {
+		return errors.New("neither a file nor a folder")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // A sending shows one transfer.
@@ -80,7 +98,7 @@ func (s *sending) show(t client.Transfer) {
 	what := client.Printable(t.What)
 	switch share.EventKind(t.Event) {
 	case share.Scanned:
-		s.c.say("%s  %s  %s → %s\n", what, files(t.Files), share.Size(t.Total), t.PeerName)
+		s.c.say("%s  %s → %s\n", what, share.Size(t.Total), t.PeerName)
 		s.line = time.Now()
 	case share.Warning:
 		s.c.say("left out %s\n", client.Printable(t.Text))
@@ -90,18 +108,37 @@ func (s *sending) show(t client.Transfer) {
 		s.c.say("%s\n", accepted(t.Text))
 		s.bar.begin(t.Total)
 	case share.Resuming:
-		if t.ThereFiles > 0 {
-			s.c.say("%s already there, ", files(t.ThereFiles))
-		}
-		s.c.say("continuing at %s\n", share.Size(t.There))
+		s.resuming(&t)
 	case share.Retrying:
-		s.c.say("lost %s, trying again …\n", t.PeerName)
+		s.bar.end()
+		s.retrying(&t)
 	case share.Progress:
 		s.progress(&t, what)
 	case share.Finished:
 		s.bar.end()
 		s.finished(&t, what)
 	}
+}
+
+// resuming tells what the receiver has, unless that is all.
+func (s *sending) resuming(t *client.Transfer) {
+	switch {
+	case t.ThereFiles == t.Files:
+	case t.ThereFiles > 0:
+		s.c.say("%s already there, continuing at %s\n", files(t.ThereFiles), share.Size(t.There))
+	default:
+		s.c.say("continuing at %s\n", share.Size(t.There))
+	}
+}
+
+// retrying tells what is waited for, and how long.
+func (s *sending) retrying(t *client.Transfer) {
+	seconds := math.Ceil(t.Patience)
+	if s.on {
+		s.c.say("lost %s, trying to reach it again for %.0f s …\n", t.PeerName, seconds)
+		return
+	}
+	s.c.say("no way to %s now, trying again for %.0f s …\n", t.PeerName, seconds)
 }
 
 // accepted says by which rule of the receiver.
@@ -117,11 +154,11 @@ func accepted(rule string) string {
 
 func (s *sending) finished(t *client.Transfer, what string) {
 	sum := t.Hash[:min(8, len(t.Hash))]
-	if t.Resumed == t.Total {
-		s.c.printf("%s  %s was there already, verified (blake3 %s…)\n", what, share.Size(t.Total), sum)
+	if t.Resumed == t.Total && t.ThereFiles == t.Files {
+		s.c.done("%s  %s was there already, verified (blake3 %s…)\n", what, share.Size(t.Total), sum)
 		return
 	}
-	s.c.printf("%s  %s in %.1f s, %s/s, verified (blake3 %s…)\n", what, share.Size(t.Total), t.Elapsed, share.Size(int64(t.Rate)), sum)
+	s.c.done("%s  %s in %.1f s, %s/s, verified (blake3 %s…)\n", what, share.Size(t.Total), t.Elapsed, share.Size(int64(t.Rate)), sum)
 }
 
 // progress moves the bar, or prints a line each 10 s.
@@ -160,6 +197,8 @@ func (s *sending) why(err error) error {
 		return fail(client.StoppedByUser, "stopped before anything was sent")
 	case errors.Is(err, context.Canceled):
 		return fail(client.Interrupted, "stopped at %s. Continue any time with the same command (kept 30 days on %s).", at, s.last.PeerName)
+	case errors.Is(err, context.DeadlineExceeded) && s.on:
+		return fail(client.NoReply, "stopped by --timeout at %s. Continue any time with the same command (kept 30 days on %s).", at, s.last.PeerName)
 	case errors.As(err, &told) && told.Code == client.NotRunning && s.on:
 		return fail(client.Interrupted, "this node stopped at %s. Start it with caracal up, then continue with the same command.", at)
 	}

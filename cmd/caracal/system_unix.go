@@ -23,6 +23,12 @@ func foreign(dir string) bool {
 	return ok && int(st.Uid) != os.Geteuid()
 }
 
+// exposed reports whether others can write to dir.
+func exposed(dir string) bool {
+	info, err := os.Stat(dir)
+	return err == nil && info.Mode().Perm()&0o022 != 0
+}
+
 // alive reports whether the process is there.
 func alive(pid int) bool {
 	err := syscall.Kill(pid, 0)

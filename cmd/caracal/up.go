@@ -98,6 +98,10 @@ func (c *command) newUp(ctx context.Context, f upFlags, given bool) (*upRun, err
 	if foreign(u.home) {
 		return nil, foreignHome(client.Printable(u.home))
 	}
+	if exposed(u.home) {
+		home := client.Printable(u.home)
+		return nil, fail(client.Refused, "others can write to %s, and could take the node over. Make it private: chmod 700 %s", home, home)
+	}
 	_, err = os.Stat(filepath.Join(u.home, "identity.key"))
 	u.first = errors.Is(err, os.ErrNotExist)
 	return u, nil
@@ -182,7 +186,7 @@ func (u *upRun) already(st *client.Status) error {
 	if u.c.json {
 		return u.c.document(st)
 	}
-	u.c.printf("caracal is already running (pid %d)\n", st.Self.PID)
+	u.c.done("caracal is already running (pid %d)\n", st.Self.PID)
 	if u.given {
 		u.c.say("The flags were not applied. To apply them: caracal down, then caracal up again.\n")
 	}

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/caracal-mesh/caracal/api/client"
+	"github.com/caracal-mesh/caracal/host"
 )
 
 // How long a start looks for peers before it says that there are none, and how
@@ -32,6 +34,18 @@ func (w welcome) show(ctx context.Context, node *client.Client) error {
 	if w.c.json {
 		return w.c.document(st)
 	}
+	if w.c.quiet {
+		return nil
+	}
+	for range 10 { // interfaces come one by one
+		if linked(&st) {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+		if st, err = node.Status(ctx); err != nil {
+			return err
+		}
+	}
 	w.self(&st)
 	w.found(ctx, node, &st)
 	return nil
@@ -48,7 +62,11 @@ func (w welcome) self(st *client.Status) {
 		p("  identity          %s\n", short(st.Self.SID))
 	}
 	p("  name              %s  (%s; change with --name)\n", named(st.Self.Name), w.up.noticed)
-	p("  listening         udp %d on %s\n", st.Self.Port, links(st))
+	if linked(st) {
+		p("  listening         udp %d on %s\n", st.Self.Port, links(st))
+	} else {
+		p("  listening         udp %d, on no network yet\n", st.Self.Port)
+	}
 	who := map[string]string{
 		"all": "from everybody", "never": "none are taken", "ask": "you are asked: caracal inbox",
 		"contacts": "from peers you named, about others you are asked: caracal inbox",
@@ -65,10 +83,44 @@ func links(st *client.Status) string {
 		}
 		list = append(list, strings.TrimSpace(l.Name+" "+strings.Join(ordered(l.Addrs), ", ")))
 	}
-	if list == nil {
-		return "no network yet"
-	}
 	return strings.Join(list, "; ")
+}
+
+// linked reports whether the node uses any interface.
+func linked(st *client.Status) bool {
+	return slices.ContainsFunc(st.Links, func(l host.LinkStatus) bool { return l.Index != 0 })
+}
+
+// alone tells why there may be nobody.
+func (w welcome) alone(st *client.Status) {
+	p := w.c.printf
+	switch {
+	case linked(st):
+		p("Nothing answered on %s. That is normal if this is the first node.\n", links(st))
+	case len(w.up.flags.interfaces) > 0:
+		p("No interface matches %s. There are: %s.\nIt is used as soon as it appears.\n",
+			client.Printable(strings.Join(w.up.flags.interfaces, ",")), interfaces())
+		return
+	default:
+		p("There is no network to listen on. The node uses one as soon as it appears.\n")
+	}
+	t := table{}
+	t.add("Start another one nearby:", "caracal up")
+	t.add("On a network that is not local:", "caracal up --peer ADDRESS")
+	t.print(w.c)
+}
+
+// interfaces lists the network interfaces of this machine.
+func interfaces() string {
+	list, err := net.Interfaces()
+	if err != nil || len(list) == 0 {
+		return "none"
+	}
+	var names []string
+	for _, i := range list {
+		names = append(names, client.Printable(i.Name))
+	}
+	return strings.Join(names, ", ")
 }
 
 // ordered puts IPv4 addresses before IPv6.
@@ -98,9 +150,7 @@ func (w welcome) found(ctx context.Context, node *client.Client, st *client.Stat
 	}
 	if len(peers.Peers) == 0 {
 		p("none after %.0f s (still listening)\n\n", lookFor.Seconds())
-		p("Nothing answered on %s. That is normal if this is the first node.\n", links(st))
-		p("Start another one nearby:        caracal up\n")
-		p("On a network that is not local:  caracal up --peer ADDRESS\n")
+		w.alone(st)
 	} else {
 		p("found %d in %.1f s\n\n", len(peers.Peers), after.Seconds())
 		t := table{}

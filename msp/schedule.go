@@ -1,5 +1,7 @@
 package msp
 
+import "slices"
+
 // A turns is a queue of streams that have something to send.
 type turns struct {
 	list  []*Stream
@@ -25,6 +27,15 @@ func (t *turns) peek() *Stream {
 func (t *turns) pop() {
 	t.list[t.first] = nil
 	t.first++
+	if t.first == len(t.list) {
+		t.list, t.first = t.list[:0], 0
+	}
+}
+
+// remove takes out a stream that is in the queue.
+func (t *turns) remove(s *Stream) {
+	i := t.first + slices.Index(t.list[t.first:], s)
+	t.list = slices.Delete(t.list, i, i+1)
 	if t.first == len(t.list) {
 		t.list, t.first = t.list[:0], 0
 	}

@@ -238,7 +238,12 @@ func (s *Stream) RemotePort() uint32 { return s.remotePort }
 // SetClass orders this stream among the others of its association and in the
 // queues below (default Bulk). Control is the mesh's own: it counts as Voice.
 func (s *Stream) SetClass(class link.Class) {
-	s.class = min(max(class, link.Voice), link.Background)
+	class = min(max(class, link.Voice), link.Background)
+	if s.inTurn && class != s.class {
+		s.a.turns[s.class].remove(s)
+		s.a.turns[class].push(s)
+	}
+	s.class = class
 }
 
 // notify puts the stream on the list that Changed yields.

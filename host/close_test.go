@@ -89,7 +89,7 @@ func TestCallsThatWaitEndWithTheHost(t *testing.T) {
 			}
 		}
 	}()
-	time.Sleep(20 * time.Millisecond) // until they wait; it holds also when they do not
+	time.Sleep(20 * time.Millisecond) // they wait by then; if not, it holds too
 	a.Close()
 	for range cap(ended) {
 		select {

@@ -20,6 +20,9 @@ func (d *deadline) set(t time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.moved++
+	if d.timer != nil {
+		d.timer.Stop()
+	}
 	if d.expired == nil || isClosed(d.expired) {
 		d.expired = make(chan struct{})
 	}
@@ -30,9 +33,6 @@ func (d *deadline) set(t time.Time) {
 	if left <= 0 {
 		close(d.expired)
 		return
-	}
-	if d.timer != nil {
-		d.timer.Stop()
 	}
 	moved := d.moved
 	d.timer = time.AfterFunc(left, func() { d.expire(moved) })

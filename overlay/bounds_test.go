@@ -164,3 +164,43 @@ func TestASectionIsForwardedOnce(t *testing.T) { // spec O4.3
 		t.Errorf("%d arrived of one", len(n[2].got))
 	}
 }
+
+// A neighbour that asks and asks, and acknowledges nothing, ties up a bounded number of frames.
+func TestASilentAskerTiesUpLittle(t *testing.T) { // spec O11.1, O8.6
+	w := newWorld(t, 1)
+	n, wires := w.line(3)
+	w.until(time.Second, "routes", allReach(n...))
+	wires[0].cut = true
+	most := 0
+	for i := range 30_000 {
+		s := wire.Summary{N: wire.MaxSummary, To: wire.NID{255}}
+		for j := range s.Entries {
+			s.Entries[j] = wire.SummaryEntry{NID: wire.NID{1, byte(i >> 8), byte(i), byte(j)}, Seq: 1}
+		}
+		speak(w, n[0], n[1], wire.AppendSummary(nil, &s))
+		if i%4 == 0 {
+			w.process(n[1])
+		}
+		if most = max(most, n[1].frames.lent); i == 15_000 {
+			w.run(3 * time.Second) // now it is down
+		}
+	}
+	if most > 1000 {
+		t.Errorf("%d frames lent", most)
+	}
+}
+
+func TestGiftsAreBounded(t *testing.T) { // spec O8.6
+	w := newWorld(t, 1)
+	n, _ := w.line(3)
+	w.until(time.Second, "routes", allReach(n...))
+	start := w.now
+	for range 4000 {
+		speak(w, n[0], n[1], wire.AppendSummary(nil, &wire.Summary{To: wire.NID{255, 255}}))
+		w.run(time.Millisecond)
+	}
+	most := giftBurst + uint64(w.now.Sub(start)/checkEvery) + 10
+	if got := n[0].Stats().LinkStateOld; got > most || got < giftBurst/2 {
+		t.Errorf("%d gifts, want at most %d", got, most)
+	}
+}

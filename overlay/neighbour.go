@@ -56,6 +56,7 @@ type neighbour struct {
 	sync    syncState
 	echoes  bucket // probes that answer what came while down
 	checks  bucket // signatures checked for this neighbour
+	gifts   bucket // link state that it is sent because it asked
 	assembl [8]assembly
 
 	sessionAt time.Time // the session's own deadline
@@ -291,16 +292,29 @@ func (n *neighbour) handshake(msg []byte, epoch uint32) {
 
 // hello queues a hello for the neighbour (spec O4.5).
 func (n *neighbour) hello() {
-	f := n.m.frames.get(frameRaw, true)
-	if f == nil {
-		return
+	if f := n.control(); f != nil {
+		f.n = len(wire.AppendHello(f.buf[:0], n.m.cfg.Boot, n.m.db.digest))
+		n.push(f)
 	}
-	f.class = link.Control
-	f.n = len(wire.AppendHello(f.buf[:0], n.m.cfg.Boot, n.m.db.digest))
-	n.push(f)
 }
 
-// push queues a frame without asking for bounds; control frames only.
+// control lends a control frame for the neighbour, nil when it is not up or too many wait.
+func (n *neighbour) control() *frame {
+	if !n.isUp() {
+		return nil
+	}
+	if n.queues.class[link.Control].n >= n.m.cfg.Limits.QueuePackets {
+		n.m.stats.DropQueue++
+		return nil
+	}
+	f := n.m.frames.get(frameRaw, true)
+	if f != nil {
+		f.class = link.Control
+	}
+	return f
+}
+
+// push queues a frame; the caller has asked for bounds.
 func (n *neighbour) push(f *frame) {
 	n.queues.push(f)
 	n.dirty = true

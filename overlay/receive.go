@@ -222,7 +222,7 @@ func (m *Mesh) takeControl(now time.Time, n *neighbour, typ byte, r *wire.Reader
 		}
 	case wire.FrameWant:
 		if r.Want(&s.want); r.Err() == nil {
-			m.receiveWant(n, &s.want)
+			m.receiveWant(now, n, &s.want)
 		}
 	case wire.FrameBroadcast:
 		if r.Broadcast(&s.broadcast); r.Err() == nil {

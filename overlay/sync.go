@@ -15,6 +15,7 @@ const (
 	summaryMost = 64 * time.Second
 	checkEvery  = 5 * time.Millisecond // signatures of one neighbour
 	checkBurst  = 1500
+	giftBurst   = 4096
 	listedFor   = 10 * time.Second
 	tellAfter   = 1500 * time.Millisecond
 	aheadOfData = 32 // control frames made ahead
@@ -76,6 +77,13 @@ func (n *neighbour) give(o *origin) {
 	o.pending[n.slot/64] |= bit
 	n.sync.todo = append(n.sync.todo, o)
 	n.dirty = true
+}
+
+// grant gives the neighbour what it asked for, within reason (spec O8.6).
+func (n *neighbour) grant(now time.Time, o *origin) {
+	if n.gifts.take(now, checkEvery, giftBurst) {
+		n.give(o)
+	}
 }
 
 // pushStates turns what is yet to be sent into frames, a few ahead.
@@ -266,8 +274,7 @@ func before(n wire.NID) wire.NID {
 }
 
 func (n *neighbour) pushSummary(w *wire.Summary) {
-	if f := n.m.frames.get(frameRaw, true); f != nil {
-		f.class = link.Control
+	if f := n.control(); f != nil {
 		f.n = len(wire.AppendSummary(f.buf[:0], w))
 		n.push(f)
 	}
@@ -282,7 +289,7 @@ func (m *Mesh) receiveSummary(now time.Time, n *neighbour, w *wire.Summary) {
 			want.NIDs[want.N] = e.NID
 			want.N++
 		} else if o.seq > e.Seq {
-			n.give(o)
+			n.grant(now, o)
 		}
 	}
 	listed := w.Entries[:w.N]
@@ -294,24 +301,23 @@ func (m *Mesh) receiveSummary(now time.Time, n *neighbour, w *wire.Summary) {
 			listed = listed[1:]
 		}
 		if len(listed) == 0 || listed[0].NID != o.nid {
-			n.give(o)
+			n.grant(now, o)
 		}
 	}
 	if want.N == 0 {
 		return
 	}
-	if f := m.frames.get(frameRaw, true); f != nil {
-		f.class = link.Control
+	if f := n.control(); f != nil {
 		f.n = len(wire.AppendWant(f.buf[:0], &want))
 		n.push(f)
 	}
 }
 
 // receiveWant gives the neighbour what it asks for (spec O8.4).
-func (m *Mesh) receiveWant(n *neighbour, w *wire.Want) {
+func (m *Mesh) receiveWant(now time.Time, n *neighbour, w *wire.Want) {
 	for _, nid := range w.NIDs[:w.N] {
 		if o := m.db.byNID[nid]; o != nil {
-			n.give(o)
+			n.grant(now, o)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package mdp
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -299,4 +300,32 @@ func TestAClockSetBackIsNoObstacle(t *testing.T) {
 	w.send(b, "a", 100, "welcome")
 	w.run(20 * time.Millisecond)
 	w.want(a, "welcome")
+}
+
+// TestRelaysSeeNoNames: what a relay, or an eavesdropper who hears payload sections, gets of
+// end-to-end packets names nobody and says nothing // spec D1.1, S2.1
+func TestRelaysSeeNoNames(t *testing.T) {
+	w, a, b := firstContact(t)
+	for range 3 {
+		w.run(2 * time.Minute)
+		w.send(a, "b", 200, "secret")
+		w.send(b, "a", 999, "secret to nobody")
+		_ = a.Ping(w.now, w.nodes["b"].sid(), []byte("secret"))
+		_ = a.Trace(w.now, w.nodes["b"].sid(), w.nodes["a"].sid())
+	}
+	w.nodes["b"].restart(Limits{})
+	w.run(time.Minute)
+	w.send(a, "b", 200, "secret")
+	w.run(time.Minute)
+	if len(w.seen) < 20 {
+		t.Fatalf("only %d packets", len(w.seen))
+	}
+	for _, p := range w.seen {
+		for _, n := range w.order {
+			s := n.sid()
+			if bytes.Contains(p.bytes, s[:8]) || bytes.Contains(p.bytes, s[24:]) || bytes.Contains(p.bytes, []byte("secret")) {
+				t.Fatalf("a packet of type %x shows too much", p.bytes[0])
+			}
+		}
+	}
 }

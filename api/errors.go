@@ -38,13 +38,13 @@ func (s *Server) resolve(text string) (sid.SID, error) {
 		for i, m := range many.Matches {
 			list[i] = fmt.Sprintf("%s (%s)", s.nameOf(m), m.Short())
 		}
-		return peer, errorf(client.UnknownPeer, "%q matches %d peers: %s. Use a longer name.", shown, len(list), strings.Join(list, ", "))
+		return peer, errorf(client.UnknownPeer, "\"%s\" matches %d peers: %s. Use a longer name.", shown, len(list), strings.Join(list, ", "))
 	case errors.Is(err, sid.ErrChecksum):
-		return peer, errorf(client.UnknownPeer, "%q has a typing error: its check digits do not fit.", shown)
+		return peer, errorf(client.UnknownPeer, "\"%s\" has a typing error: its check digits do not fit.", shown)
 	case errors.Is(err, sid.ErrWeak):
-		return peer, errorf(client.UnknownPeer, "%q cannot be anybody's SID.", shown)
+		return peer, errorf(client.UnknownPeer, "\"%s\" cannot be anybody's SID.", shown)
 	}
-	return peer, errorf(client.UnknownPeer, "nobody here is called %q. Who is around: caracal peers", shown)
+	return peer, errorf(client.UnknownPeer, "nobody here is called \"%s\". Who is around: caracal peers", shown)
 }
 
 // sendError tells why a transfer did not complete.

@@ -156,9 +156,9 @@ func nameError(name string, err error) error {
 	shown := client.Printable(name)
 	switch {
 	case errors.Is(err, sid.ErrBadName):
-		return errorf(client.Usage, "%q cannot be a name: it needs 1 to 63 printable bytes, no \":\" or \"/\", and must not look like a SID.", shown)
+		return errorf(client.Usage, "\"%s\" cannot be a name: it needs 1 to 63 printable bytes, no \":\" or \"/\", and must not look like a SID.", shown)
 	case errors.Is(err, sid.ErrNameTaken):
-		return errorf(client.Failed, "%q is another peer's name already. Take it away with: caracal forget %s", shown, shown)
+		return errorf(client.Failed, "\"%s\" is another peer's name already. Take it away with: caracal forget %s", shown, shown)
 	}
 	return err
 }
@@ -233,9 +233,9 @@ func (s *Server) decide(accept bool) func(*http.Request) (any, error) {
 		it, err := s.Exchange.Decide(id, accept)
 		switch {
 		case errors.Is(err, share.ErrUnknownItem):
-			return nil, errorf(client.UnknownPeer, "the inbox has no %q. What is there: caracal inbox", client.Printable(id))
+			return nil, errorf(client.UnknownPeer, "the inbox has no \"%s\". What is there: caracal inbox", client.Printable(id))
 		case errors.Is(err, share.ErrDecided):
-			return nil, errorf(client.Failed, "%q does not wait any more: it is %s.", client.Printable(id), it.State)
+			return nil, errorf(client.Failed, "\"%s\" does not wait any more: it is %s.", client.Printable(id), it.State)
 		case err != nil:
 			return nil, err
 		}

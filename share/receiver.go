@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path"
+	"strings"
 
 	"github.com/caracal-mesh/caracal/internal/wire"
 	"github.com/caracal-mesh/caracal/sid"
@@ -72,11 +73,23 @@ func (r *receiver) run() {
 		return
 	}
 	r.x.inbox.set(r.item, func(it *Item) {
-		it.State, it.Text = StateFailed, err.Error()
+		it.State, it.Text = StateFailed, told(err)
 		if isLost(err) {
 			it.State, it.Text = StateInterrupted, ""
 		}
 	})
+}
+
+// told is why a transfer failed, for the inbox.
+func told(err error) string {
+	var refused *RefusedError
+	switch {
+	case errors.As(err, &refused):
+		return refused.Reason
+	case isFull(err):
+		return "disk full"
+	}
+	return strings.TrimPrefix(err.Error(), "share: ")
 }
 
 // sayWhy tells the sender, with REJECT or FAIL, if it can still hear.

@@ -17,7 +17,7 @@ type source struct {
 	paths    []string // file number → path on our disk
 	names    []string // last elements of the paths named
 	warnings []string // what was left out, and why
-	missed   []string // of these, what should have been sent but cannot be read
+	missed   []string // of these, what should have been sent but cannot be
 }
 
 // title is what people see: "a.bin" or "photos/ (412 files)".
@@ -27,13 +27,20 @@ func (s *source) title() string { return title(s.names, len(s.manifest.files)) }
 func title(names []string, files int) string {
 	switch {
 	case len(names) == 0:
-		return fmt.Sprintf("%d files", files)
+		return count(files)
 	case len(names) > 1:
-		return fmt.Sprintf("%s and more (%d files)", names[0], files)
+		return fmt.Sprintf("%s and more (%s)", names[0], count(files))
 	case files == 1 && !strings.HasSuffix(names[0], "/"):
 		return names[0]
 	}
-	return fmt.Sprintf("%s (%d files)", names[0], files)
+	return fmt.Sprintf("%s (%s)", names[0], count(files))
+}
+
+func count(files int) string {
+	if files == 1 {
+		return "1 file"
+	}
+	return itoa(files) + " files"
 }
 
 var (
@@ -121,7 +128,7 @@ func (s *source) below(ctx context.Context, path, rel string, d fs.DirEntry) err
 		return nil
 	}
 	if why := safeName(d.Name()); why != "" {
-		s.warn(rel, why)
+		s.miss(rel, errors.New(why))
 		return nil
 	}
 	switch {
@@ -142,7 +149,7 @@ func (s *source) below(ctx context.Context, path, rel string, d fs.DirEntry) err
 	return nil
 }
 
-// miss leaves out what cannot be read: the rest is sent (spec F2.1).
+// miss leaves out what cannot be read or has no safe name: the rest is sent (spec F2.1).
 func (s *source) miss(rel string, err error) {
 	why := plain(err)
 	s.warn(rel, why)

@@ -43,7 +43,11 @@ func (c *command) statusText(st *client.Status) {
 		t.add(client.Printable(l.Name), strings.Join(ordered(l.Addrs), ", "), fmt.Sprintf("%d/%d", l.TxBeacons, l.RxBeacons), fmt.Sprint(l.Heard),
 			share.Size(int64(l.TxBytes))+" / "+share.Size(int64(l.RxBytes)))
 	}
-	t.print(c)
+	if len(t) > 1 {
+		t.print(c)
+	} else {
+		c.printf("no network yet (it is used as soon as it appears)\n")
+	}
 	c.printf("\n")
 	c.peerTable(st.Peers)
 	if len(st.Transfers)+len(st.Receiving)+st.Waiting+len(st.Notes) > 0 {

@@ -68,7 +68,7 @@ func (c *command) root() *cobra.Command {
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return fail(client.Usage, "there is no verb %q. Which there are: caracal help", client.Printable(args[0]))
+				return fail(client.Usage, "there is no verb \"%s\". Which there are: caracal help", client.Printable(args[0]))
 			}
 			return cmd.Help()
 		},
@@ -94,7 +94,7 @@ func exactly(n int) cobra.PositionalArgs {
 		case len(args) < n:
 			return misused(cmd, missing(words[len(args):]))
 		case len(args) > n:
-			return misused(cmd, fmt.Sprintf("%q is too much", client.Printable(args[n])))
+			return misused(cmd, fmt.Sprintf("\"%s\" is too much", client.Printable(args[n])))
 		}
 		return nil
 	}

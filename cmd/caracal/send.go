@@ -149,7 +149,7 @@ func accepted(rule string) string {
 	case share.RuleBefore:
 		return "accepted before"
 	}
-	return fmt.Sprintf("accepted by rule %q", client.Printable(rule))
+	return fmt.Sprintf("accepted by rule \"%s\"", client.Printable(rule))
 }
 
 func (s *sending) finished(t *client.Transfer, what string) {

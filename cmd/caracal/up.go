@@ -81,13 +81,13 @@ func (c *command) newUp(ctx context.Context, f upFlags, given bool) (*upRun, err
 		return nil, err
 	}
 	if u.accept, err = share.ParseMode(f.accept); err != nil {
-		return nil, fail(client.Usage, "--accept %q is none of ask, contacts, all, never", client.Printable(f.accept))
+		return nil, fail(client.Usage, "--accept \"%s\" is none of ask, contacts, all, never", client.Printable(f.accept))
 	}
 	u.noticed = "from --name"
 	if u.flags.name == "" {
 		u.flags.name, u.noticed = hostName(), "from the host name"
 	} else if err := sid.CheckName(f.name); err != nil {
-		return nil, fail(client.Usage, "--name %q cannot be a name: it needs 1 to 63 printable bytes, no \":\" or \"/\", and must not look like a SID.", client.Printable(f.name))
+		return nil, fail(client.Usage, "--name \"%s\" cannot be a name: it needs 1 to 63 printable bytes, no \":\" or \"/\", and must not look like a SID.", client.Printable(f.name))
 	}
 	if u.flags.files == "" {
 		u.flags.files = filesDir(u.home, u.named)

@@ -13,7 +13,7 @@ const (
 	leastSleep = 100 * time.Millisecond
 )
 
-// A clock tells the node the time: the wall time of its start plus what has
+// A clock tells the node the time (spec L4.1): the wall time of its start plus what has
 // passed since, by the monotonic clock and the time that the machine was
 // suspended. Whatever is done to the wall clock meanwhile, it never goes back,
 // and it leaps only after a suspend, so that what the node knows grows old as it should.

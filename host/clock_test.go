@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestClockLeapsAfterASuspend(t *testing.T) {
+func TestClockLeapsAfterASuspend(t *testing.T) { // spec L4.1
 	suspended := 5 * time.Hour // before the node started: not its business
 	c := newClock(func() time.Duration { return suspended })
 	begin := c.now()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -59,6 +60,25 @@ func TestTransfersOfOneSenderAreBounded(t *testing.T) { // spec F3.3
 	}
 	if c, err := parseCoded(f.body); err != nil || c.code != RejectedBusy {
 		t.Errorf("REJECT %d, %v", c.code, err)
+	}
+}
+
+func TestListsOfAllSendersAreBounded(t *testing.T) { // spec F3.3
+	p := newPair(t, All)
+	p.b.maxListed = 100
+	write(t, filepath.Join(p.src, "a"), []byte("x"))
+	for range 20 { // what ended does not count
+		if err := p.send("a"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	attack(t, p).offer(entry{size: 1, path: strings.Repeat("b", 90)})
+	var refused *RefusedError
+	for p.b.listed.Load() < 90 {
+		runtime.Gosched()
+	}
+	if err := p.send("a"); !errors.As(err, &refused) || refused.Code != RejectedBusy {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/caracal-mesh/caracal/internal/wire"
 	"github.com/caracal-mesh/caracal/sid"
@@ -25,7 +26,8 @@ type receiver struct {
 	item  *Item         // in the inbox, once accepted
 	over  chan struct{} // closed when run has returned
 
-	active bool // accepted; Exchange.mu is over it
+	active bool  // accepted; Exchange.mu is over it
+	listed int64 // bytes of ENTRIES
 
 	m     manifest
 	lay   layout
@@ -72,6 +74,7 @@ func (r *receiver) run() {
 	if r.item == nil {
 		return
 	}
+	r.x.store.prune(time.Now(), partialQuota)
 	r.x.inbox.set(r.item, func(it *Item) {
 		it.State, it.Text = StateFailed, told(err)
 		if isLost(err) {
@@ -161,6 +164,11 @@ func (r *receiver) list() error {
 		}
 		switch f.kind {
 		case kEntries:
+			n := int64(len(f.body))
+			r.listed += n
+			if r.x.listed.Add(n) > r.x.maxListed {
+				return &RefusedError{RejectedBusy, "too many files in transfers at once, try again later"}
+			}
 			if err := r.m.parseEntries(f.body, seen); err != nil {
 				return err
 			}
@@ -169,6 +177,7 @@ func (r *receiver) list() error {
 			if o.entries != uint64(len(m.entries)) || o.files != uint64(len(m.files)) || o.bytes != m.bytes || o.id != m.id() {
 				return protocolError("the list is not what was offered")
 			}
+			m.encoded = nil // nobody asks for it any more
 			return nil
 		default:
 			return protocolError("list expected")
@@ -342,6 +351,7 @@ func (r *receiver) letGo() {
 	for _, key := range r.held {
 		r.x.store.unclaim(key)
 	}
+	r.x.listed.Add(-r.listed)
 }
 
 // isLost reports whether err only tells that the stream ended.

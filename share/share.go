@@ -11,6 +11,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/caracal-mesh/caracal/mdp"
 	"github.com/caracal-mesh/caracal/sid"
@@ -53,6 +54,9 @@ type Exchange struct {
 	inbox *inbox
 	fault func(at int64) error // tests: errors of the disk
 
+	listed    atomic.Int64 // bytes of ENTRIES that receivers hold
+	maxListed int64        // the bound of that (spec F3.3)
+
 	mu        sync.Mutex
 	closed    bool
 	listener  net.Listener
@@ -88,6 +92,7 @@ func New(cfg Config, network Network) (*Exchange, error) {
 	}
 	return &Exchange{
 		cfg: cfg, net: network, store: st, inbox: box,
+		maxListed: 2 * maxManifest,
 		receivers: map[*receiver]bool{},
 		incoming:  map[string]*receiver{},
 		outgoing:  map[string]*transfer{},

@@ -235,7 +235,7 @@ func (s *Server) decide(accept bool) func(*http.Request) (any, error) {
 		case errors.Is(err, share.ErrUnknownItem):
 			return nil, errorf(client.UnknownPeer, "the inbox has no \"%s\". What is there: caracal inbox", client.Printable(id))
 		case errors.Is(err, share.ErrDecided):
-			return nil, errorf(client.Failed, "\"%s\" does not wait any more: it is %s.", client.Printable(id), it.State)
+			return nil, errorf(client.Failed, "%s (%s) does not wait any more. Its state: %s", it.ID, client.Printable(it.What), it.State)
 		case err != nil:
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -77,4 +78,14 @@ type answer struct {
 
 func (a answer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: a.status, Status: http.StatusText(a.status), Request: r, Body: io.NopCloser(strings.NewReader(a.body))}, nil
+}
+
+func TestPingSummarySaysZeros(t *testing.T) {
+	data, err := json.Marshal(Ping{Event: "summary", Sent: 3})
+	if err != nil || !strings.Contains(string(data), `"sent":3,"received":0,"loss":0`) {
+		t.Errorf("%s, %v", data, err)
+	}
+	if data, _ := json.Marshal(Ping{Event: "reply", Seq: 1}); strings.Contains(string(data), "received") {
+		t.Errorf("%s", data)
+	}
 }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"encoding/json"
 	"math"
 	"time"
 
@@ -129,6 +130,20 @@ type Ping struct {
 	Min      float64 `json:"min_ms,omitempty"`
 	Avg      float64 `json:"avg_ms,omitempty"`
 	Max      float64 `json:"max_ms,omitempty"`
+}
+
+// MarshalJSON writes all numbers of a summary, zeros too.
+func (p Ping) MarshalJSON() ([]byte, error) {
+	type plain Ping
+	if p.Event != "summary" {
+		return json.Marshal(plain(p))
+	}
+	return json.Marshal(struct {
+		plain
+		Sent     int     `json:"sent"`
+		Received int     `json:"received"`
+		Loss     float64 `json:"loss"`
+	}{plain(p), p.Sent, p.Received, p.Loss})
 }
 
 // A Trace is the way to a peer, hop by hop.

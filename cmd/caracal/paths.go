@@ -100,6 +100,9 @@ func (c *command) trace() *cobra.Command {
 
 func (c *command) traceText(t *client.Trace) {
 	c.printf("trace to %s %s: %s\n", t.Name, short(t.SID), hops(len(t.Hops)))
+	if len(t.Hops) == 0 && t.Complete {
+		return // ourselves
+	}
 	rows := table{{" #", "NODE", "SID", "LINK", "LOSS", "RTT"}}
 	for i, h := range t.Hops {
 		answer := rtt(h.RTT)

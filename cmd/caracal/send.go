@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,7 +35,11 @@ func (c *command) send() *cobra.Command {
 				return err
 			}
 			s := sending{c: c, peer: args[len(args)-1], bar: newBar(c)}
+			s.quiet = time.AfterFunc(time.Hour, s.still)
 			err = n.Send(cmd.Context(), paths, s.peer, s.show)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.quiet.Stop()
 			s.bar.end()
 			return s.why(err)
 		},
@@ -81,14 +86,45 @@ func readable(path string) error {
 type sending struct {
 	c    *command
 	peer string // as typed
-	last client.Transfer
-	on   bool // accepted
-	bar  *bar
-	line time.Time // when the last line was printed
+
+	mu    sync.Mutex
+	quiet *time.Timer // until it is said that nothing moves
+	last  client.Transfer
+	on    bool // accepted
+	bar   *bar
+	line  time.Time // when the last line was printed
+}
+
+// stillAfter is how long nothing moves before it is said.
+const stillAfter = 4 * time.Second
+
+// still says that nothing moves: the receiver is gone, busy with its disk, or the way is slow.
+func (s *sending) still() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.moving() || s.c.json {
+		return
+	}
+	text := fmt.Sprintf("nothing moves for %.0f s, waiting for %s …", stillAfter.Seconds(), s.last.PeerName)
+	if !s.bar.note(text) {
+		s.c.say("%s\n", text)
+	}
+}
+
+// moving reports whether the transfer is in a state in which news come all the time.
+func (s *sending) moving() bool {
+	switch share.EventKind(s.last.Event) {
+	case share.Accepted, share.Resuming, share.Progress:
+		return true
+	}
+	return false
 }
 
 // show shows one event.
 func (s *sending) show(t client.Transfer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.quiet.Reset(stillAfter)
 	s.last = t
 	s.on = s.on || t.Event == string(share.Accepted)
 	if s.c.json {

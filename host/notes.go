@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/caracal-mesh/caracal/internal/trace"
+	"github.com/caracal-mesh/caracal/overlay"
 )
 
 // notes are what the user should know, one line per subject.
@@ -37,6 +38,13 @@ func (h *Host) note(subject, text string) {
 	if text != "" {
 		h.log.Warn(text)
 	}
+}
+
+// alone reports whether the node has no neighbour.
+func (h *Host) alone() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return !slices.ContainsFunc(h.node.Mesh().Nodes(), func(n overlay.Node) bool { return n.Hop.Hops == 1 })
 }
 
 func (h *Host) mdnsNote(text string) { h.note("mdns", text) }

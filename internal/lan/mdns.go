@@ -23,6 +23,9 @@ const (
 	// queryFirst doubles up to queryLast: how long one question is waited for.
 	queryFirst = time.Second
 	queryLast  = time.Minute
+	// queryRarely is how long questions rest while beacons find the neighbours: every
+	// question has every node answer (spec L3.2).
+	queryRarely = 15 * time.Minute
 	// rebuildAfter is how long after a change of interfaces the responder starts anew.
 	rebuildAfter = time.Second
 	// maxHints bounds what one round of questions may bring.
@@ -42,6 +45,7 @@ type MDNS struct {
 	sid    string
 	port   uint16
 	found  func(Hint)
+	needed func() bool
 	note   func(string)
 	change chan []Interface
 	cancel context.CancelFunc
@@ -49,10 +53,11 @@ type MDNS struct {
 }
 
 // StartMDNS announces the SID (hex) at the port on the interfaces given to SetInterfaces. found gets what
-// others announce; note gets a line when mDNS does not work, "" when it does.
-func StartMDNS(sid string, port uint16, found func(Hint), note func(string)) *MDNS {
+// others announce; needed tells whether nobody was found otherwise; note gets a line when mDNS does
+// not work, "" when it does.
+func StartMDNS(sid string, port uint16, found func(Hint), needed func() bool, note func(string)) *MDNS {
 	ctx, cancel := context.WithCancel(context.Background())
-	m := &MDNS{sid: sid, port: port, found: found, note: note, change: make(chan []Interface, 1), cancel: cancel}
+	m := &MDNS{sid: sid, port: port, found: found, needed: needed, note: note, change: make(chan []Interface, 1), cancel: cancel}
 	m.done.Add(1)
 	go func() {
 		defer m.done.Done()
@@ -166,10 +171,16 @@ func (m *MDNS) options(ifaces []Interface) []mdns.ServerOption {
 	}
 }
 
-// ask browses in rounds, quickly at first and then once a minute. Each round
-// forgets what the one before collected, so a flood of answers cannot add up.
+// ask browses in rounds, quickly at first, then once a minute or rarely (spec L3.2). Each
+// round forgets what the one before collected, so a flood of answers cannot add up.
 func (m *MDNS) ask(ctx context.Context, conn *mdns.Conn) {
+	var asked time.Time
 	for wait := queryFirst; ctx.Err() == nil; wait = min(2*wait, queryLast) {
+		if wait == queryLast && time.Since(asked) < queryRarely && !m.needed() {
+			sleep(ctx, wait)
+			continue
+		}
+		asked = time.Now()
 		round, cancel := context.WithTimeout(ctx, wait)
 		hints := 0
 		var mu sync.Mutex

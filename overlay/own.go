@@ -13,12 +13,11 @@ import (
 const (
 	lifetime       = 7200 * time.Second
 	refreshAfter   = 3600 * time.Second
-	originateEvery = time.Second // all identities
+	originateEvery = time.Second // sustained, and a burst at once
 	originateBurst = 5
 	signFirst      = 40 * time.Millisecond // changes that come together are told together
+	signLater      = time.Second           // the wait when changes come faster than that, doubling up to signMost
 	signMost       = 10 * time.Second
-	signCalm       = 5 * time.Second // without telling, after which the next is told soon again
-	urgentBurst    = 5               // urgent changes at once, then one per signMost
 )
 
 // stateContext is the context of link state signatures.
@@ -30,11 +29,10 @@ const stubCost = 1
 // ownState is when and why we sign our link state anew.
 type ownState struct {
 	at        time.Time     // what has changed is told; zero = nothing has
-	ran       time.Time     // when it was told last
-	hold      time.Duration // how long the next change waits for others
+	hold      time.Duration // how long that waits for more changes
 	floor     uint64        // a sequence number seen under our name, to be exceeded
-	limit     bucket        // of refreshing
-	urgent    bucket
+	refreshes bucket
+	changes   bucket
 	refreshAt time.Time
 }
 
@@ -44,25 +42,26 @@ func (m *Mesh) linkChanged(now time.Time) {
 	m.routesChanged(now)
 }
 
-// signSoon asks for our link state to be signed anew: after 40 ms, and later the longer the
-// more changes come. What is urgent waits for nothing, but now and then only (spec O7.6).
+// signSoon asks for our link state to be signed anew: 40 ms later, or at once what is urgent; but
+// where changes come faster than they may be told, the longer the more come (spec O7.6).
 func (m *Mesh) signSoon(now time.Time, urgent bool) {
 	o := &m.own
 	if o.at.IsZero() {
-		if now.Sub(o.ran) >= signCalm {
+		if o.changes.take(now, originateEvery, originateBurst) {
 			o.hold = signFirst
+		} else {
+			o.hold = min(max(2*o.hold, signLater), signMost)
 		}
 		o.at = now.Add(o.hold)
-		o.hold = min(2*o.hold, signMost)
 	}
-	if urgent && o.at.After(now) && o.urgent.take(now, signMost, urgentBurst) {
+	if urgent && o.hold == signFirst && o.at.After(now) {
 		o.at = now
 	}
 }
 
 // originateAll signs the link state of all our identities.
 func (m *Mesh) originateAll(now time.Time) {
-	m.own.limit.take(now, originateEvery, originateBurst)
+	m.own.refreshes.take(now, originateEvery, originateBurst)
 	m.own.refreshAt = now.Add(m.jitter(refreshAfter))
 	m.originate(now)
 	for i, id := range m.cfg.Identities[1:] {
@@ -74,7 +73,7 @@ func (m *Mesh) originateAll(now time.Time) {
 
 // originate signs the link state of the primary identity: its neighbours and its stubs.
 func (m *Mesh) originate(now time.Time) {
-	m.own.at, m.own.ran = time.Time{}, now
+	m.own.at = time.Time{}
 	w := wire.LinkState{Flags: wire.LinkStateRelay, SID: m.self, Name: []byte(m.cfg.Name)}
 	if m.cfg.NoRelay {
 		w.Flags = wire.LinkStateOverload
@@ -132,7 +131,7 @@ func (m *Mesh) outbid(now time.Time, o *origin, seq uint64) {
 
 // processDatabase signs, expires and searches routes when due.
 func (m *Mesh) processDatabase(now time.Time) (next time.Time) {
-	if agenda.Due(now, m.own.refreshAt) && !now.Before(m.own.limit.ready(originateEvery, originateBurst)) {
+	if agenda.Due(now, m.own.refreshAt) && !now.Before(m.own.refreshes.ready(originateEvery, originateBurst)) {
 		m.originateAll(now)
 	}
 	if agenda.Due(now, m.own.at) {
@@ -147,7 +146,7 @@ func (m *Mesh) processDatabase(now time.Time) (next time.Time) {
 	}
 	next = agenda.Soonest(next, agenda.Soonest(m.db.next, m.spf.at))
 	refresh := m.own.refreshAt
-	if ready := m.own.limit.ready(originateEvery, originateBurst); refresh.Before(ready) {
+	if ready := m.own.refreshes.ready(originateEvery, originateBurst); refresh.Before(ready) {
 		refresh = ready
 	}
 	return agenda.Soonest(next, refresh)

@@ -262,7 +262,18 @@ func (t *transfer) patientUntil() time.Time {
 // retrying tells, once for each stream lost.
 func (t *transfer) retrying(why error, patience time.Duration) {
 	if t.snapshot().Kind != Retrying {
-		t.tell(func(e *Event) { e.Kind, e.Text, e.Patience = Retrying, why.Error(), patience })
+		t.tell(func(e *Event) { e.Kind, e.Text, e.Patience = Retrying, root(why).Error(), patience })
+	}
+}
+
+// root is what an error comes from: what a person can use of a chain.
+func root(err error) error {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		err = inner
 	}
 }
 

@@ -47,13 +47,7 @@ func caracalServe(listen, peer string, number int) error {
 	if err != nil {
 		return err
 	}
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return err
-		}
-		go sink(c, c.(stream).CloseWrite)
-	}
+	return serve(l)
 }
 
 // caracalDialer starts a node, waits until the mesh knows the server, and dials it.

@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"runtime/pprof"
@@ -146,6 +147,17 @@ func bulk(ctx context.Context, dial dialFunc, mb int) (float64, error) {
 		return 0, err
 	}
 	return float64(mb) * 8 / time.Since(start).Seconds(), nil
+}
+
+// serve sinks what connects.
+func serve(l net.Listener) error {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return err
+		}
+		go sink(c, c.(stream).CloseWrite)
+	}
 }
 
 // sink reads a stream to its end and answers one byte.

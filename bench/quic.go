@@ -71,13 +71,7 @@ func tlsServe(addr string) error {
 	if err != nil {
 		return err
 	}
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return err
-		}
-		go sink(c, c.(*tls.Conn).CloseWrite)
-	}
+	return serve(l)
 }
 
 func tlsDial(ctx context.Context, addr string) (stream, error) {

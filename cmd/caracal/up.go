@@ -86,6 +86,9 @@ func (c *command) newUp(ctx context.Context, f upFlags, given bool) (*upRun, err
 	u.noticed = "from --name"
 	if u.flags.name == "" {
 		u.flags.name, u.noticed = hostName(), "from the host name"
+		if u.flags.name == "" {
+			u.noticed = "the host name cannot be one: it looks like a SID"
+		}
 	} else if err := sid.CheckName(f.name); err != nil {
 		return nil, fail(client.Usage, "--name \"%s\" cannot be a name: it needs 1 to 63 printable bytes, no \":\" or \"/\", and must not look like a SID.", client.Printable(f.name))
 	}

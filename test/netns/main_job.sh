@@ -69,6 +69,16 @@ print(f"ok: {packets} packets, {size / 1e6:.0f} MB captured: no file byte, name,
 PY
 rm -f "$GOT" "$WORK/rb.pcap"
 
+say "Ctrl-C in the middle"
+code=0
+timeout --preserve-status -s INT 0.5 ip netns exec "$P-A" "$CARACAL" send --home "$WORK/home-A" "$WORK/$NAME" B || code=$?
+[ $code = 8 ] || die "Ctrl-C ended send with $code, not 8"
+cc A send "$WORK/$NAME" B 2>&1 | tee "$WORK/again.out"
+grep -q "continuing at" "$WORK/again.out" || die "the same command did not continue"
+[ "$(sha256sum <"$GOT")" = "$SUM" ] || die "the continued file differs"
+ok "exit 8, and the same command continued"
+rm -f "$GOT"
+
 say "B is killed in the middle and comes back"
 cc A send "$WORK/$NAME" B --json >"$WORK/send1.json" 2>"$WORK/send1.log" &
 SEND=$!

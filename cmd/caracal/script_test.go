@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -25,11 +26,11 @@ func TestMain(m *testing.M) {
 var scripts atomic.Int32
 
 // TestScript runs the terminal sessions in testdata/script: "exits CODE COMMAND…" runs a command that
-// must end with that code. $A and $B are names that no other test on this machine uses.
+// must end with that code, "shows PATTERN COMMAND…" repeats one until its output matches. $A and $B are names that no other test on this machine uses.
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata/script",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "size": size},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "shows": shows, "size": size},
 		Setup: func(env *testscript.Env) error {
 			one := fmt.Sprintf("%d-%d", os.Getpid(), scripts.Add(1))
 			env.Setenv("A", "alice-"+one)
@@ -62,6 +63,22 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// shows repeats a command for at most 10 s until what it prints matches: other nodes of this
+// machine, those of other tests, may stand between two that have just started.
+func shows(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: shows PATTERN COMMAND…")
+	}
+	pattern, err := regexp.Compile(args[0])
+	ts.Check(err)
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if ts.Exec(args[1], args[2:]...) == nil && pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+	}
+	ts.Fatalf("nothing printed matches %s", args[0])
 }
 
 // size makes a file of so many bytes.

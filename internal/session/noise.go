@@ -1,6 +1,7 @@
 package session
 
 import (
+	"crypto/ecdh"
 	"crypto/hmac"
 
 	"github.com/flynn/noise"
@@ -10,22 +11,21 @@ import (
 	"github.com/caracal-mesh/caracal/sid"
 )
 
-var suite = noise.NewCipherSuite(noise.DH25519, noise.CipherChaChaPoly, noise.HashBLAKE2s)
-
 // A local is one of our identities, prepared for handshakes.
 type local struct {
 	sid    sid.SID
-	key    noise.DHKey
+	key    *ecdh.PrivateKey
 	macKey [32]byte
 }
 
 func newLocal(id *sid.Identity, network [16]byte) *local {
-	name, scalar := id.SID(), id.PrivateKey()
-	return &local{
-		sid:    name,
-		key:    noise.DHKey{Private: scalar[:], Public: name[:]},
-		macKey: macKey(name, network),
+	scalar := id.PrivateKey()
+	defer clear(scalar[:])
+	key, err := ecdh.X25519().NewPrivateKey(scalar[:])
+	if err != nil {
+		panic("BUG: " + err.Error())
 	}
+	return &local{sid: id.SID(), key: key, macKey: macKey(id.SID(), network)}
 }
 
 // networkID names the mesh to those who know its key, and is zero for the open
@@ -84,11 +84,11 @@ func (t *Table) noise(l *local, remote *sid.SID, head []byte) *noise.HandshakeSt
 	prologue = append(prologue, t.network[:]...)
 	prologue = append(prologue, head...)
 	cfg := noise.Config{
-		CipherSuite:   suite,
+		CipherSuite:   noise.NewCipherSuite(&dh{static: l.key}, noise.CipherChaChaPoly, noise.HashBLAKE2s),
 		Random:        t.rng,
 		Pattern:       noise.HandshakeIK,
 		Prologue:      prologue,
-		StaticKeypair: l.key,
+		StaticKeypair: noise.DHKey{Private: useStatic, Public: l.sid[:]},
 	}
 	if remote != nil {
 		cfg.Initiator, cfg.PeerStatic = true, remote[:]

@@ -20,7 +20,7 @@ const (
 	reviveMost     = 2 * time.Second
 	echoBurst      = 3 // probes at once in answer to packets while down
 	minRTO         = 30 * time.Millisecond
-	maxRTO         = 500 * time.Millisecond
+	maxRTO         = 2 * time.Second
 	initialRTO     = 100 * time.Millisecond
 )
 
@@ -52,7 +52,7 @@ type path struct {
 // rto is how long to wait for an acknowledgement (spec O6.4).
 func (p *path) rto() time.Duration {
 	if !p.rtt.Valid() {
-		return initialRTO
+		return min(initialRTO<<min(p.misses, 5), maxRTO) // RFC 6298 §5.5
 	}
 	return min(max(p.rtt.RTO(0)+ackDelay, minRTO), maxRTO)
 }

@@ -8,10 +8,16 @@ import (
 )
 
 const (
-	maxAckDelay = 20 * time.Millisecond // spec M7.1
+	maxAckDelay = 10 * time.Millisecond // spec M7.1
 	ackEvery    = 2                     // packets that ask for it
 	tellTimes   = 8                     // spec M7.4
 	maxRanges   = 1024
+
+	// When much comes, fewer acknowledgements do (spec M7.5).
+	fastBytes    = 5_000_000 // a second
+	fastEvery    = 10
+	fastAckDelay = time.Millisecond
+	measureTime  = 10 * time.Millisecond
 )
 
 // An ackState remembers which packets came, and when to say so.
@@ -28,6 +34,10 @@ type ackState struct {
 	asking    int       // packets since the last ACK that asked for one
 	now       bool      // at once
 	at        time.Time // else then; zero when nobody asks
+
+	fast     bool // more than fastBytes a second came of late
+	measured int  // bytes, since
+	since    time.Time
 }
 
 type ackRange struct {
@@ -68,22 +78,36 @@ func (s *ackState) above(number uint64) int {
 	return lo
 }
 
-// add takes note of a packet that was not seen before.
-func (s *ackState) add(now time.Time, number uint64, asks bool) {
+// add takes note of a packet of so many bytes that was not seen before.
+func (s *ackState) add(now time.Time, number uint64, size int, asks bool) {
 	next := s.next()
 	if asks {
+		s.measure(now, size)
+		every, delay := ackEvery, maxAckDelay
+		if s.fast {
+			every, delay = fastEvery, fastAckDelay
+		}
 		s.asking++
-		if s.asking >= ackEvery || number != next {
+		if s.asking >= every || number != next {
 			s.now = true
 		}
 		if s.at.IsZero() {
-			s.at = now.Add(maxAckDelay)
+			s.at = now.Add(delay)
 		}
 	}
 	if number >= next {
 		s.largestAt = now
 	}
 	s.insert(s.above(number), number)
+}
+
+// measure follows how much comes (spec M7.5).
+func (s *ackState) measure(now time.Time, size int) {
+	s.measured += size
+	if elapsed := now.Sub(s.since); elapsed >= measureTime {
+		s.fast = int64(s.measured)*int64(time.Second) > fastBytes*int64(min(elapsed, time.Minute))
+		s.measured, s.since = 0, now
+	}
 }
 
 // insert puts the number between ranges i-1 and i, joining what touches.

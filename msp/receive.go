@@ -38,7 +38,7 @@ func (a *association) receive(now time.Time, h wire.MSPHeader, frames []byte, as
 			return
 		}
 	}
-	a.acks.add(now, number, asks)
+	a.acks.add(now, number, wire.MSPHeaderSize+len(frames), asks)
 }
 
 // expand restores a packet number from its low 32 bits (spec M1.2, RFC 9000 §A.3).

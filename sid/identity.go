@@ -41,6 +41,18 @@ func (id *Identity) SID() SID { return id.sid }
 // PrivateKey is the X25519 private scalar, clamped, for Noise.
 func (id *Identity) PrivateKey() [32]byte { return id.scalar }
 
+// Seed is the secret that all of the identity derives from. It is for package keyring, which
+// writes identities down (spec I4.4).
+func (id *Identity) Seed() [32]byte { return id.seed }
+
+// Erase overwrites the identity's secrets; it can do nothing any more but tell its SID. Copies made
+// by PrivateKey, Seed and the libraries are not reached.
+func (id *Identity) Erase() {
+	clear(id.seed[:])
+	clear(id.signer)
+	clear(id.scalar[:])
+}
+
 // Sign signs msg in the given context, which separates what is signed for one
 // purpose from all else (spec I3.1). The context must not contain a zero byte.
 func (id *Identity) Sign(context string, msg []byte) (sig [SignatureSize]byte) {

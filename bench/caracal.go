@@ -10,6 +10,7 @@ import (
 
 	"github.com/caracal-mesh/caracal/host"
 	"github.com/caracal-mesh/caracal/sid"
+	"github.com/caracal-mesh/caracal/sid/keyring"
 )
 
 // service is where the server sinks streams.
@@ -26,7 +27,7 @@ func start(listen, peer string, number int) (*host.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	key := sid.MarshalKey(identity(number))
+	key := keyring.Marshal(keyring.Entry{Identity: identity(number)})
 	if err := os.WriteFile(filepath.Join(home, "identity.key"), key, 0o600); err != nil {
 		return nil, err
 	}

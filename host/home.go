@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/caracal-mesh/caracal/sid"
+	"github.com/caracal-mesh/caracal/sid/keyring"
 )
 
 const (
@@ -65,7 +67,7 @@ func loadKey(path string) (*sid.Identity, error) {
 		var seed [32]byte
 		crand.Read(seed[:])
 		id := sid.FromSeed(seed)
-		return id, writeFile(path, sid.MarshalKey(id))
+		return id, writeFile(path, keyring.Marshal(keyring.Entry{Identity: id, Created: time.Now()}))
 	}
 	if err != nil {
 		return nil, err
@@ -73,11 +75,12 @@ func loadKey(path string) (*sid.Identity, error) {
 	if err := checkKeyFile(path); err != nil {
 		return nil, err
 	}
-	id, err := sid.ParseKey(data)
+	file, err := keyring.Parse(data)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrCorruptKey, path, err)
 	}
-	return id, nil
+	e, err := file.Open(nil)
+	return e.Identity, err
 }
 
 func loadBook(path string) (*sid.Book, error) {

@@ -39,7 +39,8 @@ type Config struct {
 	Overlay     overlay.Limits
 	MDP         mdp.Limits
 	MSP         msp.Limits
-	Trace       trace.Sink // may be nil
+	Trace       trace.Sink            // may be nil
+	Passed      func(overlay.Passage) // told of every packet sent one hop further; may be nil
 }
 
 // A Node is one member of the mesh. It is not safe for concurrent use: whoever
@@ -74,6 +75,7 @@ func New(now time.Time, cfg Config) (*Node, error) {
 		NoRelay:     cfg.NoRelay,
 		Limits:      cfg.Overlay,
 		Trace:       cfg.Trace,
+		Passed:      cfg.Passed,
 	}, upper{n})
 	n.mdp = mdp.New(mdp.Config{
 		Identities:  cfg.Identities,

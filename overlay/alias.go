@@ -43,7 +43,7 @@ func (n *neighbour) named(now time.Time, o *origin) bool {
 // appendForward writes the head of the frame, naming earlier transmissions as far
 // as spare bytes allow, and the payload unless it goes into the payload section.
 func (n *neighbour) appendForward(f *frame, a *aliasState, p *packing, bulk bool, spare int) {
-	w := wire.Forward{Alias: a.alias, Distance: min(f.dst.distance, f.limit-1), HopLimit: f.hop, Class: uint8(f.class)}
+	w := wire.Forward{Alias: a.alias, Distance: n.m.heading.distance, HopLimit: f.hop, Class: uint8(f.class), Deflected: n.m.heading.deflected}
 	if f.namedIn == n.tx.epoch {
 		w.N = min(f.named, uint8(min(max(spare, 0)/wire.EarlierSize, wire.MaxEarlier)))
 	}

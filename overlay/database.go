@@ -35,11 +35,12 @@ type origin struct {
 	// The route (spec O10).
 	via       *neighbour // nil = none
 	distance  uint32
-	claim     uint32    // what it was before it rose
-	claimTill time.Time // how long that still counts
 	hops      int
 	mtu       int
-	connected bool // two-sided links lead there, whether or not they carry us
+	alternate alternate // valid while spf.alternates
+	refused   time.Time // until then the next hop knows no way
+	notice    time.Time // the earliest time at which we say so again
+	connected bool      // two-sided links lead there, whether or not they carry us
 
 	visit visit // scratch of the search for routes
 }

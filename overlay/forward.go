@@ -131,13 +131,13 @@ func (m *Mesh) receiveForward(now time.Time, n *neighbour, a *arrivals, w *wire.
 		m.stats.Delivered++
 		m.up.Deliver(now, o.sid, w.Payload)
 	default:
-		m.relay(now, o, w)
+		m.relay(now, n, o, w)
 	}
 	return true
 }
 
 // relay puts the packet of another on the queue of its next hop, if that leads nearer.
-func (m *Mesh) relay(now time.Time, o *origin, w *wire.Forward) {
+func (m *Mesh) relay(now time.Time, from *neighbour, o *origin, w *wire.Forward) {
 	class := link.Class(w.Class)
 	if class == link.Control || class >= link.NumClasses {
 		class = link.Interactive
@@ -148,6 +148,7 @@ func (m *Mesh) relay(now time.Time, o *origin, w *wire.Forward) {
 		return
 	case o.via == nil || m.cfg.NoRelay:
 		m.stats.DropNoRoute++
+		m.refuse(now, from, o)
 		return
 	case len(w.Payload) > o.mtu-frameOverhead:
 		m.stats.DropTooLong++
@@ -159,26 +160,36 @@ func (m *Mesh) relay(now time.Time, o *origin, w *wire.Forward) {
 		return
 	}
 	f.dst, f.class, f.hop, f.limit = o, class, w.HopLimit-1, w.Distance
+	f.deflected = w.Deflected
 	f.n = copy(f.buf, w.Payload)
 	f.expires = now.Add(lifetimes[class])
-	if m.place(now, f) {
+	lost := m.stats.DropDistance
+	switch {
+	case m.place(now, f):
 		m.stats.Forwarded++
+	case m.stats.DropDistance > lost:
+		m.refuse(now, from, o)
 	}
 }
 
 // place puts a frame on the queue of its next hop, or drops it, counted.
 func (m *Mesh) place(now time.Time, f *frame) bool {
-	via := f.dst.via
+	c, lost := m.course(now, f)
 	switch {
-	case via == nil || f.dst.gone:
-		m.dropped(now, &m.stats.DropNoRoute, "no-route", f)
-	case f.dst.claimed(now) >= f.limit:
-		m.dropped(now, &m.stats.DropDistance, "distance", f)
-	case via.queues.class[f.class].n >= m.cfg.Limits.QueuePackets:
+	case lost == lostNoRoute:
+		m.dropped(now, &m.stats.DropNoRoute, lost, f)
+	case lost == lostDistance:
+		m.dropped(now, &m.stats.DropDistance, lost, f)
+	case c.via.queues.class[f.class].n >= m.cfg.Limits.QueuePackets:
 		m.dropped(now, &m.stats.DropQueue, "queue", f)
 	default:
-		f.named = 0
-		via.push(f)
+		if c.deflected && !f.deflected {
+			m.stats.Deflected++
+		}
+		if f.via != c.via {
+			f.via, f.named, f.tries = c.via, 0, 0
+		}
+		c.via.push(f)
 		return true
 	}
 	m.frames.put(f)

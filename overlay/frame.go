@@ -47,12 +47,14 @@ type frame struct {
 	buf     []byte
 	expires time.Time
 
-	dst     *origin // of frameData, frameAlias; whose link state, of frameState
-	limit   uint32  // frameData: our own distance must be less than this (spec O5.4)
-	defines bool    // the packet it is in defines the alias of dst
-	earlier [wire.MaxEarlier]uint32
-	named   uint8  // how many of earlier
-	namedIn uint32 // the epoch in which they were counted
+	dst       *origin    // of frameData, frameAlias; whose link state, of frameState
+	via       *neighbour // frameData: on whose queue it is, or was last
+	limit     uint32     // frameData: our own distance must be less than this (spec O5.4)
+	deflected bool       // frameData: a node before us let the distance rise (spec O5.10)
+	defines   bool       // the packet it is in defines the alias of dst
+	earlier   [wire.MaxEarlier]uint32
+	named     uint8  // how many of earlier
+	namedIn   uint32 // the epoch in which they were counted
 
 	seq    uint64 // frameState: the version; a later one makes this frame pointless
 	offset int    // frameState: where the piece begins
@@ -112,7 +114,7 @@ func (p *pool) get(kind frameKind, room bool) *frame {
 // put takes a frame back.
 func (p *pool) put(f *frame) {
 	p.lent--
-	f.next, f.dst = p.free, nil
+	f.next, f.dst, f.via = p.free, nil, nil
 	p.free = f
 }
 

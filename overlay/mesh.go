@@ -47,6 +47,7 @@ type Mesh struct {
 	loop     fifo // from ourselves to ourselves
 	begun    *frame
 	lastDst  *origin // of Begin
+	heading  course  // of the data frame being packed
 	received receiveScratch
 }
 

@@ -82,21 +82,29 @@ func TestARelayDropsWhatDoesNotComeNearer(t *testing.T) { // spec O5.4, O5.5
 	m := n[1]
 	o := m.db.bySID[n[2].id.SID()]
 	for _, c := range []struct {
-		distance uint32
-		hops     uint8
-		counter  *uint64
+		distance  uint32
+		hops      uint8
+		deflected bool
+		counter   *uint64
 	}{
-		{o.distance, 64, &m.stats.DropDistance},
-		{o.distance - 1, 64, &m.stats.DropDistance},
-		{o.distance + 1, 1, &m.stats.DropHopLimit},
-		{o.distance + 1, 0, &m.stats.DropHopLimit},
-		{o.distance + 1, 2, &m.stats.Forwarded},
+		{o.distance, 64, true, &m.stats.DropDistance},
+		{o.distance - 1, 64, true, &m.stats.DropDistance},
+		{o.distance + 1, 1, false, &m.stats.DropHopLimit},
+		{o.distance + 1, 0, false, &m.stats.DropHopLimit},
+		{o.distance + 1, 2, true, &m.stats.Forwarded},
+		{o.distance + 1, 2, false, &m.stats.Forwarded},
+		{o.distance, 64, false, &m.stats.Deflected}, // spec O5.10
 	} {
 		before := *c.counter
-		m.relay(w.now, o, &wire.Forward{Distance: c.distance, HopLimit: c.hops, Class: uint8(link.Bulk), Payload: []byte("x")})
+		m.relay(w.now, m.bySID[n[0].id.SID()], o, &wire.Forward{
+			Distance: c.distance, HopLimit: c.hops, Class: uint8(link.Bulk), Deflected: c.deflected, Payload: []byte("x"),
+		})
 		if *c.counter != before+1 {
-			t.Errorf("distance %d, hops %d: %+v", c.distance, c.hops, m.Stats())
+			t.Errorf("%+v: %+v", c, m.Stats())
 		}
+	}
+	if m.stats.UnreachSent != 1 { // spec O5.11: two drops, one notice a second
+		t.Errorf("%d notices", m.stats.UnreachSent)
 	}
 }
 

@@ -42,7 +42,8 @@ type Config struct {
 	Name        string // told to mesh members in our link state; at most 63 bytes; may be empty
 	NoRelay     bool   // do not carry traffic of others (OVERLOAD flag)
 	Limits      Limits
-	Trace       trace.Sink // may be nil
+	Trace       trace.Sink    // may be nil
+	Passed      func(Passage) // told of every packet sent one hop further; may be nil
 }
 
 // Limits bounds every table and queue. Zero fields take the defaults (spec O13.1);

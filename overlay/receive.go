@@ -228,6 +228,10 @@ func (m *Mesh) takeControl(now time.Time, n *neighbour, typ byte, r *wire.Reader
 		if r.Broadcast(&s.broadcast); r.Err() == nil {
 			m.receiveBroadcast(now, n, &s.broadcast)
 		}
+	case wire.FrameUnreach:
+		if nid := r.Unreach(); r.Err() == nil {
+			m.receiveUnreach(now, n, nid)
+		}
 	default:
 		r.Fail() // nothing tells how long it is
 	}

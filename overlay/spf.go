@@ -13,7 +13,6 @@ import (
 const (
 	spfFirst = 5 * time.Millisecond
 	spfMost  = 200 * time.Millisecond
-	claimFor = 300 * time.Millisecond // the time that a rise of distance may take to be known to all
 )
 
 // spfState is when routes are searched next.
@@ -22,6 +21,8 @@ type spfState struct {
 	ran  time.Time
 	hold time.Duration // how long the next search waits
 	heap spfHeap
+
+	alternates bool // those of the present routes have been found
 }
 
 // A visit is what one search has found out about one node.
@@ -54,24 +55,30 @@ func (m *Mesh) routesChanged(now time.Time) {
 func (m *Mesh) runSPF(now time.Time) {
 	m.spf.at, m.spf.ran = time.Time{}, now
 	self := m.db.byNID[m.nid]
+	m.search(self)
+	m.connect(self)
+	m.adoptRoutes(now)
+	m.spf.alternates = false
+}
+
+// search finds the cheapest ways from one node to all. What it finds is in their visits.
+func (m *Mesh) search(root *origin) {
 	for _, o := range m.db.sorted {
 		o.visit = visit{distance: math.MaxUint32}
 	}
-	self.visit = visit{mtu: maxDatagram, seen: true}
+	root.visit = visit{mtu: maxDatagram, seen: true}
 	h := &m.spf.heap
-	heap.Push(h, self)
+	heap.Push(h, root)
 	for len(*h) > 0 {
 		o := heap.Pop(h).(*origin)
 		o.visit.done = true
-		m.relax(self, o)
+		m.relax(root, o)
 	}
-	m.connect(self)
-	m.adoptRoutes(now)
 }
 
 // relax looks at the links of a node whose distance is settled.
-func (m *Mesh) relax(self, o *origin) {
-	overload := o.flags&wire.LinkStateOverload != 0 && o != self
+func (m *Mesh) relax(root, o *origin) {
+	overload := o.flags&wire.LinkStateOverload != 0 && o != root
 	for i := range o.links {
 		l := &o.links[i]
 		to := m.db.byNID[l.NID]
@@ -83,7 +90,7 @@ func (m *Mesh) relax(self, o *origin) {
 			continue // spec O7.3
 		}
 		via := o.visit.via
-		if o == self && to.local < 0 {
+		if o == root && root.nid == m.nid && to.local < 0 {
 			if via = m.bySID[to.sid]; via == nil || !via.isUp() {
 				continue
 			}
@@ -156,24 +163,12 @@ func (m *Mesh) adoptRoutes(now time.Time) {
 			m.emit(e)
 			o.since = now
 		}
-		if o.via != nil && v.distance > o.distance && !now.Before(o.claimTill) {
-			o.claim, o.claimTill = o.distance, now.Add(claimFor)
-		}
 		o.via, o.distance, o.hops, o.mtu = v.via, v.distance, v.hops, v.mtu
+		o.alternate, o.refused = alternate{}, time.Time{}
 	}
 	if digest != m.db.digest {
 		m.db.digest, m.db.since = digest, now
 	}
-}
-
-// claimed is the distance that we compare with the one carried (spec O5.4). When ours has
-// just risen, the lower one before counts for a while: those behind us may not
-// know yet, and would be refused. What we write is lower than what was carried all the same.
-func (o *origin) claimed(now time.Time) uint32 {
-	if now.Before(o.claimTill) {
-		return min(o.claim, o.distance)
-	}
-	return o.distance
 }
 
 // An spfHeap orders nodes by distance, then by NID.

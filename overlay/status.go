@@ -120,6 +120,7 @@ type Stats struct {
 	DropNoRoute, DropDistance, DropHopLimit, DropQueue, DropTooLong, DropLifetime uint64
 	BroadcastsSent, BroadcastsForwarded, BroadcastDuplicates, BroadcastsRefused   uint64
 	LinkStateAccepted, LinkStateOld, LinkStateBad, LinkStateRefused               uint64
+	Deflected, UnreachSent, UnreachHeard                                          uint64
 	NoRoom                                                                        uint64 // for a neighbour
 	NoInterface                                                                   uint64 // datagrams from one that is gone
 }

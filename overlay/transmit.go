@@ -119,6 +119,9 @@ func (n *neighbour) fill(now time.Time, p *packing) {
 			continue
 		}
 		n.queues.pop()
+		if f.kind == frameData {
+			n.passed(now, f, n.m.heading)
+		}
 		f.tries++
 		p.asks = true
 		p.carried.push(f)
@@ -137,15 +140,19 @@ func (n *neighbour) admit(now time.Time, f *frame) bool {
 		m.stats.DropLifetime++
 	case f.kind == frameState && (f.dst.gone || f.seq != f.dst.seq):
 		// a later one is on its way
-	case f.kind == frameData && f.dst.via != n:
-		m.place(now, n.queues.pop())
-		return false
-	case f.kind == frameData && f.dst.claimed(now) >= f.limit:
-		m.dropped(now, &m.stats.DropDistance, "distance", f)
-	case f.kind == frameData && !n.named(now, f.dst):
-		m.dropped(now, &m.stats.DropNoRoute, "no-alias", f)
-	default:
+	case f.kind != frameData:
 		return true
+	default:
+		c, lost := m.course(now, f)
+		if lost != "" || c.via != n {
+			m.place(now, n.queues.pop())
+			return false
+		}
+		if n.named(now, f.dst) {
+			n.m.heading = c
+			return true
+		}
+		m.dropped(now, &m.stats.DropNoRoute, "no-alias", f)
 	}
 	m.frames.put(n.queues.pop())
 	return false

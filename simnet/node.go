@@ -38,6 +38,7 @@ func (w *World) AddNode(name string, options ...NodeOption) *Host {
 			Seed:       deriveSeed(w.seed, fmt.Sprintf("node %d %s", boot, name)),
 			Boot:       boot,
 			Trace:      w.traceSink(),
+			Passed:     w.loops.passed,
 		}
 		for _, option := range options {
 			option(&cfg)

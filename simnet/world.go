@@ -42,6 +42,7 @@ type World struct {
 	happens   int // at this instant
 	events    uint64
 	record    record
+	loops     loops
 }
 
 // New returns an empty world in which all chance follows from seed.

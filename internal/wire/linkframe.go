@@ -20,7 +20,11 @@ const (
 	FrameSummary   = 8
 	FrameWant      = 9
 	FrameBroadcast = 10
+	FrameUnreach   = 11
 )
+
+// deflectedBit is the flag among the number of earlier ones and the class.
+const deflectedBit = 1 << 4
 
 // MaxEarlier is the most earlier transmissions that a forward frame names.
 const MaxEarlier = 7
@@ -31,20 +35,23 @@ const (
 	EarlierSize = 4
 	AliasSize   = 1 + 2 + sid.Size
 	HelloSize   = 1 + 4 + 8
+	UnreachSize = 1 + 12
 	MaxAckSize  = 1 + 8 + 4 + 4 + 1 + 2*4*maxAckRanges
 )
 
 // A Forward carries one end-to-end packet one hop further (spec O4.4):
 //
-//	│ type 1 │ alias 2 │ distance 4 │ hops 1 │ n 3 bit, class 5 bit │ n × earlier 4 │ length 2 │ payload │
+//	│ type 1 │ alias 2 │ distance 4 │ hops 1 │ n 3 bit, deflected 1 bit, class 4 bit │ n × earlier 4 │ length 2 │ payload │
 type Forward struct {
 	Alias    uint16
 	Distance uint32 // from the sender of this frame to the destination
 	HopLimit uint8
-	Class    uint8
-	Earlier  [MaxEarlier]uint32 // counters, low halves, of the packets this frame was in before
-	N        uint8              // how many of them
-	Payload  []byte             // borrowed
+	Class    uint8 // at most 15
+	// Deflected: a node on the way has let the distance rise; none may do so again (spec O5.10).
+	Deflected bool
+	Earlier   [MaxEarlier]uint32 // counters, low halves, of the packets this frame was in before
+	N         uint8              // how many of them
+	Payload   []byte             // borrowed
 }
 
 // AppendForward appends the head of a forward frame whose payload of size bytes the
@@ -57,7 +64,11 @@ func AppendForward(b []byte, f *Forward, size int, section bool) []byte {
 	b = append(b, typ)
 	b = binary.BigEndian.AppendUint16(b, f.Alias)
 	b = binary.BigEndian.AppendUint32(b, f.Distance)
-	b = append(b, f.HopLimit, f.N<<5|f.Class)
+	packed := f.N<<5 | f.Class&0xf
+	if f.Deflected {
+		packed |= deflectedBit
+	}
+	b = append(b, f.HopLimit, packed)
 	for _, c := range f.Earlier[:f.N] {
 		b = binary.BigEndian.AppendUint32(b, c)
 	}
@@ -69,7 +80,7 @@ func AppendForward(b []byte, f *Forward, size int, section bool) []byte {
 func (r *Reader) Forward(f *Forward, section []byte, inSection bool) {
 	f.Alias, f.Distance, f.HopLimit = r.Uint16(), r.Uint32(), r.Uint8()
 	packed := r.Uint8()
-	f.N, f.Class = packed>>5, packed&0x1f
+	f.N, f.Deflected, f.Class = packed>>5, packed&deflectedBit != 0, packed&0xf
 	for i := range f.N {
 		f.Earlier[i] = r.Uint32()
 	}
@@ -113,6 +124,17 @@ func (r *Reader) Hello() (boot uint32, digest uint64) { return r.Uint32(), r.Uin
 // AppendProbe appends a probe: a frame that says nothing and asks for an
 // acknowledgement (spec O4.6).
 func AppendProbe(b []byte) []byte { return append(b, FrameProbe) }
+
+// AppendUnreach appends a notice that the sender knows no way to a node (spec O5.11):
+//
+//	│ type 1 │ NID 12 │
+func AppendUnreach(b []byte, n NID) []byte { return append(append(b, FrameUnreach), n[:]...) }
+
+// Unreach takes the notice whose type has been read.
+func (r *Reader) Unreach() (n NID) {
+	copy(n[:], r.Bytes(len(n)))
+	return n
+}
 
 // maxAckRanges is the most ranges an Ack has besides the first.
 const maxAckRanges = 23

@@ -42,10 +42,10 @@ func TestBeaconGolden(t *testing.T) { // spec O2.1
 }
 
 func TestForwardGolden(t *testing.T) { // spec O4.4
-	f := Forward{Alias: 0x102, Distance: 0x30405, HopLimit: 64, Class: 3, N: 2}
+	f := Forward{Alias: 0x102, Distance: 0x30405, HopLimit: 64, Class: 3, Deflected: true, N: 2}
 	f.Earlier[0], f.Earlier[1] = 0xa0, 0xb0
 	got := append(AppendForward(nil, &f, 3, false), "abc"...)
-	if !bytes.Equal(got, mustHex(t, "01"+"0102"+"00030405"+"40"+"43"+"000000a0"+"000000b0"+"0003"+"616263")) {
+	if !bytes.Equal(got, mustHex(t, "01"+"0102"+"00030405"+"40"+"53"+"000000a0"+"000000b0"+"0003"+"616263")) {
 		t.Errorf("%x", got)
 	}
 	r := Read(got[1:])
@@ -185,6 +185,7 @@ func FuzzLinkFrames(f *testing.F) {
 	f.Add(AppendLinkStateFrame(nil, &LinkStateFrame{Total: 1, Piece: []byte{1}}), []byte(nil))
 	f.Add(AppendSummary(nil, &Summary{}), []byte(nil))
 	f.Add(AppendWant(nil, &Want{N: 1}), []byte(nil))
+	f.Add(AppendUnreach(nil, NID{1}), []byte(nil))
 	b, _ := AppendBroadcast(nil, &Broadcast{})
 	f.Add(append(b, make([]byte, 64)...), []byte(nil))
 	f.Fuzz(func(t *testing.T, plain, section []byte) {
@@ -212,6 +213,8 @@ func readAny(r *Reader, section []byte) {
 		r.Summary(new(Summary))
 	case FrameWant:
 		r.Want(new(Want))
+	case FrameUnreach:
+		r.Unreach()
 	case FrameBroadcast:
 		r.Broadcast(new(Broadcast))
 	}

@@ -7,6 +7,7 @@ package node
 import (
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/caracal-mesh/caracal/internal/agenda"
@@ -23,6 +24,9 @@ const MaxName = 63
 
 // ErrNoIdentity is returned by New for a configuration without an identity.
 var ErrNoIdentity = errors.New("node: at least one identity is needed")
+
+// ErrIdentities is returned by New for more than overlay.MaxIdentities identities.
+var ErrIdentities = fmt.Errorf("node: at most %d identities", overlay.MaxIdentities)
 
 // ErrName is returned by New for a name longer than MaxName bytes.
 var ErrName = errors.New("node: name too long")
@@ -57,6 +61,9 @@ type Node struct {
 func New(now time.Time, cfg Config) (*Node, error) {
 	if len(cfg.Identities) == 0 {
 		return nil, ErrNoIdentity
+	}
+	if len(cfg.Identities) > overlay.MaxIdentities {
+		return nil, ErrIdentities
 	}
 	if len(cfg.Name) > MaxName {
 		return nil, ErrName

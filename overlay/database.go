@@ -29,7 +29,7 @@ type origin struct {
 	expires time.Time
 	since   time.Time // the route or its absence began
 
-	pending    [2]uint64 // slots of the neighbours that it is yet to be sent to
+	pending    [maxNeighbours / 64]uint64 // slots of the neighbours that it is yet to be sent to
 	broadcasts bucket
 
 	// The route (spec O10).
@@ -116,7 +116,7 @@ func (d *database) remove(o *origin) {
 	delete(d.byNID, o.nid)
 	delete(d.bySID, o.sid)
 	d.slots[o.slot] = false
-	o.gone, o.via, o.pending = true, nil, [2]uint64{}
+	o.gone, o.via, o.pending = true, nil, [maxNeighbours / 64]uint64{}
 }
 
 // unpend forgets what was yet to be sent to the neighbour in the slot.

@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/blake2s"
@@ -13,10 +14,6 @@ import (
 
 // Timings and bounds of discovery (spec O2.3, O2.5, O2.6).
 const (
-	answerPause = 200 * time.Millisecond // between answers to one source, on average
-	answerQuick = 3
-	answerEvery = 15 * time.Millisecond // between answers in all, on average
-	answerBurst = 128
 	higherWaits = time.Second // the higher SID waits for the lower one's handshake
 	wantedFirst = time.Second
 	wantedMost  = 30 * time.Second
@@ -44,6 +41,13 @@ func (m *Mesh) AddPeer(now time.Time, to link.Path) {
 	}
 	m.wanted = append(m.wanted, &wantedPeer{path: to, at: now, wait: wantedFirst})
 	m.discoverAt = now
+}
+
+// isWanted reports whether we were told to call at the address.
+func (m *Mesh) isWanted(to link.Path) bool {
+	return slices.ContainsFunc(m.wanted, func(w *wantedPeer) bool {
+		return w.path.Addr == to.Addr && (w.path.Iface == 0 || w.path.Iface == to.Iface)
+	})
 }
 
 // wantAgain calls at addresses where we have just lost a neighbour.
@@ -83,13 +87,14 @@ func (m *Mesh) cookie(to link.Path) uint64 {
 
 // receiveBeacon takes a beacon. It is only a reason to ask back (spec O2.3).
 func (m *Mesh) receiveBeacon(now time.Time, from link.Path, msg []byte) {
-	b, err := wire.ParseBeacon(msg)
-	if err != nil || from.Everybody() || b.SID.Valid() != nil {
+	f := m.iface(from.Iface)
+	if f == nil || from.Everybody() {
 		m.stats.Malformed++
 		return
 	}
-	f := m.iface(from.Iface)
-	if f == nil || m.isOurs(b.SID) {
+	size := len(msg)
+	b, ok := m.openBeacon(msg)
+	if !ok || m.isOurs(b.SID) {
 		return
 	}
 	f.beaconsHeard++
@@ -99,27 +104,41 @@ func (m *Mesh) receiveBeacon(now time.Time, from link.Path, msg []byte) {
 	if known && !b.Solicit {
 		return
 	}
-	h := f.hear(from, b.SID, m.cfg.Limits.HeardPerInterface)
-	if h.boot != b.Boot {
-		h.boot, h.proven = b.Boot, false
+	echoes := b.Echo == m.cookie(from)
+	h := m.hear(f, from.Addr, b.SID, echoes)
+	if h == nil {
+		return
 	}
-	if interval > 0 {
-		h.interval = interval
-	}
-	h.proven = h.proven || b.Echo == m.cookie(from)
-	if b.Solicit || !h.proven {
-		h.owed, h.echo = true, b.Nonce
+	h.note(&b, interval, echoes)
+	if n != nil && n.state == greeting && n.start == from {
+		n.credit = min(n.credit+amplification*size, maxCredit)
 	}
 	if h.proven && n != nil && n.state == down {
 		n.revive(now, from)
 	}
-	if h.proven && !known && h.startAt.IsZero() {
-		h.startAt = now
+	if h.proven && !known && h.startAt == 0 {
+		start := now
 		if m.self.Compare(b.SID) > 0 { // spec O2.5
-			h.startAt = now.Add(higherWaits)
+			start = now.Add(higherWaits)
 		}
+		h.startAt = m.moment(start)
 	}
 	m.discoverAt = now
+}
+
+// note takes what the beacon says into the entry of its source.
+func (h *heard) note(b *wire.Beacon, interval time.Duration, echoes bool) {
+	if h.boot != b.Boot {
+		h.boot, h.proven = b.Boot, false
+	}
+	if interval > 0 {
+		h.interval = uint8((interval + intervalUnit - 1) / intervalUnit)
+	}
+	h.beacons = uint8(min(int(h.beacons)+1, 255))
+	h.proven = h.proven || echoes
+	if b.Solicit || !h.proven {
+		h.owed, h.echo = true, b.Nonce
+	}
 }
 
 func (m *Mesh) isOurs(s sid.SID) bool {
@@ -162,13 +181,14 @@ func (m *Mesh) discover(now time.Time, out *link.Batch) bool {
 			return false
 		}
 		next = agenda.Soonest(next, f.beaconAt)
-		for _, h := range f.heard {
-			if !m.attend(now, h, out) {
+		for i := range f.heard {
+			h := &f.heard[i]
+			if !m.attend(now, f, h, out) {
 				return false
 			}
-			next = agenda.Soonest(next, h.startAt)
+			next = agenda.Soonest(next, m.timeOf(h.startAt))
 			if h.owed {
-				next = agenda.Soonest(next, h.answers.ready(answerPause, answerQuick))
+				next = agenda.Soonest(next, h.ready(m))
 			}
 		}
 	}
@@ -183,46 +203,50 @@ func (m *Mesh) discover(now time.Time, out *link.Batch) bool {
 }
 
 // attend answers a source and begins a handshake with it, when due.
-func (m *Mesh) attend(now time.Time, h *heard, out *link.Batch) bool {
-	if h.owed && !now.Before(h.answers.ready(answerPause, answerQuick)) {
-		if out.Begin(h.at, wire.MaxBeacon) == nil {
+func (m *Mesh) attend(now time.Time, f *iface, h *heard, out *link.Batch) bool {
+	at := link.Path{Iface: f.index, Addr: h.addr}
+	if h.owed && !now.Before(h.ready(m)) {
+		if out.Begin(at, wire.MaxBeacon) == nil {
 			return false
 		}
 		h.owed = false
-		if h.proven || m.answers.take(now, answerEvery, answerBurst) {
-			h.answers.take(now, answerPause, answerQuick)
-			b := wire.Beacon{Solicit: !h.proven, SID: m.self, Boot: m.cfg.Boot, Nonce: m.cookie(h.at), Echo: h.echo, Digest: m.db.digest}
-			m.sendBeacon(h.at, &b, out)
+		if h.proven || m.mayAnswer(now, f, h.addr.Addr()) {
+			answers := bucket{m.timeOf(h.answered)}
+			answers.take(now, answerPause, answerQuick)
+			h.answered = m.moment(answers.full)
+			b := wire.Beacon{Solicit: !h.proven, SID: m.self, Boot: m.cfg.Boot, Nonce: m.cookie(at), Echo: h.echo, Digest: m.db.digest}
+			m.sendBeacon(at, &b, out)
 		}
 	}
-	if agenda.Due(now, h.startAt) {
-		h.startAt = time.Time{}
-		m.approach(now, h)
+	if agenda.Due(now, m.timeOf(h.startAt)) {
+		h.startAt = 0
+		m.approach(now, at, h)
 	}
 	return true
 }
 
 // approach begins a handshake with a source whose address is proven, or tries a new
 // path to a neighbour (spec O2.5, O3.2, O3.7).
-func (m *Mesh) approach(now time.Time, h *heard) {
+func (m *Mesh) approach(now time.Time, at link.Path, h *heard) {
 	n := m.bySID[h.sid]
 	if n == nil {
-		if m.greetingAt(h.at) < namesPerAddress {
-			n = m.newNeighbour(now, h.sid)
+		if m.greetingAt(at) < namesPerAddress {
+			n = m.newNeighbour(now, h.sid, at)
 		}
 		if n == nil {
 			m.stats.NoRoom++
 			return
 		}
 	}
+	n.credit = max(n.credit, amplification*wire.BeaconSize*int(h.beacons))
 	switch {
 	case n.isUp() && n.peer.RemoteBoot() == h.boot:
-		n.addPath(now, h.at)
+		n.addPath(now, at)
 	case n.isUp(): // it was started anew
-		n.start = h.at
+		n.start = at
 		n.peer.SuspectDead(now)
 	default:
-		n.start = h.at
+		n.start = at
 		if !n.peer.Start(now, nil) {
 			n.peer.Hurry(now)
 		}

@@ -19,7 +19,8 @@ const (
 type iface struct {
 	index    uint32
 	caps     link.Caps
-	heard    []*heard // who was heard there, the one heard longest ago first
+	heard    []heard // who was heard there, the one heard longest ago first
+	answers  bucket  // to those of them that are not proven
 	beaconAt time.Time
 	interval time.Duration
 	quick    int
@@ -150,7 +151,7 @@ func (m *Mesh) sendBeacon(to link.Path, b *wire.Beacon, out *link.Batch) bool {
 	if room == nil {
 		return false
 	}
-	n := len(wire.AppendBeacon(room[:0], *b))
+	n := len(m.appendBeacon(room[:0], b))
 	out.Commit(n)
 	m.sent(to, n)
 	return true

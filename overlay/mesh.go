@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"crypto/cipher"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -20,21 +21,23 @@ import (
 // Receive only records: it opens packets, hands up what is for us, and puts the
 // rest on queues. Processing sends.
 type Mesh struct {
-	cfg   Config
-	up    Upper
-	self  sid.SID // the primary identity
-	nid   wire.NID
-	table *session.Table
-	rand  *rand.Rand
-	key   [32]byte // of cookies
-	nonce uint64   // of beacons to everybody
-	stats Stats
+	cfg     Config
+	up      Upper
+	self    sid.SID // the primary identity
+	nid     wire.NID
+	table   *session.Table
+	rand    *rand.Rand
+	key     [32]byte // of cookies
+	nonce   uint64   // of beacons to everybody
+	stats   Stats
+	started time.Time
+	veil    cipher.AEAD // of beacons, nil in the open mesh
 
 	frames     pool
 	ifaces     []*iface // by index
 	wanted     []*wantedPeer
-	answers    bucket       // answers to beacons, all together
-	neighbours []*neighbour // by slot, nil = free
+	answers    answerBudget
+	neighbours []*neighbour // by slot, nil = free; as many slots as were ever needed at once
 	bySID      map[sid.SID]*neighbour
 	packFrom   int       // the slot whose turn it is to send first
 	discoverAt time.Time // the soonest deadline of discovery
@@ -57,7 +60,7 @@ func New(now time.Time, cfg Config, up Upper) *Mesh {
 		panic("BUG: a mesh needs an identity and a floor above")
 	}
 	cfg.Limits.fill()
-	m := &Mesh{cfg: cfg, up: up, self: cfg.Identities[0].SID(), bySID: map[sid.SID]*neighbour{}}
+	m := &Mesh{cfg: cfg, up: up, self: cfg.Identities[0].SID(), started: now, bySID: map[sid.SID]*neighbour{}}
 	m.nid = nidOf(m.self)
 	m.key = derive(cfg.Seed, "overlay cookie")
 	m.rand = rand.New(rand.NewChaCha8(derive(cfg.Seed, "overlay random")))
@@ -67,7 +70,7 @@ func New(now time.Time, cfg Config, up Upper) *Mesh {
 		NetworkKey: cfg.NetworkKey, Boot: cfg.Boot, HardwareAES: cfg.HardwareAES,
 		MaxPeers: 2 * cfg.Limits.Neighbours,
 	})
-	m.neighbours = make([]*neighbour, cfg.Limits.Neighbours)
+	m.veil = newVeil(cfg.NetworkKey)
 	m.frames.max = maxFrames
 	m.db.init(cfg.Limits.Origins)
 	m.bcast.init()
@@ -176,7 +179,7 @@ func (m *Mesh) processNeighbours(now time.Time, out *link.Batch) (next time.Time
 			}
 			next = agenda.Soonest(next, n.next)
 		}
-		m.packFrom = (m.packFrom + 1) % len(m.neighbours)
+		m.packFrom = (m.packFrom + 1) % max(len(m.neighbours), 1)
 		for _, n := range m.neighbours {
 			again = again || (n != nil && n.dirty)
 		}

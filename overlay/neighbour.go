@@ -45,6 +45,7 @@ type neighbour struct {
 	active  *path   // the one in use; nil only while greeting or down
 	latest  *path   // where the newest packet came from, nil = unknown
 	start   link.Path
+	credit  int                 // bytes that may be sent there while greeting (spec O1.3)
 	replies [maxReplies]replyTo // where handshakes 1 came from
 	queues  queues
 	window  window
@@ -82,38 +83,29 @@ type replyTo struct {
 	to    link.Path
 }
 
-// newNeighbour makes a neighbour and its session, nil when there is no room.
-func (m *Mesh) newNeighbour(now time.Time, remote sid.SID) *neighbour {
-	slot := m.freeSlot(now)
+// maxNeighbours is as many as an origin's pending has bits for.
+const maxNeighbours = 256
+
+// newNeighbour makes a neighbour found at the address and its session, nil when there is no room.
+func (m *Mesh) newNeighbour(now time.Time, remote sid.SID, at link.Path) *neighbour {
+	slot := m.freeSlot(now, at)
 	if slot < 0 {
 		return nil
 	}
+	if slot == len(m.neighbours) {
+		m.neighbours = append(m.neighbours, nil)
+	}
 	if old := m.neighbours[slot]; old != nil {
+		m.stats.NeighboursPushedOut++
 		m.forget(now, old)
 	}
-	n := &neighbour{m: m, slot: slot, sid: remote, nid: nidOf(remote), since: now, dirty: true}
+	n := &neighbour{m: m, slot: slot, sid: remote, nid: nidOf(remote), since: now, start: at, dirty: true}
 	n.queues.turn = link.Voice
 	n.window.limit = minWindow
 	n.sendHandshake = n.handshake
 	n.peer = m.table.NewPeer(m.self, remote, n)
 	m.neighbours[slot], m.bySID[remote] = n, n
 	return n
-}
-
-// freeSlot finds room for a neighbour: a free slot, else that of the one longest down or
-// greeting for more than 5 s; -1 when there is none (spec O13.2).
-func (m *Mesh) freeSlot(now time.Time) int {
-	slot := -1
-	for i, n := range m.neighbours {
-		if n == nil {
-			return i
-		}
-		if !n.isUp() && now.Sub(n.since) > 5*time.Second &&
-			(slot < 0 || n.since.Before(m.neighbours[slot].since)) {
-			slot = i
-		}
-	}
-	return slot
 }
 
 // forget erases a neighbour.
@@ -285,7 +277,7 @@ func (n *neighbour) handshake(msg []byte, epoch uint32) {
 	} else if n.active != nil {
 		to = n.active.to
 	}
-	if !to.Everybody() {
+	if !to.Everybody() && (epoch != 0 || n.mayGreet(to, len(msg))) {
 		n.m.send(n.out, to, msg)
 	}
 }

@@ -29,7 +29,7 @@ func (n *neighbour) addPath(now time.Time, to link.Path) *path {
 	}
 	p := &path{to: to, since: now, heard: now, probeAt: now}
 	if h := n.m.heardAt(to, n.sid); h != nil {
-		p.interval = h.interval
+		p.interval = time.Duration(h.interval) * intervalUnit
 	}
 	n.m.classify(p)
 	n.paths = append(n.paths, p)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caracal-mesh/caracal/internal/trace"
+	"github.com/caracal-mesh/caracal/internal/wire"
 	"github.com/caracal-mesh/caracal/sid"
 )
 
@@ -32,9 +33,12 @@ type Upper interface {
 	Restarted(now time.Time, origin sid.SID)
 }
 
+// MaxIdentities is the most identities of one node: so many stubs leave room for links (spec O7.7).
+const MaxIdentities = 64
+
 // Config sets up a Mesh.
 type Config struct {
-	Identities  []*sid.Identity // primary first; the others hang on it as stub nodes
+	Identities  []*sid.Identity // primary first, at most MaxIdentities; the others hang on it as stub nodes
 	Seed        [32]byte
 	Boot        uint32 // changes with every start of the node
 	NetworkKey  *[32]byte
@@ -49,20 +53,25 @@ type Config struct {
 // Limits bounds every table and queue. Zero fields take the defaults (spec O13.1);
 // values out of the bounds given are cut to them.
 type Limits struct {
-	Neighbours        int // at most 128; 64
+	Neighbours        int // in all, at most 256; 192
+	PerInterface      int // of those on one LAN or radio; 64
+	Internet          int // of those on the Internet; 128
 	HeardPerInterface int // 64
+	Heard             int // in all; 256
 	Origins           int // nodes known, at most 2048; 2048
-	Links             int // of one node, at most 64; 64
+	Links             int // of one node, at most 192; 192
 	QueuePackets      int // per neighbour and class; 256
 }
 
 func (l *Limits) fill() {
-	bound(&l.Neighbours, 64, 128)
+	bound(&l.Neighbours, 192, maxNeighbours)
+	bound(&l.PerInterface, 64, maxNeighbours)
+	bound(&l.Internet, 128, maxNeighbours)
 	bound(&l.HeardPerInterface, 64, 1024)
+	bound(&l.Heard, 256, 1<<16)
 	bound(&l.Origins, 2048, 2048)
-	bound(&l.Links, 64, 64)
+	bound(&l.Links, wire.MaxLinks, wire.MaxLinks)
 	bound(&l.QueuePackets, 256, 65536)
-	l.Neighbours = min(l.Neighbours, l.Links)
 }
 
 func bound(v *int, otherwise, most int) {

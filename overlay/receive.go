@@ -39,7 +39,7 @@ func (m *Mesh) receiveInit(now time.Time, from link.Path, msg []byte) {
 	}
 	n := m.bySID[init.Remote]
 	if n == nil {
-		n = m.newNeighbour(now, init.Remote)
+		n = m.newNeighbour(now, init.Remote, from)
 	}
 	if n == nil {
 		m.stats.NoRoom++

@@ -121,7 +121,9 @@ type Stats struct {
 	BroadcastsSent, BroadcastsForwarded, BroadcastDuplicates, BroadcastsRefused   uint64
 	LinkStateAccepted, LinkStateOld, LinkStateBad, LinkStateRefused               uint64
 	Deflected, UnreachSent, UnreachHeard                                          uint64
-	NoRoom                                                                        uint64 // for a neighbour
+	NoRoom, NeighboursPushedOut                                                   uint64 // for a neighbour; one that was not up, by it
+	BeaconsForeign                                                                uint64 // of another mesh, open or private
+	HeardRefused, HeardForgotten, AnswersWithheld, GreetingsWithheld              uint64 // bounds of discovery
 	NoInterface                                                                   uint64 // datagrams from one that is gone
 }
 

@@ -149,6 +149,12 @@ func (p *port) caps() link.Caps {
 // wire joins members by a segment with broadcast.
 func (w *world) wire(latency time.Duration, members ...*member) *wireT {
 	l := &wireT{latency: latency}
+	w.join(l, members...)
+	return l
+}
+
+// join puts members on a wire.
+func (w *world) join(l *wireT, members ...*member) {
 	for _, m := range members {
 		n := len(m.ports) + 1
 		index := 0
@@ -166,7 +172,6 @@ func (w *world) wire(latency time.Duration, members ...*member) *wireT {
 		m.SetInterface(m.clock(), p.iface, p.caps())
 		m.next = w.now
 	}
-	return l
 }
 
 // change gives a wire other properties.

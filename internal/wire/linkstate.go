@@ -21,7 +21,7 @@ const (
 
 // Bounds of a link state object.
 const (
-	MaxLinks     = 64
+	MaxLinks     = 192
 	MaxName      = 63
 	linkSize     = 12 + 4 + 2 + 1
 	MaxLinkState = 51 + MaxName + MaxLinks*linkSize + sid.SignatureSize

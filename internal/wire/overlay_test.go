@@ -144,6 +144,50 @@ func TestBroadcastFrames(t *testing.T) { // spec O12.1
 	}
 }
 
+func TestSealedBeaconGolden(t *testing.T) { // spec O2.8
+	m := Beacon{Solicit: true, SID: sid.SID{1, 2, 31: 0x44}, Boot: 5, Nonce: 6, Echo: 7, Digest: 8, Interval: 800}
+	nonce := [BeaconNonce]byte{0xaa, 23: 0xbb}
+	got, s := AppendSealedBeacon(nil, &nonce, m)
+	want := "c00102" + "aa" + hex.EncodeToString(make([]byte, 22)) + "bb" + "01" + hex.EncodeToString(AppendBeacon(nil, m)[3:]) +
+		hex.EncodeToString(make([]byte, BeaconTag))
+	if !bytes.Equal(got, mustHex(t, want)) || len(got) != SealedBeaconSize || SealedBeaconSize > MaxBeacon {
+		t.Errorf("%x", got)
+	}
+	back, err := ParseBeaconBox(s.Box[:len(s.Box)-BeaconTag])
+	if err != nil || back != m || !bytes.Equal(s.Nonce, nonce[:]) || !bytes.Equal(s.Head, got[:3]) {
+		t.Errorf("%+v, %v", back, err)
+	}
+	if _, err := ParseBeacon(got); err == nil {
+		t.Error("a sealed beacon passes for an open one")
+	}
+	for _, bad := range [][]byte{got[:len(got)-1], append(got, 0), AppendBeacon(nil, m)} {
+		if _, err := ParseSealedBeacon(bad); err == nil {
+			t.Errorf("%x passes for a sealed beacon", bad)
+		}
+	}
+}
+
+func FuzzSealedBeacon(f *testing.F) {
+	nonce := [BeaconNonce]byte{1}
+	msg, _ := AppendSealedBeacon(nil, &nonce, Beacon{SID: sid.SID{1}})
+	f.Add(msg)
+	f.Fuzz(func(t *testing.T, msg []byte) {
+		s, err := ParseSealedBeacon(msg)
+		if err != nil {
+			return
+		}
+		if len(s.Head)+len(s.Nonce)+len(s.Box) != len(msg) {
+			t.Errorf("%+v", s)
+		}
+		plain := s.Box[:len(s.Box)-BeaconTag]
+		if m, err := ParseBeaconBox(plain); err != nil {
+			t.Error(err)
+		} else if _, back := AppendSealedBeacon(nil, (*[BeaconNonce]byte)(s.Nonce), m); !bytes.Equal(back.Box[1:len(plain)], plain[1:]) {
+			t.Errorf("%x became %x", plain, back.Box)
+		}
+	})
+}
+
 func FuzzBeacon(f *testing.F) {
 	f.Add(AppendBeacon(nil, Beacon{SID: sid.SID{1}}))
 	f.Fuzz(func(t *testing.T, msg []byte) {

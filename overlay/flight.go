@@ -14,6 +14,7 @@ type sentPacket struct {
 	path   *path
 	frames *frame // a list
 	flying bool
+	missed uint64 // its counter + 1, once it counted as lost
 }
 
 // A flight is what we sent under one session epoch and what of it is not
@@ -86,6 +87,23 @@ func (t *flight) settle(counter uint64) sentPacket {
 		t.base++
 	}
 	return p
+}
+
+// miss is settle for a packet that counts as lost, whose acknowledgement may be late only.
+func (t *flight) miss(counter uint64) sentPacket {
+	p := t.settle(counter)
+	*t.at(counter) = sentPacket{at: p.at, path: p.path, missed: counter + 1}
+	return p
+}
+
+// late takes what is known of packet counter if it counted as lost.
+func (t *flight) late(counter uint64) (p sentPacket, ok bool) {
+	if len(t.ring) == 0 || t.at(counter).missed != counter+1 {
+		return p, false
+	}
+	p = *t.at(counter)
+	*t.at(counter) = sentPacket{}
+	return p, true
 }
 
 // alias finds the alias of o, or gives it one. ok is false when all are used up.

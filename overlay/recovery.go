@@ -33,6 +33,11 @@ func (n *neighbour) receiveAck(now time.Time, t *flight, a *wire.Ack) {
 	if !t.acked || last > t.largest {
 		t.acked, t.largest = true, last
 	}
+	if s, ok := t.late(last); ok { // else a round trip that has grown would never be learned
+		s.path.rtt.Sample(now.Sub(s.at), min(a.Delay, ackDelay))
+		s.path.answered(now)
+		n.answered(now, s.path)
+	}
 	count, via := 0, (*path)(nil)
 	for i := a.N - 1; i >= 0; i-- {
 		for c := max(a.Ranges[i].First, t.base); c <= a.Ranges[i].Last && c < t.next; c++ {
@@ -116,7 +121,7 @@ func (n *neighbour) lose(now time.Time, t *flight, lost *[link.NumClasses]fifo) 
 			}
 			continue
 		}
-		p := t.settle(c)
+		p := t.miss(c)
 		n.m.stats.LinkLost++
 		p.path.settled(false)
 		if !passed && !p.path.lastAck.After(p.at) {

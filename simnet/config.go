@@ -24,6 +24,7 @@ type LinkConfig struct {
 	Latency time.Duration // propagation, one way
 	Jitter  time.Duration // evenly from 0 to this is added; by itself it never reorders
 	Loss    float64       // of packets, each by itself
+	Burst   Burst         // and of many at once
 
 	Duplicate    float64       // packets that arrive a second time
 	Reorder      float64       // packets held back by ReorderDelay, so that later ones overtake
@@ -72,9 +73,9 @@ func (c LinkConfig) airtime(size int) time.Duration {
 // A quality is a LinkConfig with its probabilities made ready for the dice.
 type quality struct {
 	LinkConfig
-	loss, duplicate, reorder, corrupt odds
+	loss, burst, duplicate, reorder, corrupt odds
 }
 
 func qualityOf(c LinkConfig) *quality {
-	return &quality{c, oddsOf(c.Loss), oddsOf(c.Duplicate), oddsOf(c.Reorder), oddsOf(c.Corrupt)}
+	return &quality{c, oddsOf(c.Loss), oddsOf(c.Burst.Loss), oddsOf(c.Duplicate), oddsOf(c.Reorder), oddsOf(c.Corrupt)}
 }

@@ -13,11 +13,16 @@ const (
 	DropDown                    // the link is down
 	DropPartition               // the two hosts are in different groups
 	DropStopped                 // the receiver does not run
+	DropBurst                   // the dice, in a bad time
+	DropRange                   // the receiver is out of the radio's range
+	DropCollision               // two packets overlapped at the receiver
+	DropDeaf                    // the receiver was sending itself
 	numReasons
 )
 
 var reasonNames = [numReasons]string{
 	"no-address", "unplugged", "too-long", "queue", "loss", "down", "partition", "stopped",
+	"burst", "range", "collision", "deaf",
 }
 
 // String names the reason as in transcripts.

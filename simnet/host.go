@@ -39,6 +39,8 @@ type Host struct {
 	machine     Machine // nil while the host is stopped
 	ports       []*port // by interface index - 1
 	group       int     // of a partition; 0 = none
+	place       Place
+	placed      bool
 	wake        agenda.Entry[*Host]
 	busy        bool // in process
 	again       bool // process once more
@@ -92,6 +94,9 @@ func (h *Host) Stop() {
 	h.machine = nil
 	h.paused = false
 	h.world.wakes.Remove(&h.wake)
+	for _, p := range h.ports {
+		p.station.quiet()
+	}
 }
 
 // Pause freezes the host, as a laptop that sleeps: what arrives is lost, and no

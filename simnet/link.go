@@ -18,7 +18,8 @@ type Link struct {
 	cfg   LinkConfig
 	ports []*port
 	down  bool
-	block int // address block in use
+	block int  // address block in use
+	air   *air // of a radio channel; nil = not one
 }
 
 // LAN lays a segment that all the hosts share. A second link of the same name
@@ -140,8 +141,16 @@ func (l *Link) Config() LinkConfig { return l.cfg }
 // Down cuts the link. Nobody is told: what is sent, and what is on its way, is lost.
 func (l *Link) Down() { l.down = true }
 
-// Up mends what Down cut.
-func (l *Link) Up() { l.down = false }
+// DownFrom cuts the link in one direction: nobody gets what the host sends.
+func (l *Link) DownFrom(h *Host) { l.portOf(h).mute = true }
+
+// Up mends what Down and DownFrom cut.
+func (l *Link) Up() {
+	l.down = false
+	for _, p := range l.ports {
+		p.mute = false
+	}
+}
 
 // IsUp reports whether the link carries packets.
 func (l *Link) IsUp() bool { return !l.down }

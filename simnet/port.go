@@ -11,9 +11,11 @@ type port struct {
 	addr      netip.AddrPort
 	number    uint32 // the address as a number, which names the port in the history
 	unplugged bool
+	mute      bool     // nobody gets what is sent from here
 	quality   *quality // of all ways from here that have none of their own
 	out       *transmitter
-	ways      []*way // to the link's other ports, by their index; nil = not used yet
+	station   station // on a radio channel
+	ways      []*way  // to the link's other ports, by their index; nil = not used yet
 	counters  Counters
 }
 
@@ -42,6 +44,12 @@ func (p *port) send(addr netip.AddrPort, data []byte) {
 		return
 	case len(data) > p.quality.mtu():
 		p.drop(to, DropTooLong, data)
+		return
+	}
+	if a := p.link.air; a != nil {
+		if !a.send(p, to, data) {
+			p.drop(to, DropQueue, data)
+		}
 		return
 	}
 	leaves, fits := p.out.take(w.now, len(data), p.quality)

@@ -100,6 +100,16 @@ func (w *World) routePairs() (pairs routePairs) {
 	return pairs
 }
 
+// joins reports whether two ports can talk, both ways; by radio so well that more
+// than half arrives.
+func (p *port) joins(other *port) bool {
+	if other.unplugged || !other.host.hears() || p.mute || other.mute || separated(p.host, other.host) {
+		return false
+	}
+	a := p.link.air
+	return a == nil || (a.reaches(p, other) && a.fading(p.way(other)) < certain/2)
+}
+
 // neighbours lists the running hosts that a packet of this one can reach.
 func (h *Host) neighbours() (hosts []*Host) {
 	for _, p := range h.ports {
@@ -107,7 +117,7 @@ func (h *Host) neighbours() (hosts []*Host) {
 			continue
 		}
 		for _, other := range p.link.ports {
-			if other != p && !other.unplugged && other.host.hears() && !separated(h, other.host) {
+			if other != p && p.joins(other) {
 				hosts = append(hosts, other.host)
 			}
 		}

@@ -12,6 +12,7 @@ type way struct {
 	quality  *quality // nil: that of the port it leads from
 	dice     dice
 	last     time.Time // when the latest packet that kept its order arrives
+	weather  weather
 }
 
 // carry lets a packet that leaves the transmitter then fare as the dice say.
@@ -26,6 +27,10 @@ func (y *way) carry(leaves time.Time, data []byte) {
 	}
 	if y.dice.hit(q.loss) {
 		y.from.drop(y.to, DropLoss, data)
+		return
+	}
+	if q.burst != 0 && y.weather.looks(leaves, q, y.dice) && y.dice.hit(q.burst) {
+		y.from.drop(y.to, DropBurst, data)
 		return
 	}
 	y.dispatch(leaves, data, q)
@@ -67,7 +72,7 @@ func (y *way) dispatch(leaves time.Time, data []byte, q *quality) {
 // cut reports whether nothing passes at all here and now, and why.
 func (y *way) cut() (why Reason, lost bool) {
 	switch {
-	case y.from.link.down:
+	case y.from.link.down || y.from.mute:
 		return DropDown, true
 	case separated(y.from.host, y.to.host):
 		return DropPartition, true
@@ -75,6 +80,8 @@ func (y *way) cut() (why Reason, lost bool) {
 		return DropUnplugged, true
 	case !y.to.host.hears():
 		return DropStopped, true
+	case y.from.link.air != nil && !y.from.link.air.reaches(y.from, y.to):
+		return DropRange, true
 	}
 	return 0, false
 }

@@ -43,6 +43,7 @@ type World struct {
 	events    uint64
 	record    record
 	loops     loops
+	movers    []*mover
 }
 
 // New returns an empty world in which all chance follows from seed.

@@ -13,7 +13,8 @@ import (
 // to the sender.
 type RadioConfig struct {
 	LinkConfig
-	Range    Length  // farther away nobody hears anything; 0 = everybody hears everybody
+	Range    Length  // farther away nobody understands anything; 0 = everybody hears everybody
+	Sense    Length  // up to here others notice that the air is taken; 0 = twice the range
 	EdgeLoss float64 // share lost at the end of the range; up to there it grows with the fourth power of the distance
 }
 
@@ -24,16 +25,20 @@ const (
 	minSlot      = 20 * time.Microsecond // and at least this
 )
 
-// Radio puts the hosts on one radio channel. A station sends when it hears nobody
+// Radio puts the hosts on one radio channel. A station sends when it notices nobody
 // else, and hears nothing while it sends; two packets that overlap at a receiver
 // are both lost there, wherever they come from.
 func (w *World) Radio(name string, cfg RadioConfig, hosts ...*Host) *Link {
 	if cfg.Rate == 0 {
 		panic("BUG: simnet: radio " + name + " has no rate")
 	}
+	sense := cfg.Sense
+	if sense == 0 {
+		sense = 2 * cfg.Range
+	}
 	cfg.Kind = link.Radio
 	l := w.LAN(name, cfg.LinkConfig)
-	l.air = &air{link: l, reach: uint64(cfg.Range) * uint64(cfg.Range), edge: oddsOf(cfg.EdgeLoss), dice: newDice(w.seed, "air "+l.name)}
+	l.air = &air{link: l, reach: uint64(cfg.Range) * uint64(cfg.Range), sense: uint64(sense) * uint64(sense), edge: oddsOf(cfg.EdgeLoss), dice: newDice(w.seed, "air "+l.name)}
 	for _, h := range hosts {
 		l.Attach(h)
 	}
@@ -44,6 +49,7 @@ func (w *World) Radio(name string, cfg RadioConfig, hosts ...*Host) *Link {
 type air struct {
 	link  *Link
 	reach uint64 // square of the range in mm²; 0 = everybody hears everybody
+	sense uint64 // square of the distance up to which the air is noticed to be taken
 	edge  odds
 	dice  dice
 	moves uint64 // counts the changes of place
@@ -117,7 +123,7 @@ func (a *air) attempt(p *port) {
 	}
 	var busy time.Time
 	for _, t := range a.onAir {
-		if t.begins.Before(now) && t.ends.After(busy) && a.reaches(t.from, p) {
+		if t.begins.Before(now) && t.ends.After(busy) && a.notices(p, t.from) {
 			busy = t.ends
 		}
 	}
@@ -202,6 +208,11 @@ func (a *air) hearers(p *port) []*port {
 		}
 	}
 	return s.near
+}
+
+// notices reports whether one port notices that the other sends.
+func (a *air) notices(p, other *port) bool {
+	return a.reach == 0 || squared(p.host.place, other.host.place) <= a.sense
 }
 
 // reaches reports whether one port is in the range of the other.

@@ -57,14 +57,24 @@ func TestRadioTakesAirtime(t *testing.T) {
 	}
 }
 
-// TestHiddenStationsCollide: a and c do not hear each other, and b hears both.
+// TestHiddenStationsCollide: a and c do not notice each other, and b hears both.
+// By default they notice, and little is lost.
 func TestHiddenStationsCollide(t *testing.T) {
-	w, f, l := onAir(3, slowRadio, 0, 90, 180)
+	cfg := slowRadio
+	cfg.Sense = 100 * Metre
+	w, f, l := onAir(3, cfg, 0, 90, 180)
 	f[0].send(l.Path(f[0].host, f[1].host), 30, 500)
 	f[2].send(l.Path(f[2].host, f[1].host), 30, 500)
 	w.Run(10 * time.Second)
 	if c := l.Counters(); c.Dropped[DropCollision] < 40 {
 		t.Errorf("%d of 60 collided, want most of them; b heard %d", c.Dropped[DropCollision], len(f[1].got))
+	}
+	w, f, l = onAir(3, slowRadio, 0, 90, 180)
+	f[0].send(l.Path(f[0].host, f[1].host), 30, 500)
+	f[2].send(l.Path(f[2].host, f[1].host), 30, 500)
+	w.Run(10 * time.Second)
+	if c := l.Counters(); c.Dropped[DropCollision] > 6 {
+		t.Errorf("%d of 60 collided although they notice each other", c.Dropped[DropCollision])
 	}
 }
 

@@ -67,7 +67,7 @@ pings = "all"
 	}
 	seed := uint64(5)
 	r := RunScenario(s, RunOptions{Seed: &seed})
-	r.Digest, r.Packets = "", PacketTotal{Dropped: []Drop{}}
+	r.Digest, r.Packets, r.NodeBytes = "", PacketTotal{Dropped: []Drop{}}, 0
 	got, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +78,9 @@ pings = "all"
 		`"pings":{"sent":1,"delivered":1,"duplicates":0,"p50_ms":0,"p95_ms":0},` +
 		`"streams":{"total":0,"finished":0,"bytes":0,"goodput_bps":null,"errors":[]},` +
 		`"packets":{"sent":0,"sent_bytes":0,"delivered":0,"dropped":[]},"digest":"",` +
-		`"expect":[{"metric":"pings","want":"all","got":1,"ok":true,"share":true}],"failed":false}`
+		`"expect":[{"metric":"pings","want":"all","got":1,"ok":true,"share":true,"unit":"share"}],"failed":false,` +
+		`"voice":{"sent":0,"delivered":0,"duplicates":0,"p50_ms":null,"p95_ms":null},` +
+		`"requests":{"sent":0,"delivered":0,"duplicates":0,"p50_ms":null,"p95_ms":null},"node_bytes_per_s":0}`
 	if string(got) != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

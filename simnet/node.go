@@ -26,6 +26,11 @@ func WithTrace(sink trace.Sink) NodeOption { return func(c *node.Config) { c.Tra
 // AddNode adds a running host with a Caracal node. Its identity follows from the
 // world's seed and the name: the same in every run, whatever else is in the world.
 func (w *World) AddNode(name string, options ...NodeOption) *Host {
+	return w.addNode(name, nil, options)
+}
+
+// addNode adds a node, and what a hostile one has around it.
+func (w *World) addNode(name string, around role, options []NodeOption) *Host {
 	lives := 1 // identities so far
 	h := w.AddMachine(name, func(now time.Time, boot uint32) Machine {
 		h := w.byName[name]
@@ -46,6 +51,9 @@ func (w *World) AddNode(name string, options ...NodeOption) *Host {
 		n, err := node.New(now, cfg)
 		if err != nil {
 			panic("BUG: simnet: " + err.Error())
+		}
+		if around != nil {
+			return around(w, name, n)
 		}
 		return n
 	})
@@ -78,8 +86,13 @@ func (w *World) traceSink() trace.Sink {
 // Node is the node on the host; nil while it is stopped, or if what runs there
 // is not a node.
 func (h *Host) Node() *node.Node {
-	n, _ := h.machine.(*node.Node)
-	return n
+	switch m := h.machine.(type) {
+	case *node.Node:
+		return m
+	case *hostile:
+		return m.Node
+	}
+	return nil
 }
 
 // SID names the host's node.

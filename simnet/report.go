@@ -34,13 +34,19 @@ func (r *Result) Text(took time.Duration) string {
 	if r.Pings.Sent > 0 {
 		row("pings", "%s", r.Pings.text("answered"))
 	}
+	if r.Voice.Sent > 0 {
+		row("voice", "%s", r.Voice.text("in time"))
+	}
+	if r.Requests.Sent > 0 {
+		row("requests", "%s", r.Requests.text("answered"))
+	}
 	if r.Streams.Total > 0 {
 		row("streams", "%s", r.Streams.text())
 		for _, e := range r.Streams.Errors {
 			row("", "%s", e)
 		}
 	}
-	row("packets", "%s sent, %s", thousands(r.Packets.Sent), siBytes(r.Packets.SentBytes))
+	row("packets", "%s sent, %s, %.0f B/s per node", thousands(r.Packets.Sent), siBytes(r.Packets.SentBytes), r.NodeBytes)
 	for _, d := range r.Packets.Dropped {
 		row("", "%s dropped: %s", thousands(d.Count), d.Reason)
 	}
@@ -76,8 +82,12 @@ func (t *StreamTotal) text() string {
 func (f *Finding) text() string {
 	got, mark := "not measured", "✗"
 	switch {
-	case f.Got != nil && f.Share:
+	case f.Got != nil && f.Unit == inShare.name:
 		got = fmt.Sprintf("%.1f %%", 100**f.Got)
+	case f.Got != nil && f.Unit == inRate.name:
+		got = siBytes(uint64(*f.Got/8)) + "/s"
+	case f.Got != nil && f.Unit == inBytes.name:
+		got = fmt.Sprintf("%.0f B/s", *f.Got)
 	case f.Got != nil:
 		got = fmt.Sprintf("%.1f s", *f.Got)
 		if *f.Got < 1 {

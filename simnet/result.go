@@ -1,6 +1,7 @@
 package simnet
 
 import (
+	"math"
 	"slices"
 	"time"
 )
@@ -26,6 +27,9 @@ type Result struct {
 	Digest         string      `json:"digest"` // of the whole history, hex
 	Expect         []Finding   `json:"expect"`
 	Failed         bool        `json:"failed"` // an expectation was not met
+	Voice          Delivery    `json:"voice"`  // delivered = in time
+	Requests       Delivery    `json:"requests"`
+	NodeBytes      float64     `json:"node_bytes_per_s"` // sent, on average
 }
 
 // A Heal is how long after something happened all routes were there (again).
@@ -42,6 +46,7 @@ type Delivery struct {
 	Duplicates uint64   `json:"duplicates"`
 	P50        *float64 `json:"p50_ms"` // time on the way: one way for datagrams, there and back for pings
 	P95        *float64 `json:"p95_ms"`
+	Late       uint64   `json:"late,omitempty"` // voice that came after 200 ms
 
 	times []time.Duration
 }
@@ -73,10 +78,20 @@ type Drop struct {
 type Finding struct {
 	Metric string   `json:"metric"`
 	Want   string   `json:"want"`
-	Got    *float64 `json:"got"` // a share from 0 to 1, or seconds
+	Got    *float64 `json:"got"` // a share from 0 to 1, or in Unit
 	OK     bool     `json:"ok"`
 
-	Share bool `json:"share"` // Got is a share
+	Share bool   `json:"share"` // Got is a share
+	Unit  string `json:"unit"`  // of Got: share, s, bit/s, B/s
+}
+
+// doubled is the part that came more than once.
+func (d *Delivery) doubled() *float64 {
+	if d.Delivered == 0 {
+		return nil
+	}
+	s := float64(d.Duplicates) / float64(d.Delivered)
+	return &s
 }
 
 // share is the part that was delivered.
@@ -130,6 +145,9 @@ func (r *Result) count(w *World) {
 	var sum Counters
 	for _, l := range w.links {
 		sum.Add(l.Counters())
+	}
+	if seconds := w.Elapsed().Seconds(); len(w.hosts) > 0 && seconds > 0 {
+		r.NodeBytes = math.Round(float64(sum.SentBytes)/float64(len(w.hosts))/seconds*10) / 10
 	}
 	r.Packets = PacketTotal{Sent: sum.Sent, SentBytes: sum.SentBytes, Delivered: sum.Delivered, Dropped: []Drop{}}
 	for why, n := range sum.Dropped {

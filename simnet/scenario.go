@@ -3,6 +3,8 @@ package simnet
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"path"
 
 	"github.com/BurntSushi/toml"
 )
@@ -16,13 +18,17 @@ type Scenario struct {
 	LANs    []LANTable     `toml:"lan"`
 	Links   []LinkTable    `toml:"link"`
 	Meshes  []MeshTable    `toml:"mesh"`
+	Radios  []RadioTable   `toml:"radio"`
+	Moves   []MoveTable    `toml:"move"`
 	At      []AtTable      `toml:"at"`
 	Traffic []TrafficTable `toml:"traffic"`
 	Expect  []ExpectTable  `toml:"expect"`
 
 	lines     lineIndex
-	nodeNames []string // all, in the order in which they are made
-	linkNames []string // those that can be called by name
+	read      func(name string) ([]byte, error)
+	movers    [][]movement // by [[move]]: what it comes to
+	nodeNames []string     // all, in the order in which they are made
+	linkNames []string     // those that can be called by name
 }
 
 // A SimTable is [sim]: the run as a whole.
@@ -35,9 +41,11 @@ type SimTable struct {
 
 // A NodeTable is [[node]]: one node, or with count several (name-1, name-2, …).
 type NodeTable struct {
-	Name  string `toml:"name"`
-	Count int    `toml:"count"`
-	Relay *bool  `toml:"relay"` // false: does not carry the traffic of others
+	Name     string   `toml:"name"`
+	Count    int      `toml:"count"`
+	Relay    *bool    `toml:"relay"`    // false: does not carry the traffic of others
+	Position []Metres `toml:"position"` // x and y
+	Role     string   `toml:"role"`     // of a hostile one: flood, liar
 }
 
 // A LANTable is [[lan]]: a segment that its nodes share.
@@ -52,6 +60,7 @@ type LinkTable struct {
 	Name    string   `toml:"name"` // default: "a-b"
 	Between []string `toml:"between"`
 	Quality
+	Back *Quality `toml:"back"` // what differs in the direction from the second to the first
 }
 
 // A MeshTable is [[mesh]]: many point-to-point links at once.
@@ -64,8 +73,32 @@ type MeshTable struct {
 	Quality
 }
 
+// A RadioTable is [[radio]]: nodes that share the air of one channel.
+type RadioTable struct {
+	Name     string   `toml:"name"`
+	Nodes    Members  `toml:"nodes"`
+	Range    Metres   `toml:"range"`     // 0: everybody hears everybody
+	Sense    Metres   `toml:"sense"`     // up to here others notice that the air is taken; default: twice the range
+	EdgeLoss Share    `toml:"edge_loss"` // share lost at the end of the range
+	Place    string   `toml:"place"`     // puts the nodes in a line, ring, grid, or at random
+	Spacing  Metres   `toml:"spacing"`   // between neighbours of a line, ring or grid
+	Area     []Metres `toml:"area"`      // of random places: width and height
+	Quality
+}
+
+// A MoveTable is [[move]]: nodes that move, by one of roam, path and trace.
+type MoveTable struct {
+	Nodes    string   `toml:"nodes"`     // pattern
+	Roam     []Metres `toml:"roam"`      // area in which they wander: width and height, or x, y, width, height
+	Speed    Speed    `toml:"speed"`     // when they wander
+	MaxSpeed Speed    `toml:"max_speed"` // default: speed
+	Pause    Duration `toml:"pause"`
+	Path     [][]any  `toml:"path"`  // waypoints: ["10s", x, y]
+	Trace    string   `toml:"trace"` // a file beside the scenario with lines "seconds,node,x,y"
+}
+
 // An AtTable is [[at]]: one thing that happens at a time t. Exactly one of the
-// keys besides t (and the quality of change) is given.
+// keys down to clear is given, and what changes it.
 type AtTable struct {
 	T         Duration   `toml:"t"`
 	Down      string     `toml:"down"`   // a link: cut without notice
@@ -76,8 +109,14 @@ type AtTable struct {
 	Kill      string     `toml:"kill"`    // a node: power off
 	Start     string     `toml:"start"`   // a node that was killed
 	Restart   string     `toml:"restart"` // a node: loses all but its identity
+	Replace   string     `toml:"replace"` // a node: loses its identity too, as with a new disk
 	Pause     string     `toml:"pause"`   // a node: sleeps
 	Resume    string     `toml:"resume"`
+	Unplug    string     `toml:"unplug"` // a link: the node in "from" is told that its interface is gone
+	Plug      string     `toml:"plug"`   // a link: gives it back to the node in "from"
+	From      string     `toml:"from"`   // with down and change: only what this node sends on the link
+	Every     Duration   `toml:"every"`  // does it again and again,
+	Until     Duration   `toml:"until"`  // until then; a link that goes down comes up again halfway
 	Quality
 }
 
@@ -89,13 +128,16 @@ type TrafficTable struct {
 	To        string   `toml:"to"`
 	Ping      int      `toml:"ping"`      // number of echo requests
 	Datagrams int      `toml:"datagrams"` // number of datagrams
-	Stream    Size     `toml:"stream"`    // bytes
-	Interval  Duration `toml:"interval"`  // between pings (default 1s) or datagrams (default 100ms)
-	Size      Size     `toml:"size"`      // of a datagram (default 200 bytes) or the body of a ping (32)
+	Stream    Size     `toml:"stream"`    // bytes of a file
+	Voice     Duration `toml:"voice"`     // how long they talk: 50 datagrams a second of class voice
+	Request   int      `toml:"request"`   // number of requests, each on a stream of its own
+	Answer    Size     `toml:"answer"`    // bytes of the answer to a request (default 10kB)
+	Interval  Duration `toml:"interval"`  // between pings or requests (default 1s) or datagrams (default 100ms)
+	Size      Size     `toml:"size"`      // of a datagram (default 200 bytes), of voice (80), of a request (100), or the body of a ping (32)
 }
 
 // An ExpectTable is [[expect]]: metrics with what they must be, such as
-// delivery = ">= 97%". Times are compared with < and <=, shares with > and >=.
+// delivery = ">= 97%".
 type ExpectTable struct {
 	RoutesComplete string `toml:"routes_complete"` // until every node had a route to every other
 	Heal           string `toml:"heal"`            // longest time from something that happened until so again
@@ -106,6 +148,14 @@ type ExpectTable struct {
 	LatencyP95     string `toml:"latency_p95"`
 	RTTP50         string `toml:"rtt_p50"` // of pings
 	RTTP95         string `toml:"rtt_p95"`
+	Voice          string `toml:"voice"` // share of voice that came within 200 ms
+	VoiceP95       string `toml:"voice_p95"`
+	Requests       string `toml:"requests"` // share answered whole
+	ResponseP50    string `toml:"response_p50"`
+	ResponseP95    string `toml:"response_p95"`
+	Goodput        string `toml:"goodput"`    // of all streams together
+	NodeBytes      string `toml:"node_bytes"` // sent per node and second, on average
+	Duplicates     string `toml:"duplicates"` // share of datagrams that came twice
 }
 
 // A ScenarioError says what is wrong with a scenario, and where.
@@ -126,7 +176,25 @@ func (e *ScenarioError) Error() string {
 // ParseScenario reads a scenario; file is its name, for messages. Unknown keys
 // are errors. All errors are *ScenarioError.
 func ParseScenario(file string, data []byte) (*Scenario, error) {
-	s := &Scenario{File: file, lines: indexLines(data)}
+	return parseScenario(file, data, func(string) ([]byte, error) {
+		return nil, errors.New("there is no folder to read it from")
+	})
+}
+
+// LoadScenario reads a scenario, and the traces it names, from files.
+func LoadScenario(files fs.FS, file string) (*Scenario, error) {
+	data, err := fs.ReadFile(files, file)
+	if err != nil {
+		return nil, err
+	}
+	return parseScenario(file, data, func(name string) ([]byte, error) {
+		return fs.ReadFile(files, path.Join(path.Dir(file), name))
+	})
+}
+
+// parseScenario reads a scenario; read gives the files that it names.
+func parseScenario(file string, data []byte, read func(name string) ([]byte, error)) (*Scenario, error) {
+	s := &Scenario{File: file, lines: indexLines(data), read: read}
 	meta, err := toml.Decode(string(data), s)
 	var syntax toml.ParseError
 	switch {

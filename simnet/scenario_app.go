@@ -13,6 +13,7 @@ import (
 const (
 	datagramPort = 70
 	streamPort   = 71
+	requestPort  = 72
 )
 
 // An app is the traffic's end at one host.
@@ -24,6 +25,9 @@ type app struct {
 	listener  *msp.Listener
 	sending   []*flow
 	receiving []*incoming
+	requests  *msp.Listener
+	answering []*answer
+	asking    []*question
 }
 
 func newApp(r *run, h *Host) *app {
@@ -40,7 +44,9 @@ func (a *app) bind() {
 	var err error
 	if a.datagrams, err = n.MDP().Bind(sid.None, datagramPort); err == nil {
 		if a.pings, err = n.MDP().Bind(sid.None, 0); err == nil {
-			a.listener, err = n.MSP().Listen(sid.None, msp.Target{Port: streamPort})
+			if a.listener, err = n.MSP().Listen(sid.None, msp.Target{Port: streamPort}); err == nil {
+				a.requests, err = n.MSP().Listen(sid.None, msp.Target{Port: requestPort})
+			}
 		}
 	}
 	if err != nil {
@@ -49,7 +55,7 @@ func (a *app) bind() {
 	for _, f := range a.sending {
 		f.stream.err = msp.ErrPeerRestarted
 	}
-	a.sending, a.receiving = nil, nil
+	a.sending, a.receiving, a.answering, a.asking = nil, nil, nil, nil
 }
 
 // wake takes what has come and sends what fits.
@@ -78,7 +84,7 @@ func (a *app) wake(now time.Time) {
 		did = did || wrote
 		return !more
 	})
-	if did {
+	if a.requestsWake(now) || did {
 		a.host.Wake()
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
+	"github.com/caracal-mesh/caracal/link"
 	"github.com/caracal-mesh/caracal/node"
 )
 
@@ -26,7 +28,8 @@ func (s *Scenario) check() error {
 		s.Sim.Name = strings.TrimSuffix(path.Base(s.File), ".toml")
 	}
 	for _, part := range []func() error{
-		s.checkNodes, s.checkLANs, s.checkLinks, s.checkMeshes, s.checkLinkNames, s.checkAt, s.checkTraffic, s.checkExpect,
+		s.checkNodes, s.checkPositions, s.checkLANs, s.checkLinks, s.checkMeshes, s.checkRadios, s.checkLinkNames, s.checkMoves,
+		s.checkAt, s.checkTraffic, s.checkExpect,
 	} {
 		if err := part(); err != nil {
 			return err
@@ -46,6 +49,9 @@ func (s *Scenario) countNodes() (total int) {
 	for _, m := range s.Meshes {
 		total += m.Nodes.Count
 	}
+	for _, t := range s.Radios {
+		total += t.Nodes.Count
+	}
 	return total
 }
 
@@ -59,6 +65,9 @@ func (s *Scenario) listNodes() (names []string) {
 	}
 	for _, m := range s.Meshes {
 		names = append(names, Names(m.Name, m.Nodes.Count)...)
+	}
+	for _, t := range s.Radios {
+		names = append(names, Names(t.Name, t.Nodes.Count)...)
 	}
 	return names
 }
@@ -85,7 +94,18 @@ func (s *Scenario) listLinks() (names []string) {
 			names = append(names, nodes[e[0]]+"-"+nodes[e[1]])
 		}
 	}
+	for _, t := range s.Radios {
+		names = append(names, t.Name)
+	}
 	return names
+}
+
+// names lists the nodes of the LAN.
+func (l LANTable) names() []string {
+	if l.Nodes.Count > 0 {
+		return Names(l.Name, l.Nodes.Count)
+	}
+	return l.Nodes.Names
 }
 
 // names lists the nodes of the mesh.
@@ -188,6 +208,11 @@ func (s *Scenario) checkLinks() error {
 		if err := s.checkQuality("link", i, l.Quality); err != nil {
 			return err
 		}
+		if l.Back != nil {
+			if err := s.checkQuality("link", i, *l.Back); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -261,8 +286,11 @@ func (s *Scenario) checkQuality(table string, i int, q Quality) error {
 			return s.fail(table, i, "kind", "kind must be lan, internet or radio, not %q", *q.Kind)
 		}
 	}
-	if q.MTU != nil && (*q.MTU < 576 || *q.MTU > 65507) {
-		return s.fail(table, i, "mtu", "mtu must be from 576 to 65507 bytes of UDP payload, not %d", *q.MTU)
+	if q.MTU != nil && (*q.MTU < link.MinMTU || *q.MTU > 65507) {
+		return s.fail(table, i, "mtu", "mtu must be from %d to 65507 bytes of UDP payload, not %d", link.MinMTU, *q.MTU)
+	}
+	if q.BurstLoss != nil && *q.BurstLoss > 0 && (q.BurstEvery == nil || q.BurstLength == nil || min(*q.BurstEvery, *q.BurstLength) < Duration(time.Millisecond)) {
+		return s.fail(table, i, "burst_loss", "bursts need burst_every and burst_length, of 1ms or more")
 	}
 	if q.Queue != nil && *q.Queue > 1e9 {
 		return s.fail(table, i, "queue", "queue must be at most 1GB")

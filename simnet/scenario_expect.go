@@ -2,72 +2,71 @@ package simnet
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
+)
+
+// A unit is what a metric is measured in.
+type unit struct {
+	name    string // in JSON
+	example string // of a limit
+	parse   func(text string) (float64, error)
+}
+
+var (
+	inShare = &unit{"share", "\">= 97%\"", parsePercent}
+	inTime  = &unit{"s", "\"< 20s\"", parseSeconds}
+	inRate  = &unit{"bit/s", "\">= 2Mbit\"", func(text string) (float64, error) { return parseFactor(text, "bit") }}
+	inBytes = &unit{"B/s", "\"< 150B\"", func(text string) (float64, error) { return parseFactor(text, "B") }}
 )
 
 // A metric is something that a run measures and a scenario may expect.
 type metric struct {
 	key     string
-	share   bool // a share of a whole; otherwise a time in seconds
+	unit    *unit
 	wanted  func(*ExpectTable) string
-	needs   func(*Scenario) bool // whether the scenario can measure it; nil = always
-	lacking string               // what to say when it cannot
+	needs   func(*TrafficTable) bool // traffic without which it is not measured; nil = none
+	lacking string                   // what that traffic is
 	measure func(*Result) *float64
 }
 
 // metrics lists what can be expected, in the order of ExpectTable.
 var metrics = []metric{
-	{
-		"routes_complete", false, func(e *ExpectTable) string { return e.RoutesComplete }, nil, "",
-		func(r *Result) *float64 { return r.RoutesComplete },
-	},
-	{
-		"heal", false, func(e *ExpectTable) string { return e.Heal }, func(s *Scenario) bool { return len(s.At) > 0 },
-		"nothing happens that could heal: there is no [[at]]", func(r *Result) *float64 { return r.worstHeal() },
-	},
-	{
-		"delivery", true, func(e *ExpectTable) string { return e.Delivery }, sendsDatagrams, noDatagrams,
-		func(r *Result) *float64 { return r.Datagrams.share() },
-	},
-	{
-		"pings", true, func(e *ExpectTable) string { return e.Pings }, sendsPings, noPings,
-		func(r *Result) *float64 { return r.Pings.share() },
-	},
-	{
-		"streams", true, func(e *ExpectTable) string { return e.Streams },
-		func(s *Scenario) bool { return s.sends(func(t *TrafficTable) bool { return t.Stream > 0 }) },
-		"no [[traffic]] sends a stream", func(r *Result) *float64 { return r.Streams.share() },
-	},
-	{
-		"latency_p50", false, func(e *ExpectTable) string { return e.LatencyP50 }, sendsDatagrams, noDatagrams,
-		func(r *Result) *float64 { return seconds(r.Datagrams.P50) },
-	},
-	{
-		"latency_p95", false, func(e *ExpectTable) string { return e.LatencyP95 }, sendsDatagrams, noDatagrams,
-		func(r *Result) *float64 { return seconds(r.Datagrams.P95) },
-	},
-	{
-		"rtt_p50", false, func(e *ExpectTable) string { return e.RTTP50 }, sendsPings, noPings,
-		func(r *Result) *float64 { return seconds(r.Pings.P50) },
-	},
-	{
-		"rtt_p95", false, func(e *ExpectTable) string { return e.RTTP95 }, sendsPings, noPings,
-		func(r *Result) *float64 { return seconds(r.Pings.P95) },
-	},
+	{"routes_complete", inTime, func(e *ExpectTable) string { return e.RoutesComplete }, nil, "", func(r *Result) *float64 { return r.RoutesComplete }},
+	{"heal", inTime, func(e *ExpectTable) string { return e.Heal }, nil, "", (*Result).worstHeal},
+	{"delivery", inShare, func(e *ExpectTable) string { return e.Delivery }, isDatagrams, "datagrams", func(r *Result) *float64 { return r.Datagrams.share() }},
+	{"duplicates", inShare, func(e *ExpectTable) string { return e.Duplicates }, isDatagrams, "datagrams", func(r *Result) *float64 { return r.Datagrams.doubled() }},
+	{"pings", inShare, func(e *ExpectTable) string { return e.Pings }, isPing, "pings", func(r *Result) *float64 { return r.Pings.share() }},
+	{"streams", inShare, func(e *ExpectTable) string { return e.Streams }, isStream, "a stream", func(r *Result) *float64 { return r.Streams.share() }},
+	{"latency_p50", inTime, func(e *ExpectTable) string { return e.LatencyP50 }, isDatagrams, "datagrams", func(r *Result) *float64 { return seconds(r.Datagrams.P50) }},
+	{"latency_p95", inTime, func(e *ExpectTable) string { return e.LatencyP95 }, isDatagrams, "datagrams", func(r *Result) *float64 { return seconds(r.Datagrams.P95) }},
+	{"rtt_p50", inTime, func(e *ExpectTable) string { return e.RTTP50 }, isPing, "pings", func(r *Result) *float64 { return seconds(r.Pings.P50) }},
+	{"rtt_p95", inTime, func(e *ExpectTable) string { return e.RTTP95 }, isPing, "pings", func(r *Result) *float64 { return seconds(r.Pings.P95) }},
+	{"voice", inShare, func(e *ExpectTable) string { return e.Voice }, isVoice, "voice", func(r *Result) *float64 { return r.Voice.share() }},
+	{"voice_p95", inTime, func(e *ExpectTable) string { return e.VoiceP95 }, isVoice, "voice", func(r *Result) *float64 { return seconds(r.Voice.P95) }},
+	{"requests", inShare, func(e *ExpectTable) string { return e.Requests }, isRequest, "requests", func(r *Result) *float64 { return r.Requests.share() }},
+	{"response_p50", inTime, func(e *ExpectTable) string { return e.ResponseP50 }, isRequest, "requests", func(r *Result) *float64 { return seconds(r.Requests.P50) }},
+	{"response_p95", inTime, func(e *ExpectTable) string { return e.ResponseP95 }, isRequest, "requests", func(r *Result) *float64 { return seconds(r.Requests.P95) }},
+	{"goodput", inRate, func(e *ExpectTable) string { return e.Goodput }, isStream, "a stream", func(r *Result) *float64 { return r.Streams.Goodput }},
+	{"node_bytes", inBytes, func(e *ExpectTable) string { return e.NodeBytes }, nil, "", func(r *Result) *float64 { return &r.NodeBytes }},
 }
 
-const (
-	noDatagrams = "no [[traffic]] sends datagrams"
-	noPings     = "no [[traffic]] sends pings"
-)
+func isDatagrams(t *TrafficTable) bool { return t.Datagrams > 0 }
+func isPing(t *TrafficTable) bool      { return t.Ping > 0 }
+func isStream(t *TrafficTable) bool    { return t.Stream > 0 }
+func isVoice(t *TrafficTable) bool     { return t.Voice > 0 }
+func isRequest(t *TrafficTable) bool   { return t.Request > 0 }
 
-func sendsDatagrams(s *Scenario) bool {
-	return s.sends(func(t *TrafficTable) bool { return t.Datagrams > 0 })
-}
-
-func sendsPings(s *Scenario) bool {
-	return s.sends(func(t *TrafficTable) bool { return t.Ping > 0 })
+// unmeasured says why the scenario cannot measure it, "" when it can.
+func (m *metric) unmeasured(s *Scenario) string {
+	switch {
+	case m.key == "heal" && len(s.At) == 0:
+		return "nothing happens that could heal: there is no [[at]]"
+	case m.needs != nil && !s.sends(m.needs):
+		return "no [[traffic]] sends " + m.lacking
+	}
+	return ""
 }
 
 func (s *Scenario) sends(what func(*TrafficTable) bool) bool {
@@ -91,33 +90,36 @@ func seconds(ms *float64) *float64 {
 // A limit is what a metric must be: an operator and a bound.
 type limit struct {
 	op    string
-	bound float64 // a share, or seconds
+	bound float64 // in the metric's unit
 }
 
 // parseLimit reads "< 20s", ">= 97%", or "all".
 func (m *metric) parseLimit(text string) (limit, error) {
-	if text == "all" && m.share {
+	if text == "all" && m.unit == inShare {
 		text = ">= 100%"
 	}
 	rest := strings.TrimLeft(text, "<>=")
 	l := limit{op: text[:len(text)-len(rest)]}
-	rest = strings.TrimSpace(rest)
-	var err error
-	if m.share {
-		l.bound, err = parsePercent(rest)
-	} else {
-		var d time.Duration
-		d, err = time.ParseDuration(rest)
-		l.bound = d.Seconds()
-	}
+	bound, err := m.unit.parse(strings.TrimSpace(rest))
+	l.bound = bound
 	if _, known := compare[l.op]; !known || err != nil {
-		example := "\"< 20s\""
-		if m.share {
-			example = "\">= 97%\""
-		}
-		return l, fmt.Errorf("%s must be written like %s, not %q", m.key, example, text)
+		return l, fmt.Errorf("%s must be written like %s, not %q", m.key, m.unit.example, text)
 	}
 	return l, nil
+}
+
+func parseSeconds(text string) (float64, error) {
+	d, err := time.ParseDuration(text)
+	return d.Seconds(), err
+}
+
+// parseFactor reads a number with a decimal prefix and a unit.
+func parseFactor(text, unit string) (float64, error) {
+	v, ok := parseUnits(text, unit)
+	if !ok {
+		return 0, strconv.ErrSyntax
+	}
+	return float64(v), nil
 }
 
 var compare = map[string]func(value, bound float64) bool{
@@ -137,7 +139,7 @@ func (s *Scenario) judge(r *Result) {
 				continue
 			}
 			limit, _ := m.parseLimit(want) // checked when read
-			f := Finding{Metric: m.key, Want: want, Share: m.share, Got: m.measure(r)}
+			f := Finding{Metric: m.key, Want: want, Share: m.unit == inShare, Unit: m.unit.name, Got: m.measure(r)}
 			f.OK = f.Got != nil && compare[limit.op](*f.Got, limit.bound)
 			r.Expect = append(r.Expect, f)
 			r.Failed = r.Failed || !f.OK

@@ -16,6 +16,12 @@ import (
 // number, time of sending.
 const headerSize = 4 + 4 + 8
 
+// Voice is a datagram every 20 ms, of no use when it comes later than 200 ms.
+const (
+	voiceInterval = 20 * time.Millisecond
+	voiceLate     = 200 * time.Millisecond
+)
+
 // A flow is the traffic of one [[traffic]] from one host to one other.
 type flow struct {
 	id       uint32 // in run.flows
@@ -27,6 +33,7 @@ type flow struct {
 	seen     []uint64 // one bit per datagram that arrived
 	delivery Delivery
 	stream   streamFlow
+	asked    []*question // by number, of requests
 }
 
 // traffic makes the flows and puts their beginnings into the world's time.
@@ -47,31 +54,41 @@ func (r *run) traffic() {
 }
 
 // count is how many datagrams or pings the flow sends.
-func (f *flow) count() int { return cmp.Or(f.table.Ping, f.table.Datagrams) }
+func (f *flow) count() int {
+	return cmp.Or(f.table.Ping, f.table.Datagrams, f.table.Request, int(time.Duration(f.table.Voice)/voiceInterval))
+}
 
 func (f *flow) interval() time.Duration {
 	usual := 100 * time.Millisecond
-	if f.table.Ping > 0 {
+	switch {
+	case f.table.Voice > 0:
+		return voiceInterval
+	case f.table.Ping > 0 || f.table.Request > 0:
 		usual = time.Second
 	}
 	return cmp.Or(time.Duration(f.table.Interval), usual)
 }
 
-// next sends one datagram or ping and schedules the next.
+// next sends one datagram, ping or request and schedules the next.
 func (f *flow) next() {
 	if int(f.sent) == f.count() {
 		return
 	}
 	if a := f.run.apps[f.from]; f.from.hears() {
-		f.from.Do(func(now time.Time, _ *node.Node) {
-			body := f.body(now)
-			if f.table.Ping > 0 {
-				_ = a.pings.Ping(now, f.dst, body)
-			} else {
-				_ = a.datagrams.SendTo(now, mdp.Addr{SID: f.dst, Port: datagramPort}, body, link.Interactive)
+		f.from.Do(func(now time.Time, n *node.Node) {
+			switch to := (mdp.Addr{SID: f.dst, Port: datagramPort}); {
+			case f.table.Ping > 0:
+				_ = a.pings.Ping(now, f.dst, f.body(now))
+			case f.table.Request > 0:
+				a.ask(now, n, f)
+			case f.table.Voice > 0:
+				_ = a.datagrams.SendTo(now, to, f.body(now), link.Voice)
+			default:
+				_ = a.datagrams.SendTo(now, to, f.body(now), link.Interactive)
 			}
 		})
 		f.delivery.Sent++
+		f.run.tell.sent(f)
 	}
 	f.sent++
 	f.run.world.After(f.interval(), f.next)
@@ -79,10 +96,16 @@ func (f *flow) next() {
 
 // body is a datagram of the flow: its header and zeros.
 func (f *flow) body(now time.Time) []byte {
-	size := int(cmp.Or(f.table.Size, 200))
-	if f.table.Ping > 0 {
-		size = int(cmp.Or(f.table.Size, 32))
+	usual := Size(200)
+	switch {
+	case f.table.Ping > 0:
+		usual = 32
+	case f.table.Request > 0:
+		usual = 100
+	case f.table.Voice > 0:
+		usual = 80
 	}
+	size := int(cmp.Or(f.table.Size, usual))
 	b := binary.BigEndian.AppendUint32(nil, f.id)
 	b = binary.BigEndian.AppendUint32(b, f.sent)
 	b = binary.BigEndian.AppendUint64(b, uint64(now.Sub(Epoch)))
@@ -115,9 +138,18 @@ func (r *run) arrived(at *Host, payload []byte) {
 		return
 	}
 	f.seen[number/64] |= bit
+	f.arrived(r.world.Elapsed() - time.Duration(binary.BigEndian.Uint64(payload[8:])))
+}
+
+// arrived counts something that came after the given time on its way.
+func (f *flow) arrived(took time.Duration) {
+	f.run.tell.arrived(f, took)
+	if f.table.Voice > 0 && took > voiceLate {
+		f.delivery.Late++
+		return
+	}
 	f.delivery.Delivered++
-	sent := time.Duration(binary.BigEndian.Uint64(payload[8:]))
-	f.delivery.times = append(f.delivery.times, r.world.Elapsed()-sent)
+	f.delivery.times = append(f.delivery.times, took)
 }
 
 // sumUp adds the flow to the result.
@@ -129,10 +161,15 @@ func (f *flow) sumUp(r *Result) {
 		return
 	case f.table.Ping > 0:
 		total = &r.Pings
+	case f.table.Voice > 0:
+		total = &r.Voice
+	case f.table.Request > 0:
+		total = &r.Requests
 	}
 	total.Sent += f.delivery.Sent
 	total.Delivered += f.delivery.Delivered
 	total.Duplicates += f.delivery.Duplicates
+	total.Late += f.delivery.Late
 	total.times = append(total.times, f.delivery.times...)
 }
 

@@ -74,6 +74,8 @@ var (
 		"lan":     keysOf(reflect.TypeFor[LANTable]()),
 		"link":    keysOf(reflect.TypeFor[LinkTable]()),
 		"mesh":    keysOf(reflect.TypeFor[MeshTable]()),
+		"radio":   keysOf(reflect.TypeFor[RadioTable]()),
+		"move":    keysOf(reflect.TypeFor[MoveTable]()),
 		"at":      keysOf(reflect.TypeFor[AtTable]()),
 		"traffic": keysOf(reflect.TypeFor[TrafficTable]()),
 		"expect":  keysOf(reflect.TypeFor[ExpectTable]()),

@@ -20,6 +20,7 @@ type run struct {
 	apps     map[*Host]*app
 	routes   routeWatch
 	flows    []*flow
+	tell     *recorder // may be nil
 }
 
 // RunScenario lays the scenario's world, lets its time pass, and tells what was
@@ -36,6 +37,8 @@ func RunScenario(s *Scenario, o RunOptions) *Result {
 	}
 	r.world.Transcript(o.Transcript)
 	r.build()
+	r.place()
+	r.move()
 	r.script()
 	r.traffic()
 	r.routes.start(r)
@@ -47,34 +50,44 @@ func RunScenario(s *Scenario, o RunOptions) *Result {
 // build makes the nodes and lays the links.
 func (r *run) build() {
 	s, w := r.scenario, r.world
-	relayless := map[string]bool{}
+	tables := map[string]NodeTable{}
 	for _, n := range s.Nodes {
 		for _, name := range n.names() {
-			relayless[name] = n.Relay != nil && !*n.Relay
+			tables[name] = n
 		}
 	}
 	for _, name := range s.nodeNames {
+		t := tables[name]
 		var options []NodeOption
-		if relayless[name] {
+		relayless := t.Relay != nil && !*t.Relay
+		if relayless {
 			options = append(options, WithoutRelay())
 		}
-		h := w.AddNode(name, options...)
-		h.relayless = relayless[name]
+		h := w.addNode(name, hostileRoles[t.Role], options)
+		h.relayless = relayless
 		r.apps[h] = newApp(r, h)
 	}
+	r.lay()
+}
+
+// lay lays the links.
+func (r *run) lay() {
+	s, w := r.scenario, r.world
 	for _, l := range s.LANs {
-		names := l.Nodes.Names
-		if l.Nodes.Count > 0 {
-			names = Names(l.Name, l.Nodes.Count)
-		}
-		w.LAN(l.Name, l.over(LinkConfig{}), w.hostsNamed(names)...)
+		w.LAN(l.Name, l.over(LinkConfig{}), w.hostsNamed(l.names())...)
 	}
 	for _, l := range s.Links {
-		w.LAN(l.name(), l.over(LinkConfig{}), w.hostsNamed(l.Between)...)
+		laid := w.LAN(l.name(), l.over(LinkConfig{}), w.hostsNamed(l.Between)...)
+		if l.Back != nil {
+			laid.SetFrom(w.byName[l.Between[1]], l.Back.over(laid.cfg))
+		}
 	}
 	for _, m := range s.Meshes {
 		d := newDice(w.seed, "mesh "+m.Name)
 		w.lay(m.over(LinkConfig{}), w.hostsNamed(m.names()), m.edges(&d))
+	}
+	for _, t := range s.Radios {
+		w.Radio(t.Name, t.config(), w.hostsNamed(t.names())...)
 	}
 	r.result.Nodes, r.result.Links = len(w.hosts), len(w.links)
 }
@@ -85,54 +98,6 @@ func (w *World) hostsNamed(names []string) []*Host {
 		hosts[i] = w.byName[name]
 	}
 	return hosts
-}
-
-// script puts what happens into the world's time.
-func (r *run) script() {
-	for i := range r.scenario.At {
-		a := &r.scenario.At[i]
-		key, target, _, _ := a.does()
-		r.world.At(Epoch.Add(time.Duration(a.T)), func() {
-			r.act(a, key, target)
-			what := key
-			if target != "" {
-				what += " " + target
-			}
-			r.routes.disturbed(what)
-		})
-	}
-}
-
-// act does what an [[at]] says.
-func (r *run) act(a *AtTable, key, target string) {
-	w := r.world
-	l, h := w.linkNames[target], w.byName[target]
-	switch key {
-	case "down":
-		l.Down()
-	case "up":
-		l.Up()
-	case "change":
-		l.Set(a.over(l.cfg))
-	case "partition":
-		w.Partition(r.groups(a.Partition)...)
-	case "heal":
-		w.Heal()
-	case "kill":
-		h.Stop()
-	case "start", "restart":
-		if key == "restart" {
-			h.Stop()
-		}
-		if !h.Running() {
-			h.Start()
-			r.apps[h].bind()
-		}
-	case "pause":
-		h.Pause()
-	case "resume":
-		h.Resume()
-	}
 }
 
 // groups finds the hosts that the patterns of a partition name.
@@ -153,7 +118,9 @@ func (r *run) finish() {
 		f.sumUp(r.result)
 	}
 	r.result.Datagrams.finish()
-	r.result.Pings.finish()
+	for _, d := range []*Delivery{&r.result.Pings, &r.result.Voice, &r.result.Requests} {
+		d.finish()
+	}
 	r.result.Streams.goodput(r.flows)
 	r.result.count(r.world)
 	digest := r.world.Digest()

@@ -9,19 +9,25 @@ import (
 type action struct {
 	key    string
 	target func(*AtTable) string
-	isLink bool // the target is a link, otherwise a node
+	isLink bool // the target is a link, otherwise a pattern of nodes
 }
 
 var actions = []action{
 	{"down", func(a *AtTable) string { return a.Down }, true},
 	{"up", func(a *AtTable) string { return a.Up }, true},
 	{"change", func(a *AtTable) string { return a.Change }, true},
+	{"unplug", func(a *AtTable) string { return a.Unplug }, true},
+	{"plug", func(a *AtTable) string { return a.Plug }, true},
 	{"kill", func(a *AtTable) string { return a.Kill }, false},
 	{"start", func(a *AtTable) string { return a.Start }, false},
 	{"restart", func(a *AtTable) string { return a.Restart }, false},
+	{"replace", func(a *AtTable) string { return a.Replace }, false},
 	{"pause", func(a *AtTable) string { return a.Pause }, false},
 	{"resume", func(a *AtTable) string { return a.Resume }, false},
 }
+
+// maxActions bounds what the repetitions of all [[at]] come to.
+const maxActions = 100_000
 
 // does tells what an [[at]] does: a word and its target, and how many such words it has.
 func (a *AtTable) does() (key, target string, isLink bool, count int) {
@@ -39,26 +45,27 @@ func (a *AtTable) does() (key, target string, isLink bool, count int) {
 	return key, target, isLink, count
 }
 
+// times lists when it is done: at t, and then every so often.
+func (a *AtTable) times() []time.Duration {
+	times := []time.Duration{time.Duration(a.T)}
+	for t := a.T + a.Every; a.Every > 0 && t <= a.Until && len(times) <= maxActions; t += a.Every {
+		times = append(times, time.Duration(t))
+	}
+	return times
+}
+
 func (s *Scenario) checkAt() error {
+	total := 0
 	for i := range s.At {
 		a := &s.At[i]
 		key, target, isLink, count := a.does()
 		if count != 1 {
-			return s.fail("at", i, "", "an [[at]] does one thing: down, up, change, partition, heal, kill, start, restart, pause or resume")
+			return s.fail("at", i, "", "an [[at]] does one thing: down, up, change, unplug, plug, partition, heal, kill, start, restart, replace, pause or resume")
 		}
-		known, what := s.nodeNames, "node"
-		if isLink {
-			known, what = s.linkNames, "link"
+		if err := s.checkTarget(i, key, target, isLink); err != nil {
+			return err
 		}
-		if target != "" {
-			if err := s.checkName("at", i, key, what, target, known); err != nil {
-				return err
-			}
-		}
-		if a.Quality != (Quality{}) && key != "change" {
-			return s.fail("at", i, "", "only change takes the quality of a link")
-		}
-		if err := s.checkQuality("at", i, a.Quality); err != nil {
+		if err := s.checkOptions(i, key, a); err != nil {
 			return err
 		}
 		for _, group := range a.Partition {
@@ -68,8 +75,77 @@ func (s *Scenario) checkAt() error {
 				}
 			}
 		}
-		if a.T > s.Sim.Duration {
+		if end := max(a.T, a.Until); end > s.Sim.Duration {
 			return s.fail("at", i, "t", "this is after the end (%v)", time.Duration(s.Sim.Duration))
+		}
+		if total += len(a.times()); total > maxActions {
+			return s.fail("at", i, "every", "more than %d things would happen", maxActions)
+		}
+	}
+	return nil
+}
+
+// checkTarget makes sure that there is what something happens to.
+func (s *Scenario) checkTarget(i int, key, target string, isLink bool) error {
+	switch {
+	case target == "":
+		return nil
+	case isLink:
+		return s.checkName("at", i, key, "link", target, s.linkNames)
+	case len(match(target, s.nodeNames)) == 0:
+		return s.checkName("at", i, key, "node", target, s.nodeNames)
+	}
+	return nil
+}
+
+// checkOptions checks the keys that change what an [[at]] does.
+func (s *Scenario) checkOptions(i int, key string, a *AtTable) error {
+	plugs := key == "plug" || key == "unplug"
+	switch {
+	case a.Quality != (Quality{}) && key != "change":
+		return s.fail("at", i, "", "only change takes the quality of a link")
+	case plugs && a.From == "":
+		return s.fail("at", i, "", "%s needs the node whose interface it is: from = \"NODE\"", key)
+	case a.From != "" && !plugs && key != "down" && key != "change":
+		return s.fail("at", i, "from", "only down, change, plug and unplug take from")
+	case (a.Every > 0) != (a.Until > 0):
+		return s.fail("at", i, "every", "every and until go together: every = \"1s\", until = \"1m\"")
+	}
+	if a.From != "" {
+		if err := s.checkName("at", i, "from", "node", a.From, s.nodeNames); err != nil {
+			return err
+		}
+		_, link, _, _ := a.does()
+		if err := s.checkName("at", i, "from", "node on the link", a.From, s.onLink(link)); err != nil {
+			return err
+		}
+	}
+	return s.checkQuality("at", i, a.Quality)
+}
+
+// onLink lists the nodes on a link.
+func (s *Scenario) onLink(name string) []string {
+	for _, l := range s.LANs {
+		if l.Name == name {
+			return l.names()
+		}
+	}
+	for _, l := range s.Links {
+		if l.name() == name {
+			return l.Between
+		}
+	}
+	for _, t := range s.Radios {
+		if t.Name == name {
+			return t.names()
+		}
+	}
+	for _, m := range s.Meshes {
+		nodes := m.names()
+		for _, e := range m.edges(nil) {
+			if nodes[e[0]]+"-"+nodes[e[1]] == name {
+				return []string{nodes[e[0]], nodes[e[1]]}
+			}
 		}
 	}
 	return nil
@@ -77,7 +153,7 @@ func (s *Scenario) checkAt() error {
 
 // kinds is how many kinds of traffic it is.
 func (t *TrafficTable) kinds() (count int) {
-	for _, given := range []bool{t.Ping > 0, t.Datagrams > 0, t.Stream > 0} {
+	for _, given := range []bool{t.Ping > 0, t.Datagrams > 0, t.Stream > 0, t.Voice > 0, t.Request > 0} {
 		if given {
 			count++
 		}
@@ -89,8 +165,8 @@ func (s *Scenario) checkTraffic() error {
 	flows := 0
 	for i := range s.Traffic {
 		t := &s.Traffic[i]
-		if t.kinds() != 1 || t.Ping < 0 || t.Datagrams < 0 {
-			return s.fail("traffic", i, "", "traffic is one of ping = COUNT, datagrams = COUNT, stream = SIZE")
+		if t.kinds() != 1 || min(t.Ping, t.Datagrams, t.Request) < 0 {
+			return s.fail("traffic", i, "", "traffic is one of ping = COUNT, datagrams = COUNT, stream = SIZE, voice = TIME, request = COUNT")
 		}
 		if t.Size > 65_000 {
 			return s.fail("traffic", i, "size", "a datagram has at most 65000 bytes")
@@ -122,8 +198,8 @@ func (s *Scenario) checkExpect() error {
 			if _, err := m.parseLimit(want); err != nil {
 				return s.fail("expect", i, m.key, "%v", err)
 			}
-			if m.needs != nil && !m.needs(s) {
-				return s.fail("expect", i, m.key, "%s", m.lacking)
+			if why := m.unmeasured(s); why != "" {
+				return s.fail("expect", i, m.key, "%s", why)
 			}
 		}
 		if count == 0 {

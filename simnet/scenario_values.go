@@ -2,6 +2,7 @@ package simnet
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,9 @@ type Quality struct {
 	Latency      *Duration `toml:"latency"`
 	Jitter       *Duration `toml:"jitter"`
 	Loss         *Share    `toml:"loss"`
+	BurstLoss    *Share    `toml:"burst_loss"`
+	BurstEvery   *Duration `toml:"burst_every"`
+	BurstLength  *Duration `toml:"burst_length"`
 	Duplicate    *Share    `toml:"duplicate"`
 	Reorder      *Share    `toml:"reorder"`
 	ReorderDelay *Duration `toml:"reorder_delay"`
@@ -33,6 +37,9 @@ func (q Quality) over(c LinkConfig) LinkConfig {
 	replace(&c.Latency, q.Latency)
 	replace(&c.Jitter, q.Jitter)
 	replace(&c.Loss, q.Loss)
+	replace(&c.Burst.Loss, q.BurstLoss)
+	replace(&c.Burst.Every, q.BurstEvery)
+	replace(&c.Burst.Length, q.BurstLength)
 	replace(&c.Duplicate, q.Duplicate)
 	replace(&c.Reorder, q.Reorder)
 	replace(&c.ReorderDelay, q.ReorderDelay)
@@ -96,6 +103,59 @@ func parsePercent(text string) (float64, error) {
 	}
 	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
 	return v / 100, err
+}
+
+// Metres are a Length: 250, "250m", "1.5km".
+type Metres Length
+
+// UnmarshalTOML reads Metres.
+func (m *Metres) UnmarshalTOML(value any) error {
+	v, ok := parseLength(value)
+	if !ok {
+		return fmt.Errorf("%v is not a length such as 250, \"250m\" or \"1.5km\"", value)
+	}
+	*m = Metres(v)
+	return nil
+}
+
+// parseLength reads a number of metres, or text with a unit.
+func parseLength(value any) (Length, bool) {
+	v, err := 0.0, error(nil)
+	switch x := value.(type) {
+	case int64:
+		v = float64(x)
+	case float64:
+		v = x
+	case string:
+		factor, number := 1.0, strings.TrimSuffix(x, "m")
+		if short, found := strings.CutSuffix(number, "k"); found {
+			factor, number = 1000, short
+		}
+		v, err = strconv.ParseFloat(strings.TrimSpace(number), 64)
+		if v *= factor; !strings.HasSuffix(x, "m") {
+			err = strconv.ErrSyntax
+		}
+	default:
+		err = strconv.ErrSyntax
+	}
+	return Length(math.Round(v * float64(Metre))), err == nil && math.Abs(v) <= float64(maxLength/Metre)
+}
+
+// A Speed is in millimetres per second: "1.4m/s", "50km/h".
+type Speed Length
+
+// UnmarshalText reads a Speed.
+func (s *Speed) UnmarshalText(text []byte) error {
+	number, per, _ := strings.Cut(string(text), "/")
+	v, ok := parseLength(number)
+	if per == "h" {
+		v /= 3600
+	}
+	if !ok || v <= 0 || (per != "s" && per != "h") {
+		return fmt.Errorf("%q is not a speed such as \"1.4m/s\" or \"50km/h\"", text)
+	}
+	*s = Speed(v)
+	return nil
 }
 
 // A Rate is in bit/s: 64000, "64kbit", "2Mbit", "1Gbit".

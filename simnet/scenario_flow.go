@@ -33,7 +33,6 @@ type flow struct {
 	seen     []uint64 // one bit per datagram that arrived
 	delivery Delivery
 	stream   streamFlow
-	asked    []*question // by number, of requests
 }
 
 // traffic makes the flows and puts their beginnings into the world's time.

@@ -14,16 +14,20 @@ type Init struct {
 	Local, Remote sid.SID
 	Boot          uint32
 	Early         []byte // borrowed until the next call
-	// Fresh: certainly no replay (its stamp is newer than the last that Remote has proven).
-	// Otherwise early data must be held until the session is confirmed, which is
-	// told by an Opened with Confirmed set and the same Epoch.
+	// Fresh: certainly no replay (its flight is newer than the last that Remote has proven).
+	// Otherwise it may be one until its session is confirmed, which is told by an Opened with
+	// Confirmed set and the same Epoch.
 	Fresh bool
-	// Epoch is set by Accept: the epoch of the session that it made.
-	Epoch uint32
+	// Stamp tells the handshakes of one run (Boot) of Remote apart, and FlightOf(Stamp)
+	// its flights; of a flight at most one session is ever confirmed (spec S2.11).
+	Stamp uint64
+	// Epoch is set by Accept: the epoch of the session that the flight has made. Joined: an earlier
+	// handshake of the same flight made it.
+	Epoch  uint32
+	Joined bool
 
 	state *noise.HandshakeState
 	index uint32
-	stamp uint64
 	aes   bool
 	mac1  [wire.MACSize]byte
 }
@@ -53,8 +57,8 @@ func (t *Table) ReceiveInit(now time.Time, msg []byte) (*Init, error) {
 		return nil, t.badHandshake()
 	}
 	init := &Init{
-		Local: l.sid, Remote: remote, Boot: offer.Boot, Early: offer.Early,
-		state: state, index: h.Index, stamp: offer.Stamp, aes: offer.AES, mac1: [wire.MACSize]byte(h.MAC1),
+		Local: l.sid, Remote: remote, Boot: offer.Boot, Early: offer.Early, Stamp: offer.Stamp,
+		state: state, index: h.Index, aes: offer.AES, mac1: [wire.MACSize]byte(h.MAC1),
 	}
 	if t.answeredBefore(now, init) {
 		t.stats.OldHandshakes++
@@ -77,16 +81,21 @@ func (t *Table) answeredBefore(now time.Time, init *Init) bool {
 	}
 	for _, k := range p.sessions {
 		if !k.initiator && k.asked == init.mac1 {
-			if k.answer != nil && now.Sub(k.answered) >= answerPause {
-				k.owed = true
-			}
+			k.answerAgain(now)
 			return true
 		}
 	}
 	return false
 }
 
-// Accept answers the handshake: the reply goes out with the next Processing. When both
+// answerAgain queues the answer again as long as the session waits for its confirmation (spec S2.9).
+func (k *keys) answerAgain(now time.Time) {
+	if k.answer != nil && now.Sub(k.answered) >= answerPause {
+		k.owed = true
+	}
+}
+
+// Accept answers the handshake, or finds that another of its flight is answered: the reply goes out with the next Processing. When both
 // sides initiated, the one initiated by the lower SID wins, on both sides; except
 // that a handshake with early bytes is always completed, so that they arrive (spec S2.7).
 // One that is not fresh makes a session that nothing depends on until it is confirmed.
@@ -94,6 +103,9 @@ func (t *Table) answeredBefore(now time.Time, init *Init) bool {
 func (p *Peer) Accept(now time.Time, init *Init) bool {
 	if p.table == nil || init.Remote != p.remote || init.Local != p.local.sid {
 		panic("BUG: a handshake of another peer")
+	}
+	if p.join(now, init) {
+		return true
 	}
 	if p.outranks(now, init) || !p.admits(now, init) {
 		return false
@@ -113,11 +125,24 @@ func (p *Peer) Accept(now time.Time, init *Init) bool {
 	return true
 }
 
+// join finds the session that another handshake of the same flight made (spec S2.11).
+func (p *Peer) join(now time.Time, init *Init) bool {
+	for _, k := range p.sessions {
+		if !k.initiator && k.boot == init.Boot && FlightOf(k.stamp) == FlightOf(init.Stamp) {
+			k.early = k.early || len(init.Early) > 0
+			k.answerAgain(now)
+			init.Epoch, init.Joined = k.epoch, true
+			return true
+		}
+	}
+	return false
+}
+
 // admits reports whether the handshake is to be answered: a fresh one is, and its stamp is
 // the last from then on; of the others one now and then (spec S2.8).
 func (p *Peer) admits(now time.Time, init *Init) bool {
 	if init.Fresh {
-		return p.table.stamps.take(pair{init.Local, init.Remote}, init.stamp)
+		return p.table.stamps.take(pair{init.Local, init.Remote}, lastOf(init.Stamp))
 	}
 	if now.Before(p.doubtAgain) {
 		p.table.stats.Doubted++
@@ -148,7 +173,7 @@ func (p *Peer) answer(now time.Time, init *Init) *keys {
 	msg := wire.AppendHandshakeHead(make([]byte, 0, wire.Handshake2Size), wire.TypeHandshake2, init.index)
 	stamp := t.stamp(now)
 	if p.initiation != nil { // it must still count as fresh (spec S2.8)
-		stamp = p.initiation.stamp - 1
+		stamp = p.initiation.base - 1
 	}
 	payload := wire.AppendAnswer(nil, wire.Answer{Index: index, Stamp: stamp, Boot: t.cfg.Boot, AES: gcm})
 	msg, fromInitiator, fromResponder, err := init.state.WriteMessage(msg, payload)
@@ -158,7 +183,7 @@ func (p *Peer) answer(now time.Time, init *Init) *keys {
 	}
 	k := newKeys(fromInitiator, fromResponder, false, gcm)
 	k.index, k.remoteIndex, k.boot, k.asked = index, init.index, init.Boot, init.mac1
-	k.fresh, k.stamp = init.Fresh, init.stamp
+	k.fresh, k.stamp, k.early = init.Fresh, init.Stamp, len(init.Early) > 0
 	k.live(now, &t.limits)
 	key := macKey(p.remote, t.network)
 	k.answer, k.owed = appendMACs(msg, &key), true

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"time"
 
 	"github.com/flynn/noise"
@@ -12,45 +13,90 @@ import (
 // MaxEarly is the most early bytes a handshake 1 can carry.
 const MaxEarly = 900
 
-// An initiation is a handshake of ours under way.
+// MaxFlight is how many handshakes 1 may be under way to one remote (spec S2.11).
+const MaxFlight = 8
+
+// An initiation is a flight of handshakes 1 under way: whichever of them is answered first
+// makes the one session that comes of it (spec S2.11).
+//
+//	  base     base+1   base+2          base+7
+//	┌────────┬────────┬────────┬─ ─ ─ ─┬────────┐
+//	│ first  │ early  │ early  │       │        │  stamps
+//	└────────┴────────┴────────┴─ ─ ─ ─┴────────┘
+//
+// Invariant: base is a multiple of MaxFlight; 1 ≤ len(shots) ≤ MaxFlight; shot n has the
+// stamp base+n and its index is in Table.pending.
 type initiation struct {
-	index uint32
-	stamp uint64
-	state *noise.HandshakeState
-	msg   []byte // sent again as it is (spec S2.6)
-	early bool   // it carries early bytes
+	base  uint64
+	shots []shot
+	early bool // one of them carries early bytes
 	born  time.Time
 	retry time.Duration // what is waited after the next sending
-	due   time.Time     // of the next sending
+	due   time.Time     // of the next sending of all
 	sent  time.Time     // the last one
 }
+
+// A shot is one handshake 1 of ours.
+type shot struct {
+	index uint32
+	state *noise.HandshakeState
+	msg   []byte // sent again as it is (spec S2.6)
+	sent  bool
+}
+
+// FlightOf is the flight that a handshake 1 with this stamp belongs to: the same
+// for all of one flight, and for no others of the same run of its sender (spec S2.11).
+func FlightOf(stamp uint64) uint64 { return stamp &^ (MaxFlight - 1) }
+
+// lastOf is the last stamp of the flight.
+func lastOf(stamp uint64) uint64 { return stamp | (MaxFlight - 1) }
 
 // Start begins a handshake unless one is under way. early (may be empty, at most
 // MaxEarly bytes, copied) travels inside handshake 1, at most once per handshake.
 // It reports whether this call began one (and so took early). Processing is due.
 func (p *Peer) Start(now time.Time, early []byte) bool {
-	if len(early) > MaxEarly {
-		panic("BUG: too many early bytes")
-	}
 	t := p.table
 	if t == nil || p.initiation != nil {
 		return false
 	}
 	p.lastStart = now
-	i := &initiation{index: t.newIndex(), stamp: t.stamp(now), early: len(early) > 0, born: now, retry: firstRetry, due: now}
-	i.msg = wire.AppendHandshakeHead(make([]byte, 0, wire.Handshake1Size+len(early)), wire.TypeHandshake1, i.index)
-	i.state = t.noise(p.local, &p.remote, i.msg)
-	offer := wire.Offer{Stamp: i.stamp, Boot: t.cfg.Boot, AES: t.cfg.HardwareAES, Early: early}
-	msg, _, _, err := i.state.WriteMessage(i.msg, wire.AppendOffer(nil, offer))
-	if err != nil { // remote is no key that one can agree with
-		p.gaveUp = true
+	p.initiation = &initiation{base: t.flightStamp(now), born: now, retry: firstRetry, due: now}
+	if !p.shoot(early) {
+		p.initiation, p.gaveUp = nil, true
 		return true
 	}
-	key := macKey(p.remote, t.network)
-	i.msg = appendMACs(msg, &key)
-	p.initiation = i
-	t.pending[i.index] = p
 	t.touch(p)
+	return true
+}
+
+// Join adds a handshake 1 with early bytes of its own, at least one, to the flight under way. It reports
+// whether it took them: there is a flight, and it has less than MaxFlight. Processing is due.
+func (p *Peer) Join(early []byte) bool {
+	i := p.initiation
+	return p.table != nil && i != nil && len(i.shots) < MaxFlight && p.shoot(early)
+}
+
+// shoot makes one more handshake 1 of the flight. It reports false when the remote is no key
+// that one can agree with.
+func (p *Peer) shoot(early []byte) bool {
+	if len(early) > MaxEarly {
+		panic("BUG: too many early bytes")
+	}
+	t, i := p.table, p.initiation
+	s := shot{index: t.newIndex()}
+	s.msg = wire.AppendHandshakeHead(make([]byte, 0, wire.Handshake1Size+len(early)), wire.TypeHandshake1, s.index)
+	s.state = t.noise(p.local, &p.remote, s.msg)
+	stamp := i.base + uint64(len(i.shots))
+	offer := wire.Offer{Stamp: stamp, Boot: t.cfg.Boot, AES: t.cfg.HardwareAES, Early: early}
+	msg, _, _, err := s.state.WriteMessage(s.msg, wire.AppendOffer(nil, offer))
+	if err != nil {
+		return false
+	}
+	key := macKey(p.remote, t.network)
+	s.msg = appendMACs(msg, &key)
+	i.shots = append(i.shots, s)
+	i.early = i.early || len(early) > 0
+	t.pending[s.index] = p
 	return true
 }
 
@@ -60,7 +106,14 @@ func (t *Table) stamp(now time.Time) uint64 {
 	return t.lastStamp
 }
 
-// initiate sends handshake 1 when due, the same bytes every time, and gives up
+// flightStamp is the first of MaxFlight stamps in a row that are all of one flight.
+func (t *Table) flightStamp(now time.Time) uint64 {
+	base := FlightOf(t.stamp(now) + MaxFlight - 1)
+	t.lastStamp = base + MaxFlight - 1
+	return base
+}
+
+// initiate sends the handshakes 1 that are due, the same bytes every time, and gives up
 // in the end (spec S2.6).
 func (p *Peer) initiate(now time.Time, send func(msg []byte, epoch uint32)) (next time.Time) {
 	i := p.initiation
@@ -75,8 +128,14 @@ func (p *Peer) initiate(now time.Time, send func(msg []byte, epoch uint32)) (nex
 		p.settle()
 		return time.Time{}
 	}
-	if agenda.Due(now, i.due) {
-		send(i.msg, 0)
+	again := agenda.Due(now, i.due)
+	for n := range i.shots {
+		if s := &i.shots[n]; again || !s.sent {
+			s.sent = true
+			send(s.msg, 0)
+		}
+	}
+	if again {
 		i.due, i.sent = now.Add(i.retry), now
 		i.retry = min(2*i.retry, longestRetry)
 	}
@@ -106,12 +165,15 @@ func (p *Peer) rekeyLater(now time.Time) {
 	}
 }
 
-// abandon ends the handshake of ours, if one is under way.
+// abandon ends the flight of ours, if one is under way.
 func (p *Peer) abandon() {
-	if p.initiation != nil {
-		delete(p.table.pending, p.initiation.index)
-		p.initiation = nil
+	if p.initiation == nil {
+		return
 	}
+	for _, s := range p.initiation.shots {
+		delete(p.table.pending, s.index)
+	}
+	p.initiation = nil
 }
 
 // ReceiveReply opens a handshake 2 (first byte C2) and makes its session current.
@@ -131,7 +193,12 @@ func (t *Table) ReceiveReply(now time.Time, msg []byte) (*Peer, error) {
 		return nil, t.badHandshake()
 	}
 	i := p.initiation
-	payload, fromInitiator, fromResponder, err := i.state.ReadMessage(nil, h.Noise)
+	if agenda.Due(now, i.born.Add(giveUpAfter)) { // no session comes of a flight so late (spec S2.6)
+		t.stats.UnknownIndex++
+		return nil, ErrUnknownIndex
+	}
+	at := slices.IndexFunc(i.shots, func(s shot) bool { return s.index == h.Index })
+	payload, fromInitiator, fromResponder, err := i.shots[at].state.ReadMessage(nil, h.Noise)
 	if err != nil { // the state is as before: the true reply may still come
 		return nil, t.badHandshake()
 	}
@@ -144,7 +211,8 @@ func (t *Table) ReceiveReply(now time.Time, msg []byte) (*Peer, error) {
 	}
 	t.stamps.take(pair{p.local.sid, p.remote}, answer.Stamp)
 	k := newKeys(fromInitiator, fromResponder, true, answer.AES)
-	k.index, k.remoteIndex, k.boot, k.fresh, k.proven = i.index, answer.Index, answer.Boot, true, true
+	k.index, k.remoteIndex, k.boot, k.fresh, k.proven = h.Index, answer.Index, answer.Boot, true, true
+	k.early = i.early
 	k.live(i.born, &t.limits)
 	p.add(k)
 	p.adopt(k)

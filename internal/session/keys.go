@@ -19,6 +19,7 @@ type keys struct {
 	epoch       uint32
 	boot        uint32 // the remote's
 	initiator   bool
+	early       bool // a handshake of its flight carried early bytes
 
 	// fresh: the handshake was no replay. proven: the remote has shown that it holds
 	// the keys. heard: a packet opened.

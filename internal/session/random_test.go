@@ -54,9 +54,13 @@ func (s *storm) step() {
 		if side.peer.Start(s.now, []byte(text)) {
 			s.early[1-me][text] = true
 		}
-	case n < 42:
+	case n < 48:
+		if side.peer.Join([]byte(text)) {
+			s.early[1-me][text] = true
+		}
+	case n < 50:
 		side.peer.SuspectDead(s.now)
-	case n < 80 && len(s.wire) > 0:
+	case n < 84 && len(s.wire) > 0:
 		s.deliver()
 	case n < 99:
 		s.now = s.now.Add(time.Duration(s.rnd.ExpFloat64() * float64(time.Second)))
@@ -101,7 +105,7 @@ func (s *storm) process(i int, side *side) {
 	if len(p.sessions) > maxSessions+maxDoubtful || (p.current != nil && p.current.doubtful()) || len(side.table.sessions) != len(p.sessions) {
 		s.t.Fatalf("step %d: %d sessions, %d indices", s.count, len(p.sessions), len(side.table.sessions))
 	}
-	if (p.place == nil) != (len(p.sessions) == 0 && p.initiation == nil) || (p.initiation != nil) != (len(side.table.pending) == 1) {
+	if (p.place == nil) != (len(p.sessions) == 0 && p.initiation == nil) || inFlight(p) != len(side.table.pending) {
 		s.t.Fatalf("step %d: an invariant of Peer does not hold", s.count)
 	}
 }
@@ -222,6 +226,8 @@ func TestProcessingIsHonestUnderLossAndRestarts(t *testing.T) {
 					b.restart(b.cfg.Boot + 1)
 				case n < 3:
 					a.peer.Start(now, []byte("early"))
+				case n < 4:
+					a.peer.Join([]byte("more"))
 				case n < 6:
 					b.peer.Start(now, nil)
 				case n < 8:

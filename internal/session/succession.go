@@ -53,24 +53,51 @@ func (p *Peer) adopt(k *keys) {
 // whether it confirmed a session that we accepted.
 func (p *Peer) heard(now time.Time, k *keys) (confirmed bool) {
 	if k.heard {
+		if k != p.current && p.current != nil && p.crossed(k, p.current) {
+			p.take(now, k)
+			p.retire(now, k)
+		}
 		return false
 	}
 	if confirmed = !k.proven; confirmed {
 		p.confirm(now, k)
 	}
 	k.heard = true
-	if p.current == nil || k.epoch > p.current.epoch {
-		if now.Before(k.sealUntil) {
-			p.adopt(k)
-		}
+	if p.current == nil || p.supersedes(k, p.current) {
+		p.take(now, k)
 	}
+	p.retire(now, k)
+	return confirmed
+}
+
+// take adopts k if it may still seal.
+func (p *Peer) take(now time.Time, k *keys) {
+	if now.Before(k.sealUntil) {
+		p.adopt(k)
+	}
+}
+
+// retire has the sessions that k takes the place of open for a while more, and then no more.
+func (p *Peer) retire(now time.Time, k *keys) {
 	end := now.Add(p.table.limits.openAfterNext)
 	for _, old := range p.sessions {
-		if old.epoch < k.epoch && old != p.current && end.Before(old.openUntil) {
+		if old != p.current && p.supersedes(k, old) && end.Before(old.openUntil) {
 			old.openUntil = end
 		}
 	}
-	return confirmed
+}
+
+// supersedes reports whether k is to be used rather than old: it is newer, or of two that crossed,
+// the lower SID began it (spec S2.7).
+func (p *Peer) supersedes(k, old *keys) bool {
+	return p.crossed(k, old) || (k.epoch > old.epoch && !p.crossed(old, k))
+}
+
+// crossed reports whether the two sessions come of flights that both sides began at about the same time, at
+// least one of them with early bytes, and the one of k counts because the lower SID began it.
+func (p *Peer) crossed(k, old *keys) bool {
+	return k.initiator != old.initiator && k.initiator == (p.local.sid.Compare(p.remote) < 0) &&
+		(k.early || old.early) && k.boot == old.boot && k.born.Sub(old.born).Abs() < crossWithin
 }
 
 // confirm takes note that the handshake which made k was no replay: its stamp counts, and our
@@ -81,8 +108,8 @@ func (p *Peer) confirm(now time.Time, k *keys) {
 	if !doubted {
 		return
 	}
-	p.table.stamps.take(pair{p.local.sid, p.remote}, k.stamp)
-	if p.current == nil || k.epoch > p.current.epoch {
+	p.table.stamps.take(pair{p.local.sid, p.remote}, lastOf(k.stamp))
+	if p.current == nil || p.supersedes(k, p.current) {
 		k.live(k.born, &p.table.limits)
 		p.yield(now)
 	}

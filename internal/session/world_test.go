@@ -21,11 +21,13 @@ type side struct {
 	other *side
 
 	outbox [][]byte
-	got    []string // plain texts opened, in order
-	early  []string // early bytes delivered
-	held   map[uint32]string
-	skew   time.Duration // of its clock
-	eager  bool          // it confirms every session at once, as a caller should
+	got    []string            // plain texts opened, in order
+	early  []string            // early bytes delivered
+	held   map[uint32][]string // by the session that must be confirmed
+	proven map[uint32]bool     // sessions that were
+	taken  map[uint64]bool     // stamps whose early bytes were held or delivered
+	skew   time.Duration       // of its clock
+	eager  bool                // it confirms every session at once, as a caller should
 	gaveUp int
 }
 
@@ -50,7 +52,7 @@ func (s *side) restart(boot uint32) {
 	s.cfg.Boot = boot
 	s.table = NewTable(s.cfg)
 	s.peer = s.table.NewPeer(s.id.SID(), s.other.id.SID(), s)
-	s.held = map[uint32]string{}
+	s.held, s.proven, s.taken = map[uint32][]string{}, map[uint32]bool{}, map[uint64]bool{}
 }
 
 // process runs Processing; what it sends goes to the outbox.
@@ -107,10 +109,9 @@ func (s *side) receive(now time.Time, msg []byte) error {
 		if err != nil || !s.peer.Accept(now, init) {
 			return err
 		}
-		if len(init.Early) > 0 && init.Fresh {
-			s.early = append(s.early, string(init.Early))
-		} else if len(init.Early) > 0 {
-			s.held[init.Epoch] = string(init.Early)
+		if len(init.Early) > 0 && !s.taken[init.Stamp] {
+			s.taken[init.Stamp] = true
+			s.takeEarly(init.Epoch, string(init.Early), init.Fresh || s.proven[init.Epoch])
 		}
 	case msg[0] == 0xC2:
 		p, err := s.table.ReceiveReply(now, msg)
@@ -126,8 +127,9 @@ func (s *side) receive(now time.Time, msg []byte) error {
 		if err != nil {
 			return err
 		}
-		if early := s.held[o.Epoch]; o.Confirmed && early != "" {
-			s.early = append(s.early, early)
+		if o.Confirmed {
+			s.proven[o.Epoch] = true
+			s.early = append(s.early, s.held[o.Epoch]...)
 			delete(s.held, o.Epoch)
 		}
 		if len(o.Plain) > 0 {
@@ -135,6 +137,15 @@ func (s *side) receive(now time.Time, msg []byte) error {
 		}
 	}
 	return nil
+}
+
+// takeEarly delivers early bytes now, or keeps them until the session is confirmed.
+func (s *side) takeEarly(epoch uint32, early string, now bool) {
+	if now {
+		s.early = append(s.early, early)
+	} else {
+		s.held[epoch] = append(s.held[epoch], early)
+	}
 }
 
 // exchange runs both sides at one instant until nothing is on the wire, losing
@@ -202,4 +213,12 @@ func randomFor(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
 
 func both(edit func(*Config)) func(a, b *Config) {
 	return func(a, b *Config) { edit(a); edit(b) }
+}
+
+// inFlight is how many handshakes 1 of the peer are under way.
+func inFlight(p *Peer) int {
+	if p.initiation == nil {
+		return 0
+	}
+	return len(p.initiation.shots)
 }

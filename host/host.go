@@ -138,7 +138,10 @@ func (h *Host) newNode() error {
 // run starts what goes on by itself.
 func (h *Host) run(ctx context.Context) {
 	if h.beacons != nil && !h.cfg.NoMDNS {
-		h.mdns = lan.StartMDNS(h.node.SID().String(), h.socket.Port(), h.hint, h.alone, h.mdnsNote)
+		h.mdns = lan.StartMDNS(lan.MDNSConfig{
+			SID: h.node.SID().String(), Port: h.socket.Port(), NetworkKey: h.cfg.NetworkKey,
+			Found: h.hint, Needed: h.alone, Note: h.mdnsNote,
+		})
 	}
 	all, err := lan.Interfaces()
 	if err != nil {

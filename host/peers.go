@@ -19,6 +19,7 @@ const (
 	defaultPort = 4117
 	maxPeers    = 256 // addresses asked for as peers, in all
 	maxHints    = 64  // of which came by mDNS
+	hintFor     = 10 * time.Minute
 	// hintsAfter is how long beacons have, after a change of interfaces, to make hints needless.
 	hintsAfter = 3 * time.Second
 	// a name that does not resolve is tried again after retryFirst, doubling up
@@ -28,16 +29,27 @@ const (
 
 // peers are the addresses the user wants neighbours at.
 //
-// Invariant: asked has at most maxPeers entries, each told to the node once.
+// Invariant: asked has at most maxPeers entries, each told to the node once, and no others.
 type peers struct {
-	addrs []netip.AddrPort
-	asked []link.Path
+	addrs []peerAddr
+	asked []ask
+}
+
+// A peerAddr is an address that a peer was given by, or that its name leads to.
+type peerAddr struct {
+	addr netip.AddrPort
+	name string // "" = given as an address
+}
+
+// An ask is a path at which the node was told to look for a neighbour.
+type ask struct {
+	path  link.Path
+	until time.Time // zero = for as long as the user wants it; else it was a hint
 }
 
 // hints are the addresses that mDNS brought up.
 type hints struct {
-	from  time.Time // none is followed before
-	count int
+	from time.Time // none is followed before
 }
 
 // AddPeer asks for a neighbour at "host[:port]", tried until the host ends; a
@@ -57,7 +69,7 @@ func (h *Host) goPeer(ctx context.Context, peer string) {
 		return // checked before
 	}
 	if addr, err := netip.ParseAddr(name); err == nil {
-		h.addPeer(netip.AddrPortFrom(addr, port))
+		h.setPeers("", []netip.AddrPort{netip.AddrPortFrom(addr, port)})
 		return
 	}
 	h.mu.Lock()
@@ -85,9 +97,11 @@ func (h *Host) resolve(ctx context.Context, name string, port uint16) {
 		} else {
 			h.note("peer "+name, "")
 			retry = retryFirst
-		}
-		for _, a := range addrs {
-			h.addPeer(netip.AddrPortFrom(a, port))
+			found := make([]netip.AddrPort, len(addrs))
+			for i, a := range addrs {
+				found[i] = netip.AddrPortFrom(a, port)
+			}
+			h.setPeers(net.JoinHostPort(name, strconv.Itoa(int(port))), found)
 		}
 		select {
 		case <-ctx.Done():
@@ -96,29 +110,66 @@ func (h *Host) resolve(ctx context.Context, name string, port uint16) {
 	}
 }
 
-func (h *Host) addPeer(addr netip.AddrPort) {
+// setPeers asks at the addresses, and no more at those that the name led to before.
+func (h *Host) setPeers(name string, addrs []netip.AddrPort) {
 	h.Do(func(now time.Time, _ *node.Node) {
-		if !slices.Contains(h.peers.addrs, addr) && len(h.peers.addrs) < maxPeers {
-			h.peers.addrs = append(h.peers.addrs, addr)
-			h.askPeer(now, addr)
+		p := &h.peers
+		if name != "" {
+			p.addrs = slices.DeleteFunc(p.addrs, func(a peerAddr) bool { return a.name == name && !slices.Contains(addrs, a.addr) })
 		}
+		for _, a := range addrs {
+			if !slices.Contains(p.addrs, peerAddr{a, name}) && len(p.addrs) < maxPeers {
+				p.addrs = append(p.addrs, peerAddr{a, name})
+			}
+		}
+		h.repeatPeers(now)
 	})
 }
 
-// repeatPeers asks again for those who have another path since the interfaces changed.
+// repeatPeers asks for those who have another path since the interfaces changed, and no
+// more for what nobody wants any longer.
 func (h *Host) repeatPeers(now time.Time) {
+	wanted := map[link.Path]bool{}
 	for _, a := range h.peers.addrs {
-		h.askPeer(now, a)
+		if path, ok := h.table.To(a.addr); ok {
+			wanted[path] = true
+		}
+	}
+	h.peers.asked = slices.DeleteFunc(h.peers.asked, func(a ask) bool {
+		hint := now.Before(a.until) && h.table.Has(a.path.Iface)
+		if hint || wanted[a.path] {
+			return false
+		}
+		h.node.RemovePeer(a.path)
+		return true
+	})
+	for _, a := range h.peers.addrs {
+		if path, ok := h.table.To(a.addr); ok {
+			h.askPeer(now, path, time.Time{})
+		}
 	}
 }
 
-func (h *Host) askPeer(now time.Time, addr netip.AddrPort) {
-	path, ok := h.table.To(addr)
-	if !ok || slices.Contains(h.peers.asked, path) || len(h.peers.asked) >= maxPeers {
+func (h *Host) askPeer(now time.Time, path link.Path, until time.Time) {
+	if h.isAsked(path) || len(h.peers.asked) >= maxPeers {
 		return
 	}
-	h.peers.asked = append(h.peers.asked, path)
+	h.peers.asked = append(h.peers.asked, ask{path, until})
 	h.node.AddPeer(now, path)
+}
+
+func (h *Host) isAsked(path link.Path) bool {
+	return slices.ContainsFunc(h.peers.asked, func(a ask) bool { return a.path == path })
+}
+
+// hinted counts the hints being followed.
+func (p *peers) hinted() (count int) {
+	for _, a := range p.asked {
+		if !a.until.IsZero() {
+			count++
+		}
+	}
+	return count
 }
 
 // hint follows what mDNS told, when beacons did not bring it about (spec L3.3).
@@ -132,11 +183,14 @@ func (h *Host) hint(hint lan.Hint) {
 			return
 		}
 		path, ok := h.table.To(hint.Addr)
-		if !ok || path.Iface == 0 || slices.Contains(h.peers.asked, path) || h.hints.count >= maxHints {
+		if !ok || path.Iface == 0 {
 			return
 		}
-		h.hints.count++
-		h.askPeer(now, hint.Addr)
+		h.repeatPeers(now)
+		if h.isAsked(path) || h.peers.hinted() >= maxHints {
+			return
+		}
+		h.askPeer(now, path, now.Add(hintFor))
 		h.log.Info("mDNS hint", "peer", who.Short(), "path", path.String())
 	})
 }

@@ -41,4 +41,26 @@ func TestHintsAreFollowedLateAndFew(t *testing.T) {
 	if n := followed(); n != maxHints {
 		t.Errorf("%d hints followed, want %d", n, maxHints)
 	}
+	h.mu.Lock()
+	for i := range h.peers.asked {
+		h.peers.asked[i].until = h.clock.now() // as ten minutes later
+	}
+	h.mu.Unlock()
+	if give(stranger, "127.0.0.2:999"); followed() != 1 {
+		t.Errorf("%d hints followed after the others' time", followed())
+	}
+}
+
+func TestWhatANameNoLongerLeadsToIsForgotten(t *testing.T) {
+	h := start(t, "h")
+	addr := func(s string) []netip.AddrPort { return []netip.AddrPort{netip.MustParseAddrPort(s)} }
+	h.setPeers("", addr("127.0.0.3:1"))
+	for port := range uint16(2 * maxPeers) {
+		h.setPeers("name:4117", []netip.AddrPort{netip.AddrPortFrom(netip.MustParseAddr("127.0.0.2"), port+1)})
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.peers.addrs) != 2 || len(h.peers.asked) != 2 || h.peers.asked[1].path.Addr.Port() != 2*maxPeers {
+		t.Errorf("%v, asked at %v", h.peers.addrs, h.peers.asked)
+	}
 }

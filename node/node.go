@@ -133,6 +133,9 @@ func (n *Node) RemoveInterface(now time.Time, iface uint32) { n.mesh.RemoveInter
 // AddPeer asks for a neighbour at an address, tried until the node ends.
 func (n *Node) AddPeer(now time.Time, path link.Path) { n.mesh.AddPeer(now, path) }
 
+// RemovePeer ends AddPeer for an address. A neighbour there stays one.
+func (n *Node) RemovePeer(path link.Path) { n.mesh.RemovePeer(path) }
+
 // SID is the node's primary name.
 func (n *Node) SID() sid.SID { return n.self.SID() }
 

@@ -43,6 +43,11 @@ func (m *Mesh) AddPeer(now time.Time, to link.Path) {
 	m.discoverAt = now
 }
 
+// RemovePeer ends AddPeer for an address. A neighbour there stays one.
+func (m *Mesh) RemovePeer(to link.Path) {
+	m.wanted = slices.DeleteFunc(m.wanted, func(w *wantedPeer) bool { return w.path == to })
+}
+
 // isWanted reports whether we were told to call at the address.
 func (m *Mesh) isWanted(to link.Path) bool {
 	return slices.ContainsFunc(m.wanted, func(w *wantedPeer) bool {

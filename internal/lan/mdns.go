@@ -2,6 +2,8 @@ package lan
 
 import (
 	"context"
+	crand "crypto/rand"
+	"encoding/hex"
 	"errors"
 	"net"
 	"net/netip"
@@ -39,25 +41,31 @@ type Hint struct {
 	Addr netip.AddrPort // with a zone when link-local
 }
 
+// An MDNSConfig sets up an MDNS.
+type MDNSConfig struct {
+	SID        string      // ours, hex
+	Port       uint16      // where we listen
+	NetworkKey *[32]byte   // of a private mesh, whose members only learn the SID; nil = the open mesh
+	Found      func(Hint)  // gets what others announce
+	Needed     func() bool // tells whether nobody was found otherwise
+	Note       func(string)
+}
+
 // An MDNS announces us by multicast DNS and asks who else is there (spec L3). It works
 // in goroutines of its own and holds nobody up.
 type MDNS struct {
-	sid    string
-	port   uint16
-	found  func(Hint)
-	needed func() bool
-	note   func(string)
+	MDNSConfig
+	veil   *veil
 	change chan []Interface
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 }
 
-// StartMDNS announces the SID (hex) at the port on the interfaces given to SetInterfaces. found gets what
-// others announce; needed tells whether nobody was found otherwise; note gets a line when mDNS does
+// StartMDNS announces us on the interfaces given to SetInterfaces. Note gets a line when mDNS does
 // not work, "" when it does.
-func StartMDNS(sid string, port uint16, found func(Hint), needed func() bool, note func(string)) *MDNS {
+func StartMDNS(cfg MDNSConfig) *MDNS {
 	ctx, cancel := context.WithCancel(context.Background())
-	m := &MDNS{sid: sid, port: port, found: found, needed: needed, note: note, change: make(chan []Interface, 1), cancel: cancel}
+	m := &MDNS{MDNSConfig: cfg, veil: newVeil(cfg.NetworkKey), change: make(chan []Interface, 1), cancel: cancel}
 	m.done.Add(1)
 	go func() {
 		defer m.done.Done()
@@ -104,10 +112,10 @@ func (m *MDNS) session(ctx context.Context, ifaces []Interface) []Interface {
 	if len(ifaces) > 0 {
 		conn, err := m.open(ifaces)
 		if err != nil {
-			m.note("mDNS is not available: " + err.Error())
+			m.Note("mDNS is not available: " + err.Error())
 			again = time.After(queryLast)
 		} else {
-			m.note("")
+			m.Note("")
 			defer conn.Close()
 			m.done.Go(func() { m.ask(ctx, conn) })
 		}
@@ -154,21 +162,37 @@ func (m *MDNS) options(ifaces []Interface) []mdns.ServerOption {
 	for _, i := range ifaces {
 		use = append(use, net.Interface{Index: int(i.Index), Name: i.Name, MTU: i.MTU, Flags: i.Flags})
 	}
-	host := m.sid[:8] + ".local"
+	name, who := m.announced()
 	return []mdns.ServerOption{
 		mdns.WithInterfaces(use...),
-		mdns.WithLocalNames(host),
+		mdns.WithLocalNames(name + ".local"),
 		mdns.WithQueryInterval(2 * queryLast), // ask decides when
 		mdns.WithCacheRefresh(false),
 		mdns.WithService(mdns.ServiceInstance{
-			Instance: m.sid[:8], Service: mdnsService, Host: host + ".", Port: m.port,
+			Instance: name, Service: mdnsService, Host: name + ".local.", Port: m.Port,
 			Text: []mdns.TXTEntry{
-				mdns.NewTXTString("sid", m.sid),
-				mdns.NewTXTString("port", strconv.Itoa(int(m.port))),
+				who,
+				mdns.NewTXTString("port", strconv.Itoa(int(m.Port))),
 				mdns.NewTXTString("v", mdnsVersion),
 			},
 		}),
 	}
+}
+
+// The TXT keys of who announces: a SID, or one that only members of a private mesh can read.
+const (
+	keyOpen   = "sid"
+	keySealed = "m"
+)
+
+// announced is what we are called, and the entry that tells who we are (spec L3.1, L3.6).
+func (m *MDNS) announced() (name string, who mdns.TXTEntry) {
+	if m.veil == nil {
+		return m.SID[:8], mdns.NewTXTString(keyOpen, m.SID)
+	}
+	var random [4]byte
+	crand.Read(random[:])
+	return hex.EncodeToString(random[:]), mdns.NewTXTString(keySealed, m.veil.seal(m.SID))
 }
 
 // ask browses in rounds, quickly at first, then once a minute or rarely (spec L3.2). Each
@@ -176,7 +200,7 @@ func (m *MDNS) options(ifaces []Interface) []mdns.ServerOption {
 func (m *MDNS) ask(ctx context.Context, conn *mdns.Conn) {
 	var asked time.Time
 	for wait := queryFirst; ctx.Err() == nil; wait = min(2*wait, queryLast) {
-		if wait == queryLast && time.Since(asked) < queryRarely && !m.needed() {
+		if wait == queryLast && time.Since(asked) < queryRarely && !m.Needed() {
 			sleep(ctx, wait)
 			continue
 		}
@@ -190,7 +214,7 @@ func (m *MDNS) ask(ctx context.Context, conn *mdns.Conn) {
 			few := hints <= maxHints
 			mu.Unlock()
 			if h, ok := m.hint(e); ok && few {
-				m.found(h)
+				m.Found(h)
 			}
 		})
 		_ = conn.Browse(round, mdnsService) // fails only when closed
@@ -201,15 +225,18 @@ func (m *MDNS) ask(ctx context.Context, conn *mdns.Conn) {
 
 // hint reads what an instance says; ok is false when it is nothing to us.
 func (m *MDNS) hint(e mdns.ServiceEvent) (h Hint, ok bool) {
+	version := ""
 	for _, t := range e.Instance.Text {
-		switch t.Key {
-		case "sid":
+		switch {
+		case t.Key == keyOpen && m.veil == nil:
 			h.SID = string(t.Value)
-		case "v":
-			ok = string(t.Value) == mdnsVersion
+		case t.Key == keySealed && m.veil != nil:
+			h.SID, _ = m.veil.open(string(t.Value))
+		case t.Key == "v":
+			version = string(t.Value)
 		}
 	}
 	h.Addr = netip.AddrPortFrom(e.Addr, e.Instance.Port)
-	ok = ok && h.SID != m.sid && len(h.SID) == 64 && e.Instance.Port != 0 && e.Addr.IsValid() && !e.Addr.IsMulticast()
+	ok = version == mdnsVersion && h.SID != m.SID && len(h.SID) == 64 && e.Instance.Port != 0 && e.Addr.IsValid() && !e.Addr.IsMulticast()
 	return h, ok && (!e.Addr.IsLinkLocalUnicast() || e.Addr.Is4() || e.Addr.Zone() != "")
 }

@@ -11,14 +11,15 @@ import (
 
 // Deliver takes an end-to-end packet from below (overlay.Upper). The packet is
 // opened in place. Nothing is sent. Whose it is tells the session that opens it, not the address it came to.
-func (s *Switch) Deliver(now time.Time, _ sid.SID, packet []byte) {
+// The neighbour via handed it over: handshakes are counted against it (spec S6.1).
+func (s *Switch) Deliver(now time.Time, via sid.SID, packet []byte) {
 	if len(packet) == 0 {
 		s.stats.Malformed++
 		return
 	}
 	switch packet[0] { // spec D1.1
 	case wire.TypeHandshake1:
-		s.deliverInit(now, packet)
+		s.deliverInit(now, via, packet)
 	case wire.TypeHandshake2:
 		s.deliverReply(now, packet)
 	case wire.TypeData:
@@ -29,8 +30,8 @@ func (s *Switch) Deliver(now time.Time, _ sid.SID, packet []byte) {
 }
 
 // deliverInit takes a handshake 1 and the early data in it.
-func (s *Switch) deliverInit(now time.Time, packet []byte) {
-	init, err := s.table.ReceiveInit(now, packet)
+func (s *Switch) deliverInit(now time.Time, via sid.SID, packet []byte) {
+	init, err := s.table.ReceiveInit(now, session.Source{Hop: via}, packet)
 	if errors.Is(err, session.ErrReplay) && init != nil {
 		if p := s.peers.byPair[pair{init.Local, init.Remote}]; p != nil {
 			s.agenda.Set(&p.entry, now) // it may answer again

@@ -18,6 +18,7 @@ type Stats struct {
 	Malformed, NotAuthentic, Replayed, UnknownSession uint64 // packets refused
 
 	NoPort, SocketFull uint64 // datagrams received and not taken
+	Limited            uint64 // handshakes not opened, being too many
 	EarlyDropped       uint64 // early data never confirmed
 	PendingDropped     uint64 // datagrams that waited for a session in vain
 	LoopDropped        uint64 // datagrams to ourselves, queue full
@@ -56,6 +57,8 @@ func (s *Switch) countRefusal(err error) {
 		s.stats.Replayed++
 	case errors.Is(err, session.ErrUnknownIndex):
 		s.stats.UnknownSession++
+	case errors.Is(err, session.ErrLoad):
+		s.stats.Limited++
 	case errors.Is(err, session.ErrAuth):
 		s.stats.NotAuthentic++
 	default:

@@ -12,8 +12,8 @@ import (
 // An upper plugs what the mesh delivers into the floors above it.
 type upper struct{ n *Node }
 
-func (u upper) Deliver(now time.Time, local sid.SID, packet []byte) {
-	u.n.mdp.Deliver(now, local, packet)
+func (u upper) Deliver(now time.Time, _, via sid.SID, packet []byte) {
+	u.n.mdp.Deliver(now, via, packet)
 }
 
 func (u upper) DeliverBroadcast(now time.Time, origin sid.SID, payload []byte) {

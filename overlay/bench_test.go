@@ -62,7 +62,7 @@ func (c *chain) round(count, size int) {
 // A discard takes packets and keeps none.
 type discard struct{ *member }
 
-func (discard) Deliver(time.Time, sid.SID, []byte) {}
+func (discard) Deliver(time.Time, sid.SID, sid.SID, []byte) {}
 
 func BenchmarkRelay1400(b *testing.B) {
 	c := newChain(b)

@@ -84,7 +84,7 @@ func (m *Mesh) deliverLoop(now time.Time) bool {
 	for range waiting {
 		f := m.loop.pop()
 		m.stats.Delivered++
-		m.up.Deliver(now, f.dst.sid, f.payload())
+		m.up.Deliver(now, f.dst.sid, sid.None, f.payload())
 		m.frames.put(f)
 	}
 	return waiting > 0
@@ -129,7 +129,7 @@ func (m *Mesh) receiveForward(now time.Time, n *neighbour, a *arrivals, w *wire.
 		m.stats.DropNoRoute++
 	case o.local >= 0:
 		m.stats.Delivered++
-		m.up.Deliver(now, o.sid, w.Payload)
+		m.up.Deliver(now, o.sid, n.sid, w.Payload)
 	default:
 		m.relay(now, n, o, w)
 	}

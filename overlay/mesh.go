@@ -127,6 +127,8 @@ func (m *Mesh) Receive(now time.Time, from link.Path, datagram []byte) {
 		m.receiveInit(now, from, datagram)
 	case wire.TypeHandshake2:
 		m.receiveReply(now, from, datagram)
+	case wire.TypeCookie:
+		m.receiveCookie(now, datagram)
 	default:
 		m.stats.UnknownType++
 	}
@@ -137,6 +139,9 @@ func (m *Mesh) Receive(now time.Time, from link.Path, datagram []byte) {
 func (m *Mesh) Processing(now time.Time, out *link.Batch) (next time.Time) {
 	if m.deliverLoop(now) {
 		return now // the floor above has news
+	}
+	if m.table.OwesCookies() && !m.sendCookies(now, out) {
+		return now
 	}
 	if !m.discover(now, out) {
 		return now

@@ -25,8 +25,9 @@ var (
 // Receive only, and for what we sent to ourselves at the beginning of Processing.
 // Packets are borrowed and may be overwritten (opened in place).
 type Upper interface {
-	// Deliver takes an end-to-end packet addressed to our identity local.
-	Deliver(now time.Time, local sid.SID, packet []byte)
+	// Deliver takes an end-to-end packet addressed to our identity local, from the
+	// neighbour via; None when it is from ourselves.
+	Deliver(now time.Time, local, via sid.SID, packet []byte)
 	// DeliverBroadcast takes a broadcast, its signature verified.
 	DeliverBroadcast(now time.Time, origin sid.SID, payload []byte)
 	// Restarted tells that origin runs under a new boot number (from its signed link state).

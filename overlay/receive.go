@@ -27,7 +27,7 @@ type receiveScratch struct {
 
 // receiveInit takes a handshake 1 (spec O3.1).
 func (m *Mesh) receiveInit(now time.Time, from link.Path, msg []byte) {
-	init, err := m.table.ReceiveInit(now, msg)
+	init, err := m.table.ReceiveInit(now, session.Source{Path: from}, msg)
 	if errors.Is(err, session.ErrReplay) {
 		if n := m.bySID[init.Remote]; n != nil {
 			n.dirty = true // its reply may have been lost
@@ -49,6 +49,26 @@ func (m *Mesh) receiveInit(now time.Time, from link.Path, msg []byte) {
 		n.replies[init.Epoch%maxReplies] = replyTo{init.Epoch, from}
 		n.dirty = true
 	}
+}
+
+// receiveCookie takes a cookie: the neighbour wants our handshake again, with it (spec S6.4).
+func (m *Mesh) receiveCookie(now time.Time, msg []byte) {
+	if peer, err := m.table.ReceiveCookie(now, msg); err == nil {
+		peer.Owner.(*neighbour).dirty = true
+	}
+}
+
+// sendCookies answers those who must prove their addresses (spec S6.2). It reports false when the
+// batch is full.
+func (m *Mesh) sendCookies(now time.Time, out *link.Batch) bool {
+	m.table.Cookies(now, func(to link.Path, msg []byte) bool {
+		if out.Begin(to, len(msg)) == nil {
+			return false
+		}
+		m.send(out, to, msg)
+		return true
+	})
+	return !m.table.OwesCookies()
 }
 
 // receiveReply takes a handshake 2: the neighbour is there.

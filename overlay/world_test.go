@@ -51,7 +51,7 @@ type member struct {
 // clock is what the member takes for now.
 func (m *member) clock() time.Time { return m.w.now.Add(m.skew) }
 
-func (m *member) Deliver(_ time.Time, _ sid.SID, packet []byte) {
+func (m *member) Deliver(_ time.Time, _, _ sid.SID, packet []byte) {
 	m.got = append(m.got, append([]byte(nil), packet...))
 }
 

@@ -36,8 +36,9 @@ type Init struct {
 // the caller finds or makes the Peer. A copy of one that made a session gives ErrReplay;
 // if that session waits for its confirmation, its reply is queued again: call the
 // Processing of the Peer, which the Init, given besides, names (spec S2.9). All else that
-// is wrong gives ErrAuth.
-func (t *Table) ReceiveInit(now time.Time, msg []byte) (*Init, error) {
+// is wrong gives ErrAuth. It is not opened, and gives ErrLoad, when too many came from
+// there, or in all; a cookie may be owed then: call Cookies (spec S6).
+func (t *Table) ReceiveInit(now time.Time, from Source, msg []byte) (*Init, error) {
 	h, err := wire.ParseHandshake1(msg)
 	if err != nil {
 		return nil, t.badHandshake()
@@ -45,6 +46,9 @@ func (t *Table) ReceiveInit(now time.Time, msg []byte) (*Init, error) {
 	l := t.addressee(h)
 	if l == nil || !ephemeralValid(h) {
 		return nil, t.badHandshake()
+	}
+	if !t.admits(now, from, l, h, msg) {
+		return nil, ErrLoad
 	}
 	state := t.noise(l, nil, h.Head)
 	t.payload, _, _, err = state.ReadMessage(t.payload[:0], h.Noise)

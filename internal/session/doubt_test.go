@@ -66,7 +66,7 @@ func TestTheStampOnRecordNeverGoesBack(t *testing.T) { // spec S2.8
 	later := now.Add(time.Hour)
 	b.process(later)
 	for i, msg := range inits {
-		init, err := b.table.ReceiveInit(later, msg)
+		init, err := b.table.ReceiveInit(later, Source{}, msg)
 		if err != nil || init.Fresh {
 			t.Errorf("handshake %d: %v, fresh %v", i, err, err == nil && init.Fresh)
 		}

@@ -61,7 +61,7 @@ func TestEachHandshakeOfAFlightHasKeysAndAStampOfItsOwn(t *testing.T) { // spec 
 	base := a.peer.initiation.base
 	seen := map[string]bool{}
 	for i, msg := range shots {
-		init, err := b.table.ReceiveInit(start, msg)
+		init, err := b.table.ReceiveInit(start, Source{}, msg)
 		if err != nil || init.Stamp != base+uint64(i) || FlightOf(init.Stamp) != base {
 			t.Fatalf("%d: %+v %v", i, init, err)
 		}
@@ -127,7 +127,7 @@ func TestTheRestOfAFlightIsNotFreshLater(t *testing.T) { // spec S2.8, S2.11
 	exchange(start, a, b, nil)
 	later := start.Add(time.Hour)
 	b.process(later)
-	init, err := b.table.ReceiveInit(later, shots[2])
+	init, err := b.table.ReceiveInit(later, Source{}, shots[2])
 	if err != nil || init.Fresh {
 		t.Errorf("%v, fresh %v", err, err == nil && init.Fresh)
 	}

@@ -56,7 +56,7 @@ func TestHandshakeForAnotherIdentityIsRefused(t *testing.T) { // spec S2.5
 	stranger := a.table.NewPeer(a.id.SID(), sid.FromSeed([32]byte{9}).SID(), nil)
 	stranger.Start(start, nil)
 	stranger.Processing(start, func(msg []byte, _ uint32) {
-		if _, err := b.table.ReceiveInit(start, msg); err != ErrAuth {
+		if _, err := b.table.ReceiveInit(start, Source{}, msg); err != ErrAuth {
 			t.Error(err)
 		}
 	})
@@ -68,7 +68,7 @@ func TestEveryIdentityOfATableIsReached(t *testing.T) { // spec S2.5
 	p := a.table.NewPeer(a.id.SID(), second.SID(), nil)
 	p.Start(start, nil)
 	p.Processing(start, func(msg []byte, _ uint32) {
-		init, err := b.table.ReceiveInit(start, msg)
+		init, err := b.table.ReceiveInit(start, Source{}, msg)
 		if err != nil || init.Local != second.SID() || init.Remote != a.id.SID() {
 			t.Errorf("%+v %v", init, err)
 		}
@@ -198,11 +198,11 @@ func TestEveryBitOfAHandshakeMatters(t *testing.T) { // spec S2.1, S2.2, S2.5
 		for bit := range 8 * covered {
 			bad := bytes.Clone(init)
 			bad[bit/8] ^= 1 << (bit % 8)
-			if _, err := b.table.ReceiveInit(start, bad); err == nil {
+			if _, err := b.table.ReceiveInit(start, Source{}, bad); err == nil {
 				t.Fatalf("bit %d of the init does not matter", bit)
 			}
 			remac(bad, b.id.SID(), b.table)
-			if _, err := b.table.ReceiveInit(start, bad); err == nil && bit < 8*(covered-16) {
+			if _, err := b.table.ReceiveInit(start, Source{}, bad); err == nil && bit < 8*(covered-16) {
 				t.Fatalf("bit %d of the init does not matter to one who makes mac1 anew", bit)
 			}
 		}

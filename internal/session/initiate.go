@@ -42,6 +42,13 @@ type shot struct {
 	state *noise.HandshakeState
 	msg   []byte // sent again as it is (spec S2.6)
 	sent  bool
+	// proving: a cookie came for it, and it was sent again at once (spec S6.4).
+	proving bool
+}
+
+// shot is the one of the flight with the index, which is there.
+func (i *initiation) shot(index uint32) *shot {
+	return &i.shots[slices.IndexFunc(i.shots, func(s shot) bool { return s.index == index })]
 }
 
 // FlightOf is the flight that a handshake 1 with this stamp belongs to: the same
@@ -132,6 +139,7 @@ func (p *Peer) initiate(now time.Time, send func(msg []byte, epoch uint32)) (nex
 	for n := range i.shots {
 		if s := &i.shots[n]; again || !s.sent {
 			s.sent = true
+			p.prove(now, s.msg)
 			send(s.msg, 0)
 		}
 	}
@@ -197,8 +205,7 @@ func (t *Table) ReceiveReply(now time.Time, msg []byte) (*Peer, error) {
 		t.stats.UnknownIndex++
 		return nil, ErrUnknownIndex
 	}
-	at := slices.IndexFunc(i.shots, func(s shot) bool { return s.index == h.Index })
-	payload, fromInitiator, fromResponder, err := i.shots[at].state.ReadMessage(nil, h.Noise)
+	payload, fromInitiator, fromResponder, err := i.shot(h.Index).state.ReadMessage(nil, h.Noise)
 	if err != nil { // the state is as before: the true reply may still come
 		return nil, t.badHandshake()
 	}

@@ -44,5 +44,8 @@ const (
 	maxSessions = 4      // of one peer, the current one among them
 	maxDoubtful = 4      // of one peer besides, made of handshakes that may be replays
 	maxStamps   = 16_384 // remotes whose last stamp is remembered
-	maxAAD      = 256    // bytes authenticated besides, with extra
+	maxHalfOpen = 512    // peers of whom nothing is proven yet
+
+	maxHandshakes = 1_000_000 // of Config.Handshakes
+	maxAAD        = 256       // bytes authenticated besides, with extra
 )

@@ -1,8 +1,10 @@
 package session
 
 import (
+	"crypto/cipher"
 	"crypto/ecdh"
 	"crypto/hmac"
+	"hash"
 
 	"github.com/flynn/noise"
 	"golang.org/x/crypto/blake2s"
@@ -13,9 +15,10 @@ import (
 
 // A local is one of our identities, prepared for handshakes.
 type local struct {
-	sid    sid.SID
-	key    *ecdh.PrivateKey
-	macKey [32]byte
+	sid     sid.SID
+	key     *ecdh.PrivateKey
+	mac1    hash.Hash   // keyed with macKey
+	cookies cipher.AEAD // seals those it gives out
 }
 
 func newLocal(id *sid.Identity, network [16]byte) *local {
@@ -25,7 +28,8 @@ func newLocal(id *sid.Identity, network [16]byte) *local {
 	if err != nil {
 		panic("BUG: " + err.Error())
 	}
-	return &local{sid: id.SID(), key: key, macKey: macKey(id.SID(), network)}
+	mac := macKey(id.SID(), network)
+	return &local{sid: id.SID(), key: key, mac1: keyed(mac[:]), cookies: cookieAEAD(id.SID(), network)}
 }
 
 // networkID names the mesh to those who know its key, and is zero for the open
@@ -48,13 +52,27 @@ func macKey(to sid.SID, network [16]byte) [32]byte {
 
 // mac1 authenticates the covered part of a handshake cheaply (spec S2.5).
 func mac1(key *[32]byte, covered []byte) (mac [wire.MACSize]byte) {
-	h, _ := blake2s.New128(key[:])
-	h.Write(covered)
-	h.Sum(mac[:0])
-	return mac
+	return sum16(keyed(key[:]), covered)
 }
 
-// appendMACs completes a handshake. mac2 is zero: no cookies yet (spec S2.5).
+// keyed is BLAKE2s-128 with a key, to be used again and again.
+func keyed(key []byte) hash.Hash {
+	h, err := blake2s.New128(key)
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	return h
+}
+
+// sum16 is the hash of b.
+func sum16(h hash.Hash, b []byte) (sum [wire.MACSize]byte) {
+	h.Reset()
+	h.Write(b)
+	h.Sum(sum[:0])
+	return sum
+}
+
+// appendMACs completes a handshake. mac2 is zero until it is sent (spec S2.5).
 func appendMACs(msg []byte, key *[32]byte) []byte {
 	mac := mac1(key, msg)
 	msg = append(msg, mac[:]...)
@@ -72,7 +90,7 @@ func (t *Table) addressee(h wire.Handshake) *local {
 }
 
 func (l *local) isFor(h wire.Handshake) bool {
-	mac := mac1(&l.macKey, h.Covered)
+	mac := sum16(l.mac1, h.Covered)
 	return hmac.Equal(mac[:], h.MAC1)
 }
 

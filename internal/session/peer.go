@@ -17,8 +17,8 @@ import (
 //	────────────┴────────────────┴───────────────→ sessions, as they were made
 //
 // Invariant: current is nil or one of sessions, and not doubtful; sessions is in the order
-// of epoch and at most maxSessions+maxDoubtful long; place is nil exactly when there is
-// neither a session nor a handshake under way.
+// of epoch and at most maxSessions+maxDoubtful long; in and place are nil exactly when there
+// is neither a session nor a handshake under way.
 type Peer struct {
 	// Owner is the caller's own state for this peer; Open and Reply give the Peer back.
 	Owner any
@@ -26,7 +26,8 @@ type Peer struct {
 	table      *Table // nil when forgotten
 	local      *local
 	remote     sid.SID
-	place      *list.Element // in table.active
+	in         *list.List    // table.active or table.halfOpen
+	place      *list.Element // in that
 	sessions   []*keys
 	current    *keys
 	made       uint32 // sessions made so far
@@ -40,6 +41,7 @@ type Peer struct {
 	rekeyAt    time.Time
 	rekeyOnUse bool      // rekeying was due while the session was not in use
 	doubtAgain time.Time // when a handshake that may be a replay is answered again
+	cookie     cookieHeld
 }
 
 // NewPeer adds a peer. local must be one of ours, remote must be valid, none of
@@ -173,6 +175,12 @@ func (p *Peer) rekey(now time.Time) {
 		p.table.stats.Rekeys++
 		p.Start(now, nil)
 	}
+}
+
+// halfOpen reports whether the remote has shown nothing yet: all that there is was made
+// of handshakes that may be replays, or come from a SID invented for the purpose (spec S6.5).
+func (p *Peer) halfOpen() bool {
+	return p.initiation == nil && !slices.ContainsFunc(p.sessions, func(k *keys) bool { return !k.doubtful() })
 }
 
 // use notes that a packet was sealed or opened.

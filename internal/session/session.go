@@ -43,6 +43,8 @@ var (
 	ErrUnknownIndex = errors.New("session: unknown index")
 	// ErrReplay: the packet or handshake was seen before, or is too old to tell.
 	ErrReplay = errors.New("session: replayed")
+	// ErrLoad: too many handshakes; this one was not opened.
+	ErrLoad = errors.New("session: too many handshakes")
 	// ErrAuth: the packet does not open.
 	ErrAuth = errors.New("session: not authentic")
 )
@@ -56,6 +58,7 @@ type Config struct {
 	Boot        uint32          // changes with every start of the node; told to peers in the handshake
 	HardwareAES bool            // AES-256-GCM is offered; used where both offer it
 	MaxPeers    int             // bound of peers with keys, LRU; 0 = DefaultMaxPeers
+	Handshakes  int             // handshakes 1 opened per second, at most 10^6; 0 = DefaultHandshakes
 }
 
 // DefaultMaxPeers is the bound of peers with keys where Config names none.
@@ -72,6 +75,12 @@ type Stats struct {
 	UnknownIndex  uint64 // packets for no session of ours
 	Rekeys        uint64 // handshakes begun to replace keys in use
 	Evicted       uint64 // peers whose keys were erased to make room
+	HalfOpenLost  uint64 // the same, of whom nothing was proven yet
+
+	Limited         uint64 // handshakes 1 not opened, being over a budget
+	CookiesSent     uint64 // to who must prove its address
+	CookiesDropped  uint64 // more were owed than are kept
+	CookiesReceived uint64
 }
 
 // A Table is all sessions of one purpose.
@@ -89,6 +98,10 @@ type Table struct {
 	sessions  map[uint32]*keys
 	pending   map[uint32]*Peer // by the index of the handshake under way
 	active    *list.List       // of *Peer with keys or a handshake, last used first
+	halfOpen  *list.List       // those of them of whom nothing is proven (spec S6.5)
+	most      int              // of halfOpen
+	load      load
+	jar       jar
 	stats     Stats
 	aad       [maxAAD]byte // scratch
 	payload   []byte       // scratch, the early bytes of the last Init
@@ -102,15 +115,22 @@ func NewTable(cfg Config) *Table {
 	if cfg.MaxPeers <= 0 {
 		cfg.MaxPeers = DefaultMaxPeers
 	}
+	if cfg.Handshakes <= 0 {
+		cfg.Handshakes = DefaultHandshakes
+	}
+	cfg.Handshakes = min(cfg.Handshakes, maxHandshakes)
 	t := &Table{
 		cfg:      cfg,
 		limits:   defaultLimits,
+		load:     load{rates: defaultRates},
 		network:  networkID(cfg.NetworkKey),
 		stamps:   newStamps(maxStamps),
 		peers:    make(map[pair]*Peer),
 		sessions: make(map[uint32]*keys),
 		pending:  make(map[uint32]*Peer),
 		active:   list.New(),
+		halfOpen: list.New(),
+		most:     max(min(maxHalfOpen, cfg.MaxPeers/2), 1),
 	}
 	t.rng = rand.NewChaCha8(streamSeed(cfg))
 	for _, id := range cfg.Identities {
@@ -145,15 +165,33 @@ func (t *Table) newIndex() uint32 {
 	}
 }
 
-// touch marks the peer used last. When that makes too many, the one used longest
-// ago loses its keys (spec S5.1).
+// touch marks the peer used last. When that makes too many, the one used longest ago
+// loses its keys, and first one of whom nothing is proven (spec S5.1, S6.5).
 func (t *Table) touch(p *Peer) {
-	if p.place != nil {
-		t.active.MoveToFront(p.place)
-		return
+	in := t.active
+	if p.halfOpen() {
+		in = t.halfOpen
 	}
-	p.place = t.active.PushFront(p)
-	if t.active.Len() > t.cfg.MaxPeers {
+	switch p.in {
+	case in:
+		in.MoveToFront(p.place)
+		return
+	case nil:
+	default:
+		p.in.Remove(p.place)
+	}
+	p.in, p.place = in, in.PushFront(p)
+	t.makeRoom(p)
+}
+
+// makeRoom erases the keys of one peer, not the given one, when there are too many.
+func (t *Table) makeRoom(p *Peer) {
+	full := t.halfOpen.Len()+t.active.Len() > t.cfg.MaxPeers
+	switch last := t.halfOpen.Back(); {
+	case last != nil && last != p.place && (full || t.halfOpen.Len() > t.most):
+		t.stats.HalfOpenLost++
+		last.Value.(*Peer).erase()
+	case full:
 		t.stats.Evicted++
 		t.active.Back().Value.(*Peer).erase()
 	}

@@ -139,8 +139,8 @@ func (p *Peer) erase() {
 
 // settle takes a peer that holds nothing off the list of active ones.
 func (p *Peer) settle() {
-	if p.place != nil && len(p.sessions) == 0 && p.initiation == nil {
-		p.table.active.Remove(p.place)
-		p.place = nil
+	if p.in != nil && len(p.sessions) == 0 && p.initiation == nil {
+		p.in.Remove(p.place)
+		p.in, p.place = nil, nil
 	}
 }

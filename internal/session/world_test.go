@@ -3,9 +3,11 @@ package session
 import (
 	"bytes"
 	"math/rand/v2"
+	"net/netip"
 	"testing"
 	"time"
 
+	"github.com/caracal-mesh/caracal/link"
 	"github.com/caracal-mesh/caracal/sid"
 )
 
@@ -29,6 +31,7 @@ type side struct {
 	skew   time.Duration       // of its clock
 	eager  bool                // it confirms every session at once, as a caller should
 	gaveUp int
+	loaded bool // the budgets of handshakes hold, from the next restart on
 }
 
 // pairOf makes two sides, a with the lower SID; edit changes their configs.
@@ -53,11 +56,25 @@ func (s *side) restart(boot uint32) {
 	s.table = NewTable(s.cfg)
 	s.peer = s.table.NewPeer(s.id.SID(), s.other.id.SID(), s)
 	s.held, s.proven, s.taken = map[uint32][]string{}, map[uint32]bool{}, map[uint64]bool{}
+	if !s.loaded {
+		s.table.load.rates = rates{}
+		s.table.cfg.Handshakes = maxHandshakes
+	}
+}
+
+// source is where the side's messages come from.
+func (s *side) source() Source {
+	ip := [4]byte{10, 0, s.id.SID()[0], s.id.SID()[1]}
+	return Source{Path: link.Path{Iface: 1, Addr: netip.AddrPortFrom(netip.AddrFrom4(ip), 4117)}}
 }
 
 // process runs Processing; what it sends goes to the outbox.
 func (s *side) process(now time.Time) (next time.Time) {
 	next, gaveUp := s.peer.Processing(now.Add(s.skew), func(msg []byte, _ uint32) { s.outbox = append(s.outbox, bytes.Clone(msg)) })
+	s.table.Cookies(now.Add(s.skew), func(_ link.Path, msg []byte) bool {
+		s.outbox = append(s.outbox, bytes.Clone(msg))
+		return true
+	})
 	if gaveUp {
 		s.gaveUp++
 	}
@@ -105,7 +122,7 @@ func (s *side) receive(now time.Time, msg []byte) error {
 	case len(msg) == 0:
 		return ErrAuth
 	case msg[0] == 0xC1:
-		init, err := s.table.ReceiveInit(now, msg)
+		init, err := s.table.ReceiveInit(now, s.other.source(), msg)
 		if err != nil || !s.peer.Accept(now, init) {
 			return err
 		}
@@ -113,6 +130,12 @@ func (s *side) receive(now time.Time, msg []byte) error {
 			s.taken[init.Stamp] = true
 			s.takeEarly(init.Epoch, string(init.Early), init.Fresh || s.proven[init.Epoch])
 		}
+	case msg[0] == 0xC3:
+		p, err := s.table.ReceiveCookie(now, msg)
+		if err == nil && p != s.peer {
+			s.t.Fatal("cookie for another peer")
+		}
+		return err
 	case msg[0] == 0xC2:
 		p, err := s.table.ReceiveReply(now, msg)
 		if err == nil && p != s.peer {

@@ -67,6 +67,8 @@ var (
 	ErrEmpty = errors.New("mdp: nothing received")
 	// ErrClosed: the socket was closed.
 	ErrClosed = errors.New("mdp: socket closed")
+	// ErrRemoved: the identity that the socket was bound to was locked or taken away.
+	ErrRemoved = errors.New("mdp: identity is not in use any more")
 	// ErrUnreachable: the node asked knows no route there (ParseTrace).
 	ErrUnreachable = errors.New("mdp: destination unreachable")
 	// ErrBusy: bounded room is full (queue below, datagrams waiting for a session,

@@ -18,17 +18,18 @@ type Socket struct {
 	queue    queue
 	refusals uint64
 	refusal  Addr
-	closed   bool
+	place    int   // in Switch.sockets
+	ended    error // why it is closed; nil = it is not
 }
 
 // Addr is where the socket is bound (SID zero = all identities).
 func (k *Socket) Addr() Addr { return k.addr }
 
 // SendTo sends p to to. From a socket bound to all identities, the primary sends.
-// Errors as Begin's, and ErrClosed.
+// Errors as Begin's, and Err's.
 func (k *Socket) SendTo(now time.Time, to Addr, p []byte, class link.Class) error {
-	if k.closed {
-		return ErrClosed
+	if k.ended != nil {
+		return k.ended
 	}
 	room, err := k.s.Begin(now, k.addr.SID, k.addr.Port, to, class, len(p))
 	if err != nil {
@@ -39,10 +40,10 @@ func (k *Socket) SendTo(now time.Time, to Addr, p []byte, class link.Class) erro
 }
 
 // Broadcast sends p, signed by the primary identity and not encrypted, to that port of every
-// other node within hops (spec D7). Errors: ErrBadPort, ErrClosed, and the carrier's.
+// other node within hops (spec D7). Errors: ErrBadPort, Err's, and the carrier's.
 func (k *Socket) Broadcast(now time.Time, port uint32, p []byte, hops int) error {
-	if k.closed {
-		return ErrClosed
+	if k.ended != nil {
+		return k.ended
 	}
 	if port < FirstUser || port > MaxPort {
 		return ErrBadPort
@@ -54,11 +55,11 @@ func (k *Socket) Broadcast(now time.Time, port uint32, p []byte, hops int) error
 	return s.carrier.Broadcast(now, payload, hops)
 }
 
-// Recv takes the oldest received datagram; ErrEmpty when there is none, ErrClosed after Close.
+// Recv takes the oldest received datagram; ErrEmpty when there is none, Err when it is closed.
 // n is cut to len(buf).
 func (k *Socket) Recv(buf []byte) (n int, from Addr, local sid.SID, info Info, err error) {
-	if k.closed {
-		return 0, Addr{}, sid.None, Info{}, ErrClosed
+	if k.ended != nil {
+		return 0, Addr{}, sid.None, Info{}, k.ended
 	}
 	if k.queue.count == 0 {
 		return 0, Addr{}, sid.None, Info{}, ErrEmpty
@@ -77,12 +78,18 @@ func (k *Socket) Pending() int { return k.queue.count }
 // tells where the last of them could not go (spec D6.3).
 func (k *Socket) Refusals() (n uint64, last Addr) { return k.refusals, k.refusal }
 
+// Err is nil while the socket is open, ErrClosed after Close, ErrRemoved when the identity that it
+// was bound to is none of ours any more.
+func (k *Socket) Err() error { return k.ended }
+
 // Close unbinds the port. What waits is dropped. Closing again does nothing.
-func (k *Socket) Close() {
-	if k.closed {
+func (k *Socket) Close() { k.close(ErrClosed) }
+
+func (k *Socket) close(why error) {
+	if k.ended != nil {
 		return
 	}
-	k.closed = true
+	k.ended = why
 	k.queue = queue{}
 	k.s.unbind(k)
 }
@@ -129,7 +136,7 @@ func (s *Switch) Bind(local sid.SID, port uint32) (*Socket, error) {
 		return nil, ErrNotOurs
 	case port > MaxPort || (port > 0 && port < FirstUser):
 		return nil, ErrBadPort
-	case s.sockets >= s.limits.Sockets:
+	case len(s.sockets) >= s.limits.Sockets:
 		return nil, ErrBusy
 	}
 	if port == 0 {
@@ -139,9 +146,9 @@ func (s *Switch) Bind(local sid.SID, port uint32) (*Socket, error) {
 	if _, taken := s.ports[key]; taken || port == 0 {
 		return nil, ErrPortInUse
 	}
-	k := &Socket{s: s, addr: Addr{local, port}, queue: queue{limit: s.limits.SocketQueue}}
+	k := &Socket{s: s, addr: Addr{local, port}, queue: queue{limit: s.limits.SocketQueue}, place: len(s.sockets)}
 	s.ports[key] = binding{socket: k}
-	s.sockets++
+	s.sockets = append(s.sockets, k)
 	return k, nil
 }
 
@@ -186,5 +193,8 @@ func (s *Switch) Handle(port uint32, h Handler) error {
 
 func (s *Switch) unbind(k *Socket) {
 	delete(s.ports, portKey{k.addr.SID, k.addr.Port})
-	s.sockets--
+	last := len(s.sockets) - 1
+	s.sockets[k.place], s.sockets[last].place = s.sockets[last], k.place
+	s.sockets[last] = nil
+	s.sockets = s.sockets[:last]
 }

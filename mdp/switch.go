@@ -31,7 +31,7 @@ type Switch struct {
 	agenda agenda.Agenda[*peer]
 
 	ports   map[portKey]binding
-	sockets int
+	sockets []*Socket // open; each knows its place
 	random  *rand.ChaCha8 // picks ports
 
 	begun        begun
@@ -98,6 +98,11 @@ func (s *Switch) loopProcessing(now time.Time) bool {
 	n := s.loop.count
 	for range n {
 		d := s.loop.front()
+		if !s.isOurs(d.remote.SID) { // not any more
+			s.stats.LoopDropped++
+			s.loop.pop()
+			continue
+		}
 		s.dispatch(now, arrival{local: d.remote.SID, port: d.remote.Port, from: Addr{d.local, d.port}, payload: d.bytes})
 		s.loop.pop()
 	}

@@ -33,6 +33,7 @@ type Listener struct {
 	socket  *Socket // classic: streams go to sockets of its handler
 	changed bool
 	closed  bool
+	err     error // why it was closed, other than by its owner
 }
 
 // Dial opens a stream to a target at remote from our local (zero = primary). It
@@ -135,6 +136,10 @@ func (l *Listener) Accept() *Stream {
 
 // Target is what the listener listens to.
 func (l *Listener) Target() Target { return l.key.target }
+
+// Err is ErrRemoved when the listener was closed because the identity it listened at is none of
+// ours any more, else nil.
+func (l *Listener) Err() error { return l.err }
 
 // Close stops listening; waiting streams are refused. The second time does nothing.
 func (l *Listener) Close(now time.Time) {

@@ -5,8 +5,10 @@
 package msp
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/caracal-mesh/caracal/link"
@@ -83,6 +85,11 @@ func (t Target) valid() bool {
 	return t.Service != "" && len(t.Service) <= 255
 }
 
+// compare orders targets, by port and service.
+func (t Target) compare(o Target) int {
+	return cmp.Or(cmp.Compare(t.Port, o.Port), strings.Compare(t.Service, o.Service))
+}
+
 // What can be wrong.
 var (
 	ErrInUse         = errors.New("msp: port or service in use")
@@ -95,6 +102,7 @@ var (
 	ErrTooLong       = errors.New("msp: message too long")
 	ErrBadTarget     = errors.New("msp: target is neither a port nor a service name")
 	ErrNotOurs       = errors.New("msp: not an identity of this node")
+	ErrRemoved       = errors.New("msp: identity is not in use any more")
 	ErrSelf          = errors.New("msp: cannot open a stream to oneself")
 	ErrInHandler     = errors.New("msp: not to be called from a handler")
 )

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/caracal-mesh/caracal/internal/agenda"
@@ -25,7 +26,7 @@ const MaxName = 63
 // ErrNoIdentity is returned by New for a configuration without an identity.
 var ErrNoIdentity = errors.New("node: at least one identity is needed")
 
-// ErrIdentities is returned by New for more than overlay.MaxIdentities identities.
+// ErrIdentities is returned by New and AddIdentity for more than overlay.MaxIdentities identities.
 var ErrIdentities = fmt.Errorf("node: at most %d identities", overlay.MaxIdentities)
 
 // ErrName is returned by New for a name longer than MaxName bytes.
@@ -33,7 +34,7 @@ var ErrName = errors.New("node: name too long")
 
 // Config sets up a Node. Only Identities and Seed are required.
 type Config struct {
-	Identities  []*sid.Identity // ours, primary first
+	Identities  []*sid.Identity // ours, primary first, at most overlay.MaxIdentities
 	Name        string          // told to members of the mesh; not unique, not trusted
 	Seed        [32]byte        // all randomness derives from it: it must be fresh for every start of a real node
 	Boot        uint32          // changes with every start, so that peers notice a restart; 0: derived from Seed
@@ -50,7 +51,7 @@ type Config struct {
 // A Node is one member of the mesh. It is not safe for concurrent use: whoever
 // calls, owns.
 type Node struct {
-	self *sid.Identity
+	ids  []*sid.Identity // primary first
 	name string
 	mesh *overlay.Mesh
 	mdp  *mdp.Switch
@@ -71,7 +72,7 @@ func New(now time.Time, cfg Config) (*Node, error) {
 	if cfg.Boot == 0 {
 		cfg.Boot = deriveBoot(cfg.Seed)
 	}
-	n := &Node{self: cfg.Identities[0], name: cfg.Name}
+	n := &Node{ids: slices.Clone(cfg.Identities), name: cfg.Name}
 	n.mesh = overlay.New(now, overlay.Config{
 		Identities:  cfg.Identities,
 		Seed:        derive(cfg.Seed, "overlay"),
@@ -137,7 +138,7 @@ func (n *Node) AddPeer(now time.Time, path link.Path) { n.mesh.AddPeer(now, path
 func (n *Node) RemovePeer(path link.Path) { n.mesh.RemovePeer(path) }
 
 // SID is the node's primary name.
-func (n *Node) SID() sid.SID { return n.self.SID() }
+func (n *Node) SID() sid.SID { return n.ids[0].SID() }
 
 // Name is the name it gives itself.
 func (n *Node) Name() string { return n.name }

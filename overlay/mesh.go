@@ -60,6 +60,7 @@ func New(now time.Time, cfg Config, up Upper) *Mesh {
 		panic("BUG: a mesh needs an identity and a floor above")
 	}
 	cfg.Limits.fill()
+	cfg.Identities = slices.Clone(cfg.Identities)
 	m := &Mesh{cfg: cfg, up: up, self: cfg.Identities[0].SID(), started: now, bySID: map[sid.SID]*neighbour{}}
 	m.nid = nidOf(m.self)
 	m.key = derive(cfg.Seed, "overlay cookie")

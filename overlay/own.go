@@ -64,10 +64,8 @@ func (m *Mesh) originateAll(now time.Time) {
 	m.own.refreshes.take(now, originateEvery, originateBurst)
 	m.own.refreshAt = now.Add(m.jitter(refreshAfter))
 	m.originate(now)
-	for i, id := range m.cfg.Identities[1:] {
-		w := wire.LinkState{Flags: wire.LinkStateStub, SID: id.SID()}
-		w.Links = []wire.Link{{NID: m.nid, Cost: stubCost, MTU: maxDatagram, Kind: uint8(link.LAN)}}
-		m.publish(now, i+1, &w)
+	for i := 1; i < len(m.cfg.Identities); i++ {
+		m.publishStub(now, i)
 	}
 }
 

@@ -21,27 +21,21 @@ import (
 // shows at the first Read or Write that comes after it. The network is "caracal", or "tcp" so
 // that it fits http.Transport. overlay.ErrNoRoute when the peer cannot be reached now.
 func (x *Net) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	if network != "caracal" && network != "tcp" {
-		return nil, opError("dial", nil, nil, net.UnknownNetworkError(network))
-	}
-	peer, target, err := ParseAddress(address)
-	if err != nil {
-		return nil, opError("dial", nil, nil, err)
-	}
-	return x.dial(ctx, peer, target)
+	return x.As(sid.None).DialContext(ctx, network, address)
 }
 
 // DialService opens a stream to a named service of the peer, as DialContext does.
 func (x *Net) DialService(ctx context.Context, peer sid.SID, service string) (net.Conn, error) {
-	return x.dial(ctx, peer, msp.Target{Service: service})
+	return x.dial(ctx, sid.None, peer, msp.Target{Service: service})
 }
 
 // DialPort opens a stream to a port of the peer, as DialContext does.
 func (x *Net) DialPort(ctx context.Context, peer sid.SID, port uint32) (net.Conn, error) {
-	return x.dial(ctx, peer, msp.Target{Port: port})
+	return x.dial(ctx, sid.None, peer, msp.Target{Port: port})
 }
 
-func (x *Net) dial(ctx context.Context, peer sid.SID, target msp.Target) (net.Conn, error) {
+// dial opens a stream from our local; zero is the primary.
+func (x *Net) dial(ctx context.Context, local, peer sid.SID, target msp.Target) (net.Conn, error) {
 	remote := targetAddr{peer, target}
 	if err := ctx.Err(); err != nil {
 		return nil, opError("dial", nil, remote, err)
@@ -57,7 +51,7 @@ func (x *Net) dial(ctx context.Context, peer sid.SID, target msp.Target) (net.Co
 			_, err = n.MDP().MaxPayload(peer)
 		}
 		if err == nil {
-			s, err = n.MSP().Dial(now, sid.None, peer, target)
+			s, err = n.MSP().Dial(now, local, peer, target)
 		}
 		if err == nil {
 			c = newConn(x, s)

@@ -1,54 +1,45 @@
 package host
 
 import (
-	crand "crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/caracal-mesh/caracal/sid"
 	"github.com/caracal-mesh/caracal/sid/keyring"
 )
 
 const (
-	keyFile      = "identity.key"
 	contactsFile = "peers.json"
 	lockFile     = "node.lock"
 )
 
-// A home is the directory of a node: its key, its contacts, and the lock which
+// A home is the directory of a node: its keys, its contacts, and the lock which
 // keeps a second node out.
 type home struct {
-	dir      string
-	identity *sid.Identity
-	lock     *os.File
+	dir  string
+	keys *Keyring
+	lock *os.File
 
-	mu   sync.Mutex // guards book and the writing of its file
-	book *sid.Book
+	mu       sync.Mutex // guards what follows, and the writing of the contacts
+	book     *sid.Book
+	unlocked []keyring.Entry // primary first; the identities themselves are the node's
 }
 
-// openHome makes the directory and the key where there are none. What is there
-// and wrong is reported and left as it is.
-func openHome(dir string) (*home, error) {
-	if dir == "" {
-		return nil, fmt.Errorf("%w: no home directory", ErrConfig)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	if err := checkHome(dir); err != nil {
-		return nil, err
-	}
-	lock, err := lockHome(filepath.Join(dir, lockFile))
+// openHome makes the directory and the key where there are none. The passphrase opens the
+// primary identity if that is sealed. What is there and wrong is reported and left as it is.
+func openHome(dir string, passphrase []byte) (*home, error) {
+	lock, err := openDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	h := &home{dir: dir, lock: lock}
-	if h.identity, err = loadKey(filepath.Join(dir, keyFile)); err == nil {
+	h := &home{dir: dir, keys: &Keyring{dir: dir}, lock: lock}
+	primary, err := h.keys.primary(passphrase)
+	if err == nil {
+		h.unlocked = append(h.unlocked, primary)
 		h.book, err = loadBook(filepath.Join(dir, contactsFile))
 	}
 	if err != nil {
@@ -58,30 +49,21 @@ func openHome(dir string) (*home, error) {
 	return h, nil
 }
 
-func (h *home) close() { h.lock.Close() }
-
-// loadKey reads the key, or makes and keeps a new one.
-func loadKey(path string) (*sid.Identity, error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		var seed [32]byte
-		crand.Read(seed[:])
-		id := sid.FromSeed(seed)
-		return id, writeFile(path, keyring.Marshal(keyring.Entry{Identity: id, Created: time.Now()}))
+// openDir makes the directory, and keeps others out until the lock is closed.
+func openDir(dir string) (lock *os.File, err error) {
+	if dir == "" {
+		return nil, fmt.Errorf("%w: no home directory", ErrConfig)
 	}
-	if err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	if err := checkKeyFile(path); err != nil {
+	if err := checkHome(dir); err != nil {
 		return nil, err
 	}
-	file, err := keyring.Parse(data)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrCorruptKey, path, err)
-	}
-	e, err := file.Open(nil)
-	return e.Identity, err
+	return lockHome(filepath.Join(dir, lockFile))
 }
+
+func (h *home) close() { h.lock.Close() }
 
 func loadBook(path string) (*sid.Book, error) {
 	data, err := os.ReadFile(path)

@@ -17,7 +17,7 @@ func TestKeyIsMadeOnceAndPrivate(t *testing.T) { // spec I4.3
 	first.close()
 	again := mustOpenHome(t, dir)
 	defer again.close()
-	if first.identity.SID() != again.identity.SID() {
+	if first.unlocked[0].Identity.SID() != again.unlocked[0].Identity.SID() {
 		t.Error("second start has another identity")
 	}
 	if runtime.GOOS == "windows" {
@@ -33,7 +33,7 @@ func TestKeyIsMadeOnceAndPrivate(t *testing.T) { // spec I4.3
 
 func mustOpenHome(t *testing.T, dir string) *home {
 	t.Helper()
-	h, err := openHome(dir)
+	h, err := openHome(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestDamagedFilesAreReportedAndLeftAlone(t *testing.T) {
 		if err := os.WriteFile(path, damaged, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := openHome(dir); !errors.Is(err, want) {
+		if _, err := openHome(dir, nil); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", name, err, want)
 		}
 		if now, _ := os.ReadFile(path); !bytes.Equal(now, damaged) {
@@ -84,7 +84,7 @@ func TestHomeThatOthersCanUseIsRefused(t *testing.T) {
 		if err := os.Chmod(c.path, c.mode); err != nil {
 			t.Fatal(err)
 		}
-		h, err := openHome(dir)
+		h, err := openHome(dir, nil)
 		if !errors.Is(err, c.want) {
 			t.Errorf("%s with mode %04o: %v, want %v", c.path, c.mode, err, c.want)
 		}
@@ -100,7 +100,7 @@ func TestHomeOfSomebodyElseIsRefused(t *testing.T) {
 	if runtime.GOOS == "windows" || os.Chown(dir, 12345, -1) != nil {
 		t.Skip("needs root")
 	}
-	if _, err := openHome(dir); !errors.Is(err, ErrHomeOwner) {
+	if _, err := openHome(dir, nil); !errors.Is(err, ErrHomeOwner) {
 		t.Errorf("got %v, want ErrHomeOwner", err)
 	}
 }
@@ -111,7 +111,7 @@ func TestHomeTakesOneNode(t *testing.T) {
 	}
 	dir := t.TempDir()
 	first := mustOpenHome(t, dir)
-	if _, err := openHome(dir); !errors.Is(err, ErrHomeInUse) {
+	if _, err := openHome(dir, nil); !errors.Is(err, ErrHomeInUse) {
 		t.Errorf("got %v, want ErrHomeInUse", err)
 	}
 	first.close()

@@ -31,7 +31,8 @@ const DefaultListen = ":4117"
 
 // Config sets up a Host. Only Home is required.
 type Config struct {
-	Home          string       // directory of key, contacts and whatever else a node keeps
+	Home          string       // directory of keys, contacts and whatever else a node keeps
+	Passphrase    []byte       // of the primary identity, if that is sealed
 	Name          string       // told to members of the mesh
 	Listen        string       // "ADDR:PORT" of the data socket; "" = DefaultListen, port 0 = any
 	Interfaces    []string     // patterns of interface names to use, "!" excludes; none = all sensible (spec L2.2)
@@ -74,8 +75,8 @@ type Host struct {
 }
 
 // Start brings a node up. It runs until Close, or until ctx ends. Errors:
-// ErrPortInUse, ErrConfig, ErrHomeInUse, ErrHomeOwner, ErrKeyPermissions, ErrCorruptKey, and
-// those of the file system.
+// ErrPortInUse, ErrConfig, ErrHomeInUse, ErrHomeOwner, ErrKeyPermissions, ErrCorruptKey, ErrLocked,
+// ErrPassphrase, and those of the file system.
 func Start(ctx context.Context, cfg Config) (*Host, error) {
 	h := &Host{cfg: cfg, log: cfg.Log, clock: newClock(asleep)}
 	h.Net = NewNet(h)
@@ -98,7 +99,7 @@ func (h *Host) open() error {
 	if err != nil {
 		return err
 	}
-	if h.home, err = openHome(h.cfg.Home); err != nil {
+	if h.home, err = openHome(h.cfg.Home, h.cfg.Passphrase); err != nil {
 		return err
 	}
 	beaconTo := h.cfg.DiscoveryPort
@@ -119,7 +120,7 @@ func (h *Host) open() error {
 
 func (h *Host) newNode() error {
 	cfg := node.Config{
-		Identities: []*sid.Identity{h.home.identity},
+		Identities: h.identities(),
 		Name:       h.cfg.Name, NetworkKey: h.cfg.NetworkKey, NoRelay: h.cfg.NoRelay,
 		HardwareAES: hardwareAES(), Trace: h.trace,
 	}

@@ -25,21 +25,24 @@ type Listener struct {
 var _ net.Listener = (*Listener)(nil)
 
 // ListenPort takes streams opened to the port, of any of our SIDs. msp.ErrInUse when taken.
-func (x *Net) ListenPort(port uint32) (net.Listener, error) { return x.listen(msp.Target{Port: port}) }
+func (x *Net) ListenPort(port uint32) (net.Listener, error) {
+	return x.listen(sid.None, msp.Target{Port: port})
+}
 
 // ListenService takes streams opened to the named service, of any of our SIDs.
 // msp.ErrInUse when taken.
 func (x *Net) ListenService(service string) (net.Listener, error) {
-	return x.listen(msp.Target{Service: service})
+	return x.listen(sid.None, msp.Target{Service: service})
 }
 
-func (x *Net) listen(target msp.Target) (net.Listener, error) {
+// listen takes streams opened to the target of our local; zero is all of ours.
+func (x *Net) listen(local sid.SID, target msp.Target) (net.Listener, error) {
 	k := &Listener{net: x, closed: make(chan struct{})}
 	var err error
 	x.doer.Do(func(_ time.Time, n *node.Node) {
-		if k.listener, err = n.MSP().Listen(sid.None, target); err == nil {
+		if k.listener, err = n.MSP().Listen(local, target); err == nil {
 			k.listener.User = k
-			k.addr = mdp.Addr{SID: n.SID(), Port: target.Port}
+			k.addr = mdp.Addr{SID: orPrimary(local, n), Port: target.Port}
 		}
 	})
 	if err != nil {
@@ -48,7 +51,7 @@ func (x *Net) listen(target msp.Target) (net.Listener, error) {
 	return k, nil
 }
 
-// Accept waits for the next stream.
+// Accept waits for the next stream. msp.ErrRemoved when the identity it listens at is locked.
 func (k *Listener) Accept() (net.Conn, error) {
 	w := waiter{&k.accept, k.closed, k.net.shut}
 	for {
@@ -57,14 +60,18 @@ func (k *Listener) Accept() (net.Conn, error) {
 		}
 		var changed <-chan struct{}
 		var c *Conn
+		var ended error
 		k.net.doer.Do(func(time.Time, *node.Node) {
 			if s := k.listener.Accept(); s != nil {
 				c = newConn(k.net, s)
 			}
-			changed = k.changed.next()
+			ended, changed = k.listener.Err(), k.changed.next()
 		})
-		if c != nil {
+		switch {
+		case c != nil:
 			return c, nil
+		case ended != nil:
+			return nil, opError("accept", k.addr, nil, ended)
 		}
 		if err := w.until(changed); err != nil {
 			return nil, opError("accept", k.addr, nil, err)
@@ -78,7 +85,7 @@ func (k *Listener) SetDeadline(t time.Time) error {
 	return nil
 }
 
-// Addr is our primary SID with the port, 0 for a named service.
+// Addr is our SID, the primary when it listens at all, with the port, 0 for a named service.
 func (k *Listener) Addr() net.Addr { return k.addr }
 
 // Close stops listening; streams not yet accepted are refused, others go on.

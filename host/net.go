@@ -32,7 +32,7 @@ func NewNet(d Doer) *Net { return &Net{doer: d, shut: make(chan struct{})} }
 func (x *Net) Wake(n *node.Node) {
 	n.MSP().Changed(wakeStream, wakeListener)
 	for _, p := range x.packets {
-		if p.socket.Pending() > 0 {
+		if p.socket.Pending() > 0 || p.socket.Err() != nil {
 			p.changed.open()
 		}
 	}

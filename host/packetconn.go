@@ -32,13 +32,16 @@ type PacketConn struct {
 var _ net.PacketConn = (*PacketConn)(nil)
 
 // ListenPacket binds the port of all our SIDs; 0 picks a free one. mdp.ErrPortInUse when taken.
-func (x *Net) ListenPacket(port uint32) (*PacketConn, error) {
+func (x *Net) ListenPacket(port uint32) (*PacketConn, error) { return x.listenPacket(sid.None, port) }
+
+// listenPacket binds the port of our local; zero is all of ours.
+func (x *Net) listenPacket(local sid.SID, port uint32) (*PacketConn, error) {
 	p := &PacketConn{net: x, closed: make(chan struct{})}
 	var err error
 	x.doer.Do(func(_ time.Time, n *node.Node) {
-		if p.socket, err = n.MDP().Bind(sid.None, port); err == nil {
+		if p.socket, err = n.MDP().Bind(local, port); err == nil {
 			p.socket.User = p
-			p.addr = mdp.Addr{SID: n.SID(), Port: p.socket.Addr().Port}
+			p.addr = mdp.Addr{SID: orPrimary(local, n), Port: p.socket.Addr().Port}
 			x.packets = append(x.packets, p)
 		}
 	})
@@ -49,6 +52,7 @@ func (x *Net) ListenPacket(port uint32) (*PacketConn, error) {
 }
 
 // ReadFrom waits for a datagram; what does not fit in b is cut off. The address is an mdp.Addr.
+// mdp.ErrRemoved when the identity it is bound to is locked.
 func (p *PacketConn) ReadFrom(b []byte) (n int, from net.Addr, err error) {
 	_, n, addr, err := p.receive(b)
 	if err != nil {
@@ -117,7 +121,7 @@ func (p *PacketConn) send(try func(now time.Time) error) error {
 	}
 }
 
-// LocalAddr is our primary SID with the port.
+// LocalAddr is our SID, the primary when bound to all, with the port.
 func (p *PacketConn) LocalAddr() net.Addr { return p.addr }
 
 // SetDeadline sets both deadlines, by the wall clock; zero is never.

@@ -51,6 +51,7 @@ type Config struct {
 // A Node is one member of the mesh. It is not safe for concurrent use: whoever
 // calls, owns.
 type Node struct {
+	self sid.SID         // the primary
 	ids  []*sid.Identity // primary first
 	name string
 	mesh *overlay.Mesh
@@ -72,7 +73,7 @@ func New(now time.Time, cfg Config) (*Node, error) {
 	if cfg.Boot == 0 {
 		cfg.Boot = deriveBoot(cfg.Seed)
 	}
-	n := &Node{ids: slices.Clone(cfg.Identities), name: cfg.Name}
+	n := &Node{self: cfg.Identities[0].SID(), ids: slices.Clone(cfg.Identities), name: cfg.Name}
 	n.mesh = overlay.New(now, overlay.Config{
 		Identities:  cfg.Identities,
 		Seed:        derive(cfg.Seed, "overlay"),
@@ -137,8 +138,8 @@ func (n *Node) AddPeer(now time.Time, path link.Path) { n.mesh.AddPeer(now, path
 // RemovePeer ends AddPeer for an address. A neighbour there stays one.
 func (n *Node) RemovePeer(path link.Path) { n.mesh.RemovePeer(path) }
 
-// SID is the node's primary name.
-func (n *Node) SID() sid.SID { return n.ids[0].SID() }
+// SID is the node's primary name. It never changes.
+func (n *Node) SID() sid.SID { return n.self }
 
 // Name is the name it gives itself.
 func (n *Node) Name() string { return n.name }

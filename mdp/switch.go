@@ -31,7 +31,7 @@ type Switch struct {
 	agenda agenda.Agenda[*peer]
 
 	ports   map[portKey]binding
-	sockets []*Socket // open; each knows its place
+	sockets []*Socket     // open; each knows its place
 	random  *rand.ChaCha8 // picks ports
 
 	begun        begun

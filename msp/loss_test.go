@@ -153,7 +153,7 @@ func TestNoRoute(t *testing.T) {
 	}
 }
 
-// spec M9.4: who was refused goes on when the floor below has sent something, not by the clock.
+// spec M9.4: who was refused goes on when the floor below has room, not by the clock.
 func TestResume(t *testing.T) {
 	w := newWorld(t, 1, 2, road{delay: 10 * time.Millisecond, rate: 100_000, queue: 2000})
 	a, _, _ := w.connect(100)

@@ -116,9 +116,8 @@ func (n *Node) Receive(now time.Time, from link.Path, datagram []byte) {
 func (n *Node) Processing(now time.Time, out *link.Batch) (next time.Time) {
 	next = n.msp.Processing(now)
 	next = agenda.Soonest(next, n.mdp.Processing(now))
-	before := out.Len()
 	next = agenda.Soonest(next, n.mesh.Processing(now, out))
-	if out.Len() > before && n.msp.Resume() {
+	if n.mesh.RoomAgain() && n.msp.Resume() {
 		return now
 	}
 	return next

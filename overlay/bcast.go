@@ -81,7 +81,7 @@ func (m *Mesh) spread(now time.Time, except *neighbour, msg []byte) {
 		if n == nil || n == except || !n.isUp() {
 			continue
 		}
-		if n.queues.class[link.Interactive].n >= m.cfg.Limits.QueuePackets {
+		if n.crowded(link.Interactive) {
 			m.stats.DropQueue++
 			continue
 		}

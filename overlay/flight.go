@@ -15,6 +15,7 @@ type sentPacket struct {
 	frames *frame // a list
 	flying bool
 	missed uint64 // its counter + 1, once it counted as lost
+	size   uint16 // bytes
 }
 
 // A flight is what we sent under one session epoch and what of it is not

@@ -41,14 +41,14 @@ func (m *Mesh) Begin(now time.Time, dst sid.SID, class link.Class, size int) (ro
 		return nil, ErrTooLong
 	case o.local >= 0 && m.loop.n >= maxLoop:
 		return nil, ErrBusy
-	case o.local < 0 && o.via.queues.class[class].n >= m.cfg.Limits.QueuePackets:
+	case o.local < 0 && !o.via.admits(o, class):
 		return nil, ErrBusy
 	}
 	f := m.frames.get(frameData, true)
 	if f == nil {
 		return nil, ErrBusy
 	}
-	f.dst, f.class, f.hop, f.limit = o, class, hopLimit, math.MaxUint32
+	f.dst, f.class, f.hop, f.limit, f.flow = o, class, hopLimit, math.MaxUint32, flowKey(o, nil)
 	m.begun = f
 	return f.buf[:size:size], nil
 }
@@ -160,7 +160,7 @@ func (m *Mesh) relay(now time.Time, from *neighbour, o *origin, w *wire.Forward)
 		return
 	}
 	f.dst, f.class, f.hop, f.limit = o, class, w.HopLimit-1, w.Distance
-	f.deflected = w.Deflected
+	f.deflected, f.flow = w.Deflected, flowKey(o, from)
 	f.n = copy(f.buf, w.Payload)
 	f.expires = now.Add(lifetimes[class])
 	lost := m.stats.DropDistance
@@ -180,7 +180,7 @@ func (m *Mesh) place(now time.Time, f *frame) bool {
 		m.dropped(now, &m.stats.DropNoRoute, lost, f)
 	case lost == lostDistance:
 		m.dropped(now, &m.stats.DropDistance, lost, f)
-	case c.via.queues.class[f.class].n >= m.cfg.Limits.QueuePackets:
+	case !c.via.makeRoom(now, f):
 		m.dropped(now, &m.stats.DropQueue, "queue", f)
 	default:
 		if c.deflected && !f.deflected {

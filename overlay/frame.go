@@ -47,6 +47,7 @@ type frame struct {
 	buf     []byte
 	expires time.Time
 
+	flow      uint32     // of which flow it is, in its class
 	dst       *origin    // of frameData, frameAlias; whose link state, of frameState
 	via       *neighbour // frameData: on whose queue it is, or was last
 	limit     uint32     // frameData: our own distance must be less than this (spec O5.4)

@@ -51,6 +51,7 @@ type Mesh struct {
 	begun    *frame
 	lastDst  *origin // of Begin
 	heading  course  // of the data frame being packed
+	room     bool    // a queue that refused something of ours has room again
 	received receiveScratch
 }
 

@@ -100,8 +100,8 @@ func (m *Mesh) newNeighbour(now time.Time, remote sid.SID, at link.Path) *neighb
 		m.forget(now, old)
 	}
 	n := &neighbour{m: m, slot: slot, sid: remote, nid: nidOf(remote), since: now, start: at, dirty: true}
-	n.queues.turn = link.Voice
-	n.window.limit = minWindow
+	n.queues.init()
+	n.window.limit = firstWindow
 	n.sendHandshake = n.handshake
 	n.peer = m.table.NewPeer(m.self, remote, n)
 	m.neighbours[slot], m.bySID[remote] = n, n

@@ -133,28 +133,3 @@ func TestARangeOfArrivalsIsToldExactly(t *testing.T) { // spec O6.2
 		}
 	}
 }
-
-func TestQueuesShareByClass(t *testing.T) { // spec O11.2
-	var q queues
-	q.turn = link.Voice
-	for class := range link.Class(link.NumClasses) {
-		for range 3000 {
-			q.push(&frame{class: class, n: 1000})
-		}
-	}
-	count := [link.NumClasses]int{}
-	for range 3000 + 1500 {
-		if q.head() == nil {
-			t.Fatal("empty")
-		}
-		count[q.pop().class]++
-	}
-	if count[link.Control] != 3000 {
-		t.Errorf("%d control frames first", count[link.Control])
-	}
-	for class, share := range shares {
-		if want := 100 * share; class != int(link.Control) && (count[class] < want*9/10 || count[class] > want*11/10) {
-			t.Errorf("%v: %d, want about %d", link.Class(class), count[class], want)
-		}
-	}
-}

@@ -38,14 +38,15 @@ func (n *neighbour) receiveAck(now time.Time, t *flight, a *wire.Ack) {
 		s.path.answered(now)
 		n.answered(now, s.path)
 	}
-	count, via := 0, (*path)(nil)
+	count, bytes, via := 0, 0, (*path)(nil)
+	busy := n.queues.n > 0 || t.flying >= n.window.limit
 	for i := a.N - 1; i >= 0; i-- {
 		for c := max(a.Ranges[i].First, t.base); c <= a.Ranges[i].Last && c < t.next; c++ {
 			if !t.at(c).flying {
 				continue
 			}
 			s := t.settle(c)
-			count, via = count+1, s.path
+			count, bytes, via = count+1, bytes+int(s.size), s.path
 			n.delivered(now, t, &s)
 			if c == last {
 				s.path.rtt.Sample(now.Sub(s.at), min(a.Delay, ackDelay))
@@ -55,7 +56,8 @@ func (n *neighbour) receiveAck(now time.Time, t *flight, a *wire.Ack) {
 	if count == 0 {
 		return
 	}
-	n.window.delivered(now, count, via.rtt.Min())
+	n.window.delivered(now, count, bytes, via.rtt.Min(), busy)
+	n.queues.quantum = n.window.quantum()
 	n.lossAt = now
 	n.answered(now, via)
 }
@@ -242,6 +244,7 @@ func (n *neighbour) suspect(now time.Time, p *path) {
 // reroute moves all data that waited for, or flew to, the neighbour to other ways;
 // the rest is dropped.
 func (n *neighbour) reroute(now time.Time) {
+	n.release()
 	var all [link.NumClasses]fifo
 	n.collect(now, &n.old, &all)
 	n.collect(now, &n.tx, &all)
@@ -278,6 +281,7 @@ func (n *neighbour) abandonFlight(now time.Time, t *flight) {
 
 // settleAll frees everything that waits or flies.
 func (n *neighbour) settleAll(now time.Time) {
+	n.release()
 	n.abandonFlight(now, &n.old)
 	n.abandonFlight(now, &n.tx)
 	for n.queues.n > 0 {

@@ -120,7 +120,7 @@ type Stats struct {
 	DropNoRoute, DropDistance, DropHopLimit, DropQueue, DropTooLong, DropLifetime uint64
 	BroadcastsSent, BroadcastsForwarded, BroadcastDuplicates, BroadcastsRefused   uint64
 	LinkStateAccepted, LinkStateOld, LinkStateBad, LinkStateRefused               uint64
-	Deflected, UnreachSent, UnreachHeard                                          uint64
+	DropStanding, Deflected, UnreachSent, UnreachHeard                            uint64
 	NoRoom, NeighboursPushedOut                                                   uint64 // for a neighbour; one that was not up, by it
 	BeaconsForeign                                                                uint64 // of another mesh, open or private
 	HeardRefused, HeardForgotten, AnswersWithheld, GreetingsWithheld              uint64 // bounds of discovery

@@ -115,10 +115,10 @@ func (n *neighbour) fill(now time.Time, p *packing) {
 				return
 			}
 			n.m.stats.DropTooLong++ // it fits no packet of this path
-			n.m.frames.put(n.queues.pop())
+			n.m.frames.put(n.pop())
 			continue
 		}
-		n.queues.pop()
+		n.pop()
 		if f.kind == frameData {
 			n.passed(now, f, n.m.heading)
 		}
@@ -145,16 +145,20 @@ func (n *neighbour) admit(now time.Time, f *frame) bool {
 	default:
 		c, lost := m.course(now, f)
 		if lost != "" || c.via != n {
-			m.place(now, n.queues.pop())
+			m.place(now, n.pop())
 			return false
 		}
-		if n.named(now, f.dst) {
+		switch {
+		case n.queues.stands(now, f, n.active.kind):
+			m.dropped(now, &m.stats.DropStanding, "standing-queue", f)
+		case !n.named(now, f.dst):
+			m.dropped(now, &m.stats.DropNoRoute, "no-alias", f)
+		default:
 			n.m.heading = c
 			return true
 		}
-		m.dropped(now, &m.stats.DropNoRoute, "no-alias", f)
 	}
-	m.frames.put(n.queues.pop())
+	m.frames.put(n.pop())
 	return false
 }
 
@@ -202,7 +206,7 @@ func (n *neighbour) finish(now time.Time, out *link.Batch, via *path, p *packing
 	out.Commit(size)
 	n.m.sent(via.to, size)
 	n.m.emit(trace.Event{At: now, Kind: trace.PacketSent, Peer: n.sid, Path: via.to, Size: size})
-	n.tx.track(counter, sentPacket{at: now, path: via, frames: p.carried.head, flying: p.asks})
+	n.tx.track(counter, sentPacket{at: now, path: via, frames: p.carried.head, flying: p.asks, size: uint16(size)})
 	if p.asks && n.lossAt.IsZero() {
 		n.lossAt = now.Add(via.rto())
 	}

@@ -4,8 +4,10 @@ import "time"
 
 // The bounds of a window, in packets (spec O6.6).
 const (
-	minWindow = 64
-	maxWindow = 4096
+	firstWindow = 64
+	minWindow   = 4
+	maxWindow   = 4096
+	leastCount  = 4 // delivered in an interval
 )
 
 // A window follows how fast a link delivers and bounds what may be in flight on
@@ -13,30 +15,86 @@ const (
 type window struct {
 	limit   int
 	began   time.Time // of the present interval
-	count   int64     // delivered within it
-	rates   [8]int64  // packets per second of the latest intervals
+	count   int64     // packets delivered within it
+	bytes   int64
+	idle    bool     // at some time in it nothing waited
+	rates   [8]tempo // of the latest intervals
+	best    tempo    // of them
 	current int
+	full    bool // one of them was with more to be sent all the time
 }
 
-// delivered counts acknowledged packets. rtt is the smallest round trip seen, 0 = unknown.
-func (w *window) delivered(now time.Time, packets int, rtt time.Duration) {
-	w.limit = max(w.limit, minWindow)
+// A tempo is how fast a link delivers, per second.
+type tempo struct{ packets, bytes int64 }
+
+// delivered counts acknowledged packets. rtt is the smallest round trip seen, 0 = unknown;
+// busy tells that more would have been sent. An interval in which that was not so
+// says what the link does at least.
+func (w *window) delivered(now time.Time, packets, bytes int, rtt time.Duration, busy bool) {
 	if w.began.IsZero() {
-		w.began = now
-	}
-	w.count += int64(packets)
-	rtt = max(rtt, time.Millisecond)
-	took := now.Sub(w.began)
-	if took < rtt {
+		w.began, w.idle = now, !busy
 		return
 	}
-	w.rates[w.current] = w.count * int64(time.Second) / int64(took)
-	w.current = (w.current + 1) % len(w.rates)
-	w.began, w.count = now, 0
-	var best int64
-	for _, r := range w.rates {
-		best = max(best, r)
+	w.count += int64(packets)
+	w.bytes += int64(bytes)
+	w.idle = w.idle || !busy
+	rtt = max(rtt, time.Millisecond)
+	took := now.Sub(w.began)
+	if took < rtt || (busy && w.count < leastCount) {
+		return
 	}
-	room := 2*best*int64(rtt/time.Microsecond)/1_000_000 + 32
-	w.limit = int(min(max(room, minWindow), maxWindow))
+	r := tempo{w.count * int64(time.Second) / int64(took), w.bytes * int64(time.Second) / int64(took)}
+	if !w.idle || r.packets > w.best.packets {
+		w.full = w.full || !w.idle
+		w.note(r, rtt)
+	}
+	w.began, w.count, w.bytes, w.idle = now, 0, 0, false
+	if !busy {
+		w.began = time.Time{} // the pause that follows is none of the link's
+	}
 }
+
+// note takes a measured rate and sets the limit.
+func (w *window) note(r tempo, rtt time.Duration) {
+	w.rates[w.current] = r
+	w.current = (w.current + 1) % len(w.rates)
+	w.best = tempo{}
+	for _, r := range w.rates {
+		w.best.packets, w.best.bytes = max(w.best.packets, r.packets), max(w.best.bytes, r.bytes)
+	}
+	best := w.best.packets
+	room := 3*best*int64(rtt/time.Microsecond)/2_000_000 + min(max(best/400, 4), firstWindow)
+	least := int64(minWindow)
+	if !w.full {
+		least = firstWindow
+	}
+	w.limit = int(min(max(room, least), maxWindow))
+}
+
+// quantum is how many bytes one flow may send in a row: those of a millisecond.
+func (w *window) quantum() int {
+	return int(min(max(w.best.bytes/1000, minQuantum), maxQuantum))
+}
+
+// ownPackets is how many packets of one flow of ours may wait: those of 20 ms, at least 32, at
+// most the given number. Before anything is measured, that.
+func (w *window) ownPackets(most int) int {
+	if !w.full {
+		return most
+	}
+	return int(min(max(w.best.packets/50, 32), int64(most)))
+}
+
+// queueBytes is how much may wait of a class: what the link delivers before it is too old.
+func (w *window) queueBytes(lifetime time.Duration) int {
+	if !w.full {
+		return maxQueueBytes
+	}
+	return int(min(max(w.best.bytes*int64(lifetime/time.Millisecond)/1000, minQueueBytes), maxQueueBytes))
+}
+
+// The bounds of what may wait of a class, in bytes (spec O11.1).
+const (
+	minQueueBytes = 16 << 10
+	maxQueueBytes = 512 << 10
+)

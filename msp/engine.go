@@ -235,7 +235,8 @@ func (e *Engine) Processing(now time.Time) (next time.Time) {
 	return agenda.Soonest(next, e.agenda.Next())
 }
 
-// Resume tells that the floor below has room again for those it refused. It reports whether there are any: then Processing is due (spec M9.4).
+// Resume tells that the floor below has room again for those it refused. It reports whether
+// there are any: then Processing is due (spec M9.4).
 func (e *Engine) Resume() (due bool) {
 	for i, a := range e.blocked {
 		e.blocked[i], a.blocked = nil, false

@@ -145,7 +145,7 @@ func TestErrorsAreForPeople(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want = "->" + b.Self().String() + "/nobody: msp: refused: nothing listens there"
+	want = "->" + b.Self().String() + "/nobody: msp: refused: no such service there"
 	if _, err := c.Read(make([]byte, 1)); err == nil || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("%v\nwant …%s", err, want)
 	}

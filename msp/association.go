@@ -1,11 +1,11 @@
 package msp
 
 import (
+	"slices"
 	"time"
 
 	"github.com/caracal-mesh/caracal/internal/agenda"
 	"github.com/caracal-mesh/caracal/internal/rtt"
-	"github.com/caracal-mesh/caracal/link"
 	"github.com/caracal-mesh/caracal/sid"
 )
 
@@ -56,7 +56,10 @@ type association struct {
 	raised          time.Time
 	raiseData       bool // MAX_DATA is to be sent
 	ping            bool // PING is to be sent
-	turns           [link.NumClasses]turns
+	turns           ladder
+	judged          []*Stream // accepted, and not yet judged (spec M14.3)
+	meter           uint64    // the share of packets lost lately, in 2^-20
+	childMax        uint64    // the most units that a substream of the peer was granted at first
 	controls        turns
 	acks            ackState
 	out             flight
@@ -109,9 +112,9 @@ func (a *association) sendBound() int {
 
 // newStream puts a stream of the given id on the association.
 func (a *association) newStream(now time.Time, id uint64) *Stream {
-	s := &Stream{a: a, id: id, class: link.Bulk, index: len(a.streams), heard: now}
+	s := &Stream{a: a, id: id, index: len(a.streams), heard: now, undecided: id&1 != a.parity}
 	s.send.limit = initialStreamWindow
-	s.recv = recvSide{limit: initialStreamWindow, window: initialStreamWindow, final: noFinal, raised: now}
+	s.recv = recvSide{limit: max(initialStreamWindow, a.childMax), window: initialStreamWindow, final: noFinal, raised: now}
 	a.byID[id] = s
 	a.streams = append(a.streams, s)
 	a.live++
@@ -143,6 +146,7 @@ func (a *association) settle(s *Stream) {
 // forget takes the stream off the association.
 func (a *association) forget(s *Stream) {
 	s.ended = true
+	s.orphan()
 	delete(a.byID, s.id)
 	last := a.streams[len(a.streams)-1]
 	a.streams[s.index], last.index = last, s.index
@@ -154,13 +158,32 @@ func (a *association) forget(s *Stream) {
 	a.e.work(a)
 	a.e.open--
 	s.send.drop(&a.e.pool)
+	s.dropDatagrams()
 	switch {
 	case s.waitsFor != nil && s.readErr != nil: // one that ended well is still worth accepting
 		s.waitsFor.remove(s)
-		s.recv.drop(&a.e.pool)
+		s.discard()
+	case s.waitsIn != nil && s.readErr != nil:
+		s.unqueue()
+		s.discard()
 	case !s.opened && s.open == finNone:
-		s.recv.drop(&a.e.pool)
+		s.discard()
 	}
+}
+
+// discard drops what a stream holds that nobody will ever take.
+func (s *Stream) discard() {
+	s.recv.drop(&s.a.e.pool)
+	s.dropDatagrams()
+	if s.family == nil {
+		return
+	}
+	for _, w := range s.family.waiting {
+		if w.child == nil {
+			s.freeDatagram(len(w.data) + datagramCost)
+		}
+	}
+	s.family.waiting = slices.DeleteFunc(s.family.waiting, func(w arrival) bool { return w.child == nil })
 }
 
 // abandon leaves a stream without a word (spec M12.4).
@@ -170,6 +193,7 @@ func (a *association) abandon(now time.Time, s *Stream) {
 	}
 	s.unwant(now)
 	s.abandoned = true
+	s.trim(now)
 	if !s.send.done() {
 		s.send.fin, s.send.end, s.send.lost = finNone, s.send.next, nil
 	}
@@ -204,6 +228,7 @@ func (a *association) silentFor(now time.Time) time.Duration {
 
 // processing does all that is due and can be sent, and returns the next deadline.
 func (a *association) processing(now time.Time) (next time.Time) {
+	a.judge(now)
 	a.detectLoss(now)
 	a.probe(now)
 	a.transmit(now)

@@ -29,7 +29,8 @@ type Engine struct {
 	orphans      orphans
 
 	listeners map[listenKey]*Listener
-	lastPort  uint32 // given to a dialler
+	named     []*Listener // those of services, by service, protocol and SID
+	lastPort  uint32      // given to a dialler
 
 	changed          []*Stream
 	changedListeners []*Listener
@@ -51,6 +52,7 @@ type Status struct {
 	Malformed, Duplicates, Stale, Orphans uint64 // packets dropped
 	Violations                            uint64 // packets stopped at a frame that breaks a rule
 	Full                                  uint64 // packets dropped for a limit of ours
+	DatagramsDropped                      uint64 // best-effort, for want of room or of a listener
 	Refused, TimedOut                     uint64 // opens refused, associations without an answer
 }
 
@@ -264,7 +266,7 @@ func (e *Engine) feed() {
 	}
 	for i, s := range e.starved {
 		s.full, s.starving = false, false
-		s.notify()
+		s.happened(EventWritable)
 		e.starved[i] = nil
 	}
 	e.starved = e.starved[:0]

@@ -8,6 +8,7 @@ func (a *association) frameAcked(f *sentFrame) {
 		a.dataAcked(s, f)
 	case sentOpen:
 		s.open = finAcked
+		s.announced()
 		if s.socket != nil {
 			s.notify()
 		}
@@ -24,11 +25,15 @@ func (a *association) dataAcked(s *Stream, f *sentFrame) {
 	if s.ended || s.send.reset.state != finNone {
 		return
 	}
-	freed := s.send.onAck(&a.e.pool, f.start, f.end, f.fin)
+	freed, bytes := s.send.onAck(&a.e.pool, f.start, f.end, f.fin)
+	if bytes > 0 {
+		s.events.acked += bytes
+		s.happened(EventAcked)
+	}
 	if s.full && freed {
 		if bound := a.sendBound(); s.send.free(bound) >= bound/4 {
 			s.full = false
-			s.notify()
+			s.happened(EventWritable)
 		}
 	}
 	if s.Acked() {
@@ -76,6 +81,10 @@ func (s *Stream) controlLost(kind frameKind) {
 		}
 	case sentMaxStreamData:
 		s.recv.raise = s.recv.final == noFinal && !s.recv.unwanted
+	case sentPriority:
+		s.wish.ask = true
+	case sentChildWindow:
+		s.family.tell = true
 	case sentKeepAsk:
 		s.keepAsk = s.socket != nil
 	case sentKeepAnswer:

@@ -19,6 +19,8 @@ const (
 	sentMaxStreamData
 	sentMaxData
 	sentMaxStreams
+	sentPriority
+	sentChildWindow
 )
 
 // A sentFrame is one such thing.

@@ -16,7 +16,7 @@ func FuzzDeliver(f *testing.F) {
 	f.Add(wire.AppendMSPStream(nil, 1, 100, 0, true, false), uint32(9))
 	f.Add(wire.AppendMSPReset(nil, 1, 0, 1, 3, "x"), uint32(9))
 	f.Add(wire.AppendMSPReset(wire.AppendMSPStop(nil, 0, 1), 0, 3, 1, 1<<18, "x"), uint32(9))
-	f.Add(wire.AppendMSPOpen(wire.AppendMSPStream(nil, 5, 0, 0, true, true), 5, 9, 7, 100, ""), uint32(9))
+	f.Add(wire.AppendMSPOpen(wire.AppendMSPStream(nil, 5, 0, 0, true, true), 5, 9, 7, 100, "", ""), uint32(9))
 	f.Add(wire.AppendMSPAck(nil, 0, []wire.MSPRange{{Low: 2, High: 3}, {Low: 0, High: 0}}), uint32(9))
 	f.Add(wire.AppendMSPClose(wire.AppendMSPKeep(wire.AppendMSPMax(nil, wire.MSPMaxStreams, 1<<40), 1, true)), uint32(9))
 	f.Fuzz(func(t *testing.T, frames []byte, number uint32) {
@@ -30,7 +30,7 @@ func FuzzDeliver(f *testing.F) {
 		must(t, c.Send(w.now, make([]byte, 3000)))
 		w.pass(time.Millisecond)
 		h := wire.MSPHeader{From: 7, To: s.a.own}
-		open := wire.AppendMSPOpen(h.Append(nil), 1, 3, 7, 100, "")
+		open := wire.AppendMSPOpen(h.Append(nil), 1, 3, 7, 100, "", "")
 		open = append(wire.AppendMSPStream(open, 1, 0, 3, false, false), "abc"...)
 		e.Deliver(w.now, testSID(1), testSID(2), open)
 		for i := range uint32(3) { // in turn, with the stream accepted, then everything closed

@@ -34,6 +34,8 @@ type Listener struct {
 	changed bool
 	closed  bool
 	err     error // why it was closed, other than by its owner
+	subs    ListenMode
+	about   About
 }
 
 // Dial opens a stream to a target at remote from our local (zero = primary). It
@@ -86,41 +88,51 @@ func (e *Engine) dial(now time.Time, local, remote sid.SID, to Target, port uint
 }
 
 // Listen takes streams opened to target at local; the zero SID means all of ours.
-// ErrInUse when taken, ErrNotOurs, ErrBadTarget.
+// ErrInUse or ErrServiceInUse when taken, ErrNotOurs, ErrBadTarget.
 func (e *Engine) Listen(local sid.SID, target Target) (*Listener, error) {
+	return e.ListenAs(local, target, About{})
+}
+
+// ListenAs is Listen with a description for those who ask what services there are.
+func (e *Engine) ListenAs(local sid.SID, target Target, about About) (*Listener, error) {
 	key := listenKey{local, target}
 	switch {
-	case !target.valid():
+	case !target.valid() || len(about.Service)+len(about.Protocol) > wire.MaxMSPNames:
 		return nil, ErrBadTarget
 	case !local.IsZero() && !slices.Contains(e.ours, local):
 		return nil, ErrNotOurs
+	case e.listeners[key] != nil && target.Port == 0:
+		return nil, ErrServiceInUse
 	case e.listeners[key] != nil:
 		return nil, ErrInUse
 	}
-	l := &Listener{e: e, key: key}
+	l := &Listener{e: e, key: key, about: about}
 	e.listeners[key] = l
+	if target.Port == 0 {
+		e.name(l)
+	}
 	return l, nil
 }
 
 // accept hands a stream that the peer opened to whoever listens; the listener at
-// its very SID before the one at all.
-func (e *Engine) accept(now time.Time, s *Stream) bool {
+// its very SID before the one at all. Else code says why nobody takes it.
+func (e *Engine) accept(now time.Time, s *Stream) (code uint32, ok bool) {
 	l := e.listeners[listenKey{s.a.pair.local, s.target}]
 	if l == nil {
 		l = e.listeners[listenKey{sid.None, s.target}]
 	}
 	switch {
 	case l == nil:
-		return false
+		return e.absent(s.a.pair.local, s.target), false
 	case l.socket != nil:
-		return l.socket.incoming(now, s)
+		return 0, l.socket.incoming(now, s)
 	case len(l.waiting) >= e.limits.Backlog:
-		return false
+		return refusedFull, false
 	}
 	s.waitsFor = l
 	l.waiting = append(l.waiting, s)
 	l.notify()
-	return true
+	return 0, true
 }
 
 // Accept takes the oldest waiting stream, nil when there is none.
@@ -130,9 +142,15 @@ func (l *Listener) Accept() *Stream {
 	}
 	s := l.waiting[0]
 	l.remove(s)
-	s.owned = true
+	if l.subs != (ListenMode{}) {
+		s.kids().mode = l.subs
+	}
+	s.accepted()
 	return s
 }
+
+// Subs sets the ListenMode that streams accepted from now on begin with.
+func (l *Listener) Subs(mode ListenMode) { l.subs = mode }
 
 // Target is what the listener listens to.
 func (l *Listener) Target() Target { return l.key.target }
@@ -148,11 +166,11 @@ func (l *Listener) Close(now time.Time) {
 	}
 	l.closed = true
 	delete(l.e.listeners, l.key)
+	l.e.unname(l)
 	for len(l.waiting) > 0 {
 		s := l.waiting[0]
 		l.remove(s)
-		l.e.status.Refused++
-		s.reset(now, kindRefused, 0, "", ErrRefused)
+		s.refuse(now, l.e.absent(s.a.pair.local, s.target))
 	}
 	l.notify()
 }

@@ -85,6 +85,7 @@ type ackRound struct {
 func (a *association) acknowledge(r *ackRound, p *sentPacket) {
 	a.out.leave(p, acked)
 	r.packets++
+	a.observe(false)
 	if p.number >= a.loss.recovery {
 		r.bytes += p.size
 	}
@@ -199,6 +200,7 @@ type lossRound struct {
 func (a *association) lose(now time.Time, p *sentPacket, r *lossRound) {
 	a.out.leave(p, lost)
 	a.e.status.Lost++
+	a.observe(true)
 	if r.packets == 0 || p.number != r.unbroken {
 		r.first = p.at
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caracal-mesh/caracal/internal/wire"
 	"github.com/caracal-mesh/caracal/link"
 	"github.com/caracal-mesh/caracal/sid"
 )
@@ -44,6 +45,7 @@ type Limits struct {
 	AssociationWindow int // the same for all streams of a peer; 24 MiB
 	NodeBuffer        int // memory of all streams, both directions, bytes; 256 MiB
 	SendBuffer        int // bytes a stream takes unacknowledged, more (up to 8 times) when the path needs it; 1 MiB, at most NodeBuffer/64
+	MaxRecord         int // bytes of a record or datagram that is taken whole; 16 MiB
 	Backlog           int // streams waiting to be accepted per listener; 256
 
 	FailTimeout time.Duration // without a sign of life while something is outstanding (spec M11.1); 60 s
@@ -63,6 +65,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.NodeBuffer, 256<<20)
 	set(&l.SendBuffer, 1<<20)
 	l.SendBuffer = min(l.SendBuffer, l.NodeBuffer/64) // its ring, at most 16 times that, fits what is not scarce
+	set(&l.MaxRecord, 16<<20)
 	set(&l.Backlog, 256)
 	if l.FailTimeout <= 0 {
 		l.FailTimeout = 60 * time.Second
@@ -72,22 +75,24 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// A Target says what to reach at a peer: a port, or a service by name (then Port is 0).
+// A Target says what to reach at a peer: a port, or a service by name and the protocol
+// to speak with it (then Port is 0).
 type Target struct {
-	Port    uint32 // at most 2^30-1
-	Service string // at most 255 bytes UTF-8
+	Port     uint32 // at most 2^30-1
+	Service  string // UTF-8
+	Protocol string // UTF-8, may be empty; with the service at most 255 bytes
 }
 
 func (t Target) valid() bool {
 	if t.Port != 0 {
-		return t.Service == "" && t.Port <= maxPort
+		return t.Service == "" && t.Protocol == "" && t.Port <= maxPort
 	}
-	return t.Service != "" && len(t.Service) <= 255
+	return t.Service != "" && len(t.Service)+len(t.Protocol) <= wire.MaxMSPNames
 }
 
 // compare orders targets, by port and service.
 func (t Target) compare(o Target) int {
-	return cmp.Or(cmp.Compare(t.Port, o.Port), strings.Compare(t.Service, o.Service))
+	return cmp.Or(cmp.Compare(t.Port, o.Port), strings.Compare(t.Service, o.Service), strings.Compare(t.Protocol, o.Protocol))
 }
 
 // What can be wrong.

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/caracal-mesh/caracal/internal/wire"
-	"github.com/caracal-mesh/caracal/link"
 )
 
 // receive takes a well-formed packet of this association.
@@ -115,6 +114,14 @@ func (s *Stream) onFrame(now time.Time, f *wire.MSPFrame) error {
 		return s.onData(now, f)
 	case wire.MSPOpen:
 		s.onOpen(now, f)
+	case wire.MSPSub:
+		return s.onSub(now, f)
+	case wire.MSPPriority:
+		s.onPriority(f.Turn, f.Priority)
+	case wire.MSPChildWindow:
+		s.kids().peerWindow = f.Max
+	case wire.MSPDatagram:
+		s.onDatagram(f)
 	case wire.MSPMaxStreamData:
 		if f.Max > s.send.limit {
 			s.send.limit = f.Max
@@ -144,7 +151,7 @@ func (s *Stream) onData(now time.Time, f *wire.MSPFrame) error {
 	if a.received+more > a.maxReceived {
 		return errWindow
 	}
-	before := d.have
+	was, blocked := s.readiness(), d.highest == d.limit
 	if err := d.put(&a.e.pool, f.Offset, f.Data, f.Mark); err != nil {
 		return err
 	}
@@ -158,8 +165,12 @@ func (s *Stream) onData(now time.Time, f *wire.MSPFrame) error {
 		d.final = end
 		d.raise = false
 	}
-	if d.have > before || f.Fin {
-		s.notify()
+	s.became(was)
+	if d.highest == d.limit && !blocked && !f.Fin && !d.unwanted {
+		s.happened(EventRecvBlocked)
+	}
+	if s.wantRecord && d.records() == 0 || s.waitsIn != nil && s.waitsIn.family.wants {
+		a.grow(now, s)
 	}
 	if d.final != noFinal {
 		a.settle(s)
@@ -173,12 +184,11 @@ func (s *Stream) onOpen(now time.Time, f *wire.MSPFrame) {
 		return
 	}
 	s.opened = true
-	s.target = Target{Port: f.Port, Service: string(f.Text)}
+	s.target = Target{Port: f.Port, Service: string(f.Text), Protocol: string(f.Proto)}
 	s.localPort, s.remotePort = f.Port, f.Source
-	s.SetClass(link.Class(f.Class))
-	if !s.a.e.accept(now, s) {
-		s.a.e.status.Refused++
-		s.reset(now, kindRefused, 0, "", ErrRefused)
+	s.SetPriority(f.Priority)
+	if code, ok := s.a.e.accept(now, s); !ok {
+		s.refuse(now, code)
 	}
 }
 
@@ -190,7 +200,7 @@ func (s *Stream) onReset(now time.Time, f *wire.MSPFrame) error {
 	}
 	why := error(&ResetError{Code: f.Code, Reason: string(f.Text), Remote: true})
 	if f.Kind == wire.MSPResetRefused {
-		why = ErrRefused
+		why = refused(f.Code)
 	}
 	held := s.opened || s.open != finNone // else nobody will ever read it
 	clean := held && d.have == f.Max && d.final == f.Max
@@ -214,6 +224,9 @@ func (s *Stream) onReset(now time.Time, f *wire.MSPFrame) error {
 		}
 		s.send.abandon(&a.e.pool, wire.MSPResetEcho, f.Code, "")
 		a.control(s)
+	}
+	if !s.owned {
+		s.trim(now)
 	}
 	s.notify()
 	a.settle(s)

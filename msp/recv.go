@@ -17,6 +17,7 @@ type recvSide struct {
 	base, have, highest, limit uint64
 	ahead                      spans
 	final                      uint64 // the final size, noFinal while not known (spec M4.5)
+	marks                      int    // marks that can be read
 	window                     uint64 // limit - base right after a raise
 	raised                     time.Time
 	unwanted                   bool // nobody reads: everything is dropped as it comes
@@ -77,9 +78,11 @@ func (d *recvSide) put(p *pool, start uint64, data []byte, mark bool) error {
 	}
 	if start > d.have {
 		d.ahead.add(start, units)
-	} else {
-		d.have = d.ahead.absorb(units)
+		return nil
 	}
+	before := d.have
+	d.have = d.ahead.absorb(units)
+	d.marks += d.ring.countMarks(before, d.have)
 	return nil
 }
 
@@ -103,6 +106,7 @@ func (d *recvSide) read(p *pool, buf []byte) (n int, mark bool) {
 	if end == stop && stop < d.have {
 		mark = true
 		d.ring.clearMark(stop)
+		d.marks--
 		end++
 	}
 	d.base = end
@@ -122,7 +126,7 @@ func (d *recvSide) release(p *pool) {
 func (d *recvSide) drop(p *pool) (units uint64) {
 	d.ring.clearMarks(d.base, d.held())
 	units = d.highest - d.base
-	d.unwanted = true
+	d.unwanted, d.marks = true, 0
 	d.base, d.have, d.ahead = d.highest, d.highest, nil
 	p.put(&d.ring)
 	return units

@@ -88,6 +88,23 @@ func (r *ring) clearMarks(from, to uint64) {
 	}
 }
 
+// isMark reports whether the unit at an offset within the window is a mark.
+func (r *ring) isMark(o uint64) bool {
+	if r.marks == nil {
+		return false
+	}
+	i := o & uint64(len(r.buf)-1)
+	return r.marks[i/64]>>(i%64)&1 != 0
+}
+
+// countMarks counts the marks in [from, to).
+func (r *ring) countMarks(from, to uint64) (n int) {
+	for o := r.nextMark(from, to); o < to; o = r.nextMark(o+1, to) {
+		n++
+	}
+	return n
+}
+
 // nextMark is the first mark in [from, to), or to when there is none.
 func (r *ring) nextMark(from, to uint64) uint64 {
 	if r.marks == nil {
@@ -116,11 +133,31 @@ const maxKept = 16 << 20
 // scarce reports whether what is left is for receiving only.
 func (p *pool) scarce() bool { return p.used > p.limit/4*3 }
 
+// fits reports whether a ring for n bytes could be lent.
+func (p *pool) fits(n int) bool { return p.used+2*max(n, minRing) <= p.limit }
+
+// charge counts n bytes that are kept elsewhere. It reports false when that is too much.
+func (p *pool) charge(n int) bool {
+	if p.used+n > p.limit {
+		return false
+	}
+	p.used += n
+	return true
+}
+
+// release gives back what was charged.
+func (p *pool) release(n int) { p.used -= n }
+
 // get lends an empty ring of the given size, a power of two.
 func (p *pool) get(size int) (ring, bool) {
 	if p.used+size > p.limit {
 		return ring{}, false
 	}
+	return p.lend(size), true
+}
+
+// lend is get for one who just gave back nearly as much.
+func (p *pool) lend(size int) ring {
 	p.used += size
 	list := &p.free[bits.TrailingZeros(uint(size))]
 	if n := len(*list); n > 0 {
@@ -128,9 +165,9 @@ func (p *pool) get(size int) (ring, bool) {
 		(*list)[n-1] = ring{}
 		*list = (*list)[:n-1]
 		p.kept -= size
-		return r, true
+		return r
 	}
-	return ring{buf: make([]byte, size)}, true
+	return ring{buf: make([]byte, size)}
 }
 
 // put takes a ring back; its marks must have been cleared.

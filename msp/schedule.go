@@ -1,6 +1,10 @@
 package msp
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/caracal-mesh/caracal/internal/wire"
+)
 
 // A turns is a queue of streams that have something to send.
 type turns struct {
@@ -45,7 +49,7 @@ func (t *turns) remove(s *Stream) {
 func (a *association) enqueue(s *Stream) {
 	if !s.inTurn && a.sendable(s) {
 		s.inTurn = true
-		a.turns[s.class].push(s)
+		a.turns.at(s.priority).push(s)
 		a.e.work(a)
 	}
 }
@@ -76,21 +80,21 @@ func (a *association) sendable(s *Stream) bool {
 	if s.ended || s.abandoned || s.send.reset.state != finNone || !a.allowed(s) {
 		return false
 	}
-	return s.open == finQueued || s.send.pending(a.maxSent-a.sent)
+	return s.open == finQueued || s.send.pending(a.maxSent-a.sent) || s.hasDatagram()
 }
 
 func (a *association) controllable(s *Stream) bool {
 	if s.ended || !a.allowed(s) {
 		return false
 	}
-	return s.send.reset.state == finQueued || s.recv.stop == finQueued ||
-		s.recv.raise || s.keepAsk || s.keepAnswer
+	return s.send.reset.state == finQueued || s.mayStop() ||
+		s.recv.raise || s.keepAsk || s.keepAnswer || s.wish.ask || s.family != nil && s.family.tell
 }
 
 // nextTurn is the stream whose turn it is, nil when none has anything to send.
 func (a *association) nextTurn() *Stream {
-	for c := range a.turns {
-		t := &a.turns[c]
+	for i := range a.turns {
+		t := &a.turns[i].turns
 		for s := t.peek(); s != nil; s = t.peek() {
 			if a.sendable(s) {
 				return s
@@ -114,13 +118,39 @@ func (a *association) nextControl() *Stream {
 	return nil
 }
 
-// rotate ends the turn of s if it is still at the front of its class: one packet each (spec M10.2).
+// rotate ends the turn of s if it is still at the front of its level: one packet each (spec M10.2).
 func (a *association) rotate(s *Stream) {
-	for c := range a.turns {
-		if t := &a.turns[c]; s != nil && t.peek() == s && len(t.list)-t.first > 1 {
+	for i := range a.turns {
+		if t := &a.turns[i].turns; s != nil && t.peek() == s && len(t.list)-t.first > 1 {
 			t.pop()
 			t.push(s)
 			return
 		}
 	}
+}
+
+// mayStop reports whether STOP is to be sent: what was opened beneath goes first (spec M14.4).
+func (s *Stream) mayStop() bool { return s.recv.stop == finQueued && s.send.hold == 0 }
+
+// appendOpen appends what opens the stream.
+func (s *Stream) appendOpen(b []byte) []byte {
+	if s.kin.isSub {
+		return wire.AppendMSPSub(b, s.id, s.kin.id, s.priority, s.send.limit, s.recv.limit)
+	}
+	return wire.AppendMSPOpen(b, s.id, s.priority, s.localPort, s.target.Port, s.target.Service, s.target.Protocol)
+}
+
+// appendTreeControl appends what the stream has to say of priorities and of substreams.
+func (s *Stream) appendTreeControl(b []byte, p *sentPacket) []byte {
+	if s.wish.ask {
+		s.wish.ask = false
+		b = wire.AppendMSPPriority(b, s.id, s.wish.turn, s.wish.priority)
+		p.frames = append(p.frames, sentFrame{kind: sentPriority, s: s})
+	}
+	if f := s.family; f != nil && f.tell {
+		f.tell = false
+		b = wire.AppendMSPChildWindow(b, s.id, f.window)
+		p.frames = append(p.frames, sentFrame{kind: sentChildWindow, s: s})
+	}
+	return b
 }

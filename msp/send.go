@@ -14,6 +14,7 @@ type sendSide struct {
 	acked, lost     spans
 	limit           uint64 // the peer takes units below it (spec M6.1)
 	fin             finState
+	hold            int // substreams and datagrams that must go before the end (spec M14.4, M15.1)
 	reset           resetState
 }
 
@@ -74,7 +75,7 @@ func (d *sendSide) pending(credit uint64) bool {
 	if d.reset.state != finNone {
 		return false
 	}
-	return len(d.lost) > 0 || d.fin == finQueued && d.next == d.end ||
+	return len(d.lost) > 0 || d.fin == finQueued && d.hold == 0 && d.next == d.end ||
 		d.next < min(d.end, d.limit) && credit > 0
 }
 
@@ -116,35 +117,36 @@ func (d *sendSide) take(room int, credit uint64) piece {
 	} else {
 		d.lost.remove(p.start, end)
 	}
-	if d.fin == finQueued && end == d.end && d.next == d.end {
+	if d.fin == finQueued && d.hold == 0 && end == d.end && d.next == d.end {
 		p.fin, d.fin = true, finSent
 	}
 	return p
 }
 
 // onAck takes note that the peer has [start, end), and the end if fin. It
-// reports whether room became free.
-func (d *sendSide) onAck(p *pool, start, end uint64, fin bool) (freed bool) {
+// reports whether room became free, and of how many bytes, without marks.
+func (d *sendSide) onAck(p *pool, start, end uint64, fin bool) (freed bool, bytes uint64) {
 	if fin && d.fin != finNone {
 		d.fin = finAcked
 	}
 	if end <= d.base || start >= end {
-		return false
+		return false, 0
 	}
 	if len(d.lost) > 0 {
 		d.lost.remove(start, end)
 	}
 	if start > d.base {
 		d.acked.add(start, end)
-		return false
+		return false, 0
 	}
 	was := d.base
 	d.base = d.acked.absorb(end)
+	bytes = d.base - was - uint64(d.ring.countMarks(was, d.base))
 	d.ring.clearMarks(was, d.base)
 	if d.base == d.end {
 		p.put(&d.ring)
 	}
-	return true
+	return true, bytes
 }
 
 // onLost takes note that [start, end), and the end if fin, must be sent again.

@@ -225,6 +225,7 @@ func (s *Socket) take(now time.Time, stop uint64) {
 	d, before := &s.stream.recv, s.stream.recv.base
 	if d.base = stop; stop < d.have {
 		d.ring.clearMark(stop)
+		d.marks--
 		d.base++
 	}
 	units := d.base - before

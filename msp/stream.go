@@ -4,7 +4,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/caracal-mesh/caracal/link"
 	"github.com/caracal-mesh/caracal/sid"
 )
 
@@ -18,7 +17,10 @@ type Stream struct {
 	id                    uint64
 	target                Target
 	localPort, remotePort uint32
-	class                 link.Class
+	priority              int32
+	wish                  wish
+	kin                   kin
+	family                *family // nil while it has nothing to do with substreams and datagrams
 
 	open finState // our OPEN; finNone for a stream the peer opened
 	send sendSide
@@ -33,11 +35,16 @@ type Stream struct {
 	starving            bool  // on the engine's list of those who found no memory
 	owned               bool  // somebody holds it: dialled or accepted
 	changed             bool  // on the engine's list of changed streams
+	undecided           bool  // its owner had no chance yet to say what it listens to
+	wantRecord          bool  // its reader waits for a whole record
+	ephemeral           bool  // made of a best-effort datagram: no association knows it
+	events              events
 
 	keepAsk, keepAnswer bool // KEEP to be sent (spec M4.9)
 	heard               time.Time
 	socket              *Socket   // the classic socket upon this stream, if any
 	waitsFor            *Listener // in its backlog
+	waitsIn             *Stream   // in its queue of substreams
 
 	index             int // in the association's streams
 	inTurn, inControl bool
@@ -114,7 +121,7 @@ func (s *Stream) Read(now time.Time, p []byte) (n int, mark bool, err error) {
 	if s.recv.base < s.recv.have {
 		before := s.recv.base
 		n, mark = s.recv.read(&s.a.e.pool, p)
-		s.a.consumed(now, s, s.recv.base-before)
+		s.consumed(now, s.recv.base-before)
 		return n, mark, nil
 	}
 	switch {
@@ -147,6 +154,7 @@ func (s *Stream) Close(now time.Time) error {
 	_ = s.CloseWrite(now) // it may have ended already
 	s.closed, s.writeClosed = true, true
 	s.unwant(now)
+	s.trim(now)
 	if !s.recv.done() && s.send.reset.state == finNone && !s.ended {
 		s.recv.stop, s.recv.stopCode = finQueued, 0
 		s.a.control(s)
@@ -164,10 +172,15 @@ func (s *Stream) reset(now time.Time, kind uint8, code uint32, reason string, wh
 	if s.ended {
 		s.closed, s.writeClosed = true, true
 		s.unwant(now)
+		s.trim(now)
 		return
 	}
 	s.fail(why)
 	s.unwant(now)
+	s.trim(now)
+	if s.waitsIn != nil {
+		s.unqueue()
+	}
 	s.send.abandon(&s.a.e.pool, kind, code, reason)
 	if s.send.done() && !s.recv.done() {
 		s.recv.stop, s.recv.stopCode = finQueued, code
@@ -180,7 +193,14 @@ func (s *Stream) reset(now time.Time, kind uint8, code uint32, reason string, wh
 func (s *Stream) unwant(now time.Time) {
 	if !s.recv.unwanted {
 		s.recv.raise = false
-		s.a.consumed(now, s, s.recv.drop(&s.a.e.pool))
+		s.consumed(now, s.recv.drop(&s.a.e.pool))
+	}
+}
+
+// consumed counts units read or dropped.
+func (s *Stream) consumed(now time.Time, units uint64) {
+	if !s.ephemeral {
+		s.a.consumed(now, s, units)
 	}
 }
 
@@ -234,17 +254,6 @@ func (s *Stream) LocalPort() uint32 { return s.localPort }
 
 // RemotePort is the peer's port: the one dialled (0 for a service), or dialled from.
 func (s *Stream) RemotePort() uint32 { return s.remotePort }
-
-// SetClass orders this stream among the others of its association and in the
-// queues below (default Bulk). Control is the mesh's own: it counts as Voice.
-func (s *Stream) SetClass(class link.Class) {
-	class = min(max(class, link.Voice), link.Background)
-	if s.inTurn && class != s.class {
-		s.a.turns[s.class].remove(s)
-		s.a.turns[class].push(s)
-	}
-	s.class = class
-}
 
 // notify puts the stream on the list that Changed yields.
 func (s *Stream) notify() {

@@ -14,7 +14,7 @@ const (
 	minRetry  = time.Millisecond // spec M9.4
 	maxRetry  = 64 * time.Millisecond
 
-	maxOpenFrame  = 1 + 8 + 1 + 4 + 4 + 1 + 255
+	maxOpenFrame  = 1 + 8 + 4 + 4 + 4 + 2 + wire.MaxMSPNames
 	maxResetFrame = 1 + 8 + 1 + 4 + 8 + 1 + 255
 	maxSmallFrame = 1 + 8 + 8
 	leastData     = 32 // bytes of data below which a frame is not begun behind others
@@ -101,7 +101,7 @@ func (a *association) block() {
 func (a *association) packetClass(withData bool) link.Class {
 	if withData {
 		if s := a.nextTurn(); s != nil {
-			return s.class
+			return classOf(s.priority)
 		}
 	}
 	return link.Interactive
@@ -163,7 +163,7 @@ func (a *association) appendLimits(b []byte, p *sentPacket) []byte {
 // appendControls appends what concerns streams, but no data.
 func (a *association) appendControls(b []byte, p *sentPacket) []byte {
 	for s := a.nextControl(); s != nil; s = a.nextControl() {
-		need := 3*maxSmallFrame + 2
+		need := 5*maxSmallFrame + 8
 		if s.send.reset.state == finQueued {
 			need += maxResetFrame
 		}
@@ -184,11 +184,12 @@ func (s *Stream) appendControl(b []byte, p *sentPacket) []byte {
 		b = wire.AppendMSPReset(b, s.id, r.kind, r.code, s.send.next, r.reason)
 		p.frames = append(p.frames, sentFrame{kind: sentReset, s: s})
 	}
-	if s.recv.stop == finQueued {
+	if s.mayStop() {
 		s.recv.stop = finSent
 		b = wire.AppendMSPStop(b, s.id, s.recv.stopCode)
 		p.frames = append(p.frames, sentFrame{kind: sentStop, s: s})
 	}
+	b = s.appendTreeControl(b, p)
 	if s.recv.raise {
 		s.recv.raise = false
 		b = wire.AppendMSPMaxStreamData(b, s.id, s.recv.limit)
@@ -216,8 +217,15 @@ func (a *association) appendData(b []byte, p *sentPacket) []byte {
 				break
 			}
 			s.open = finSent
-			b = wire.AppendMSPOpen(b, s.id, uint8(s.class), s.localPort, s.target.Port, s.target.Service)
+			b = s.appendOpen(b)
 			p.frames = append(p.frames, sentFrame{kind: sentOpen, s: s})
+			continue
+		}
+		if s.datagramFirst() {
+			fits := false
+			if b, fits = s.appendDatagram(b); !fits {
+				break
+			}
 			continue
 		}
 		room := cap(b) - len(b) - wire.MSPStreamOverhead(s.id)

@@ -91,17 +91,27 @@ type MSPFrame struct {
 	Code   uint32 // RESET, STOP
 	Kind   uint8  // RESET
 	Text   []byte // RESET: the reason; OPEN: the service; borrowed
-	Class  uint8  // OPEN
+	Proto  []byte // OPEN: the protocol of the service, borrowed
 	Port   uint32 // OPEN: 0 = by service
 	Source uint32 // OPEN: the opener's port
+
+	Priority int32  // OPEN, SUB, PRIORITY
+	Parent   uint64 // SUB
+	Grant    uint64 // SUB; Max is what the opener takes itself to have
+	Turn     uint64 // PRIORITY; DATAGRAM: its number
+	Fragment int    // DATAGRAM: which of Count
+
 	Ask    bool   // KEEP
 	Delay  uint64 // ACK, in µs
-	Count  int    // ACK: how many of Ranges
+	Count  int    // ACK: how many of Ranges; DATAGRAM: fragments
 	Ranges [MaxMSPRanges]MSPRange
 }
 
 // MaxMSPPort is the largest port that OPEN carries.
 const MaxMSPPort = 1<<30 - 1
+
+// MaxMSPNames is the most bytes that the names of service and protocol take together.
+const MaxMSPNames = 255
 
 // End is the offset after a STREAM frame: a mark takes one unit (spec M5.2).
 func (f *MSPFrame) End() uint64 {
@@ -166,14 +176,14 @@ func (r *Reader) mspControl(f *MSPFrame) {
 			r.Fail()
 		}
 	default:
-		r.Fail()
+		r.mspTree(f)
 	}
 }
 
 func (r *Reader) mspOpen(f *MSPFrame) {
-	f.ID, f.Class = r.Varint(), r.Uint8()
+	f.ID, f.Priority = r.Varint(), int32(r.Uint32())
 	source, port := r.Varint(), r.Varint()
-	f.Text = nil
+	f.Text, f.Proto = nil, nil
 	if source > MaxMSPPort || port > MaxMSPPort {
 		r.Fail()
 	}
@@ -181,6 +191,10 @@ func (r *Reader) mspOpen(f *MSPFrame) {
 	if port == 0 {
 		f.Text = r.Bytes(int(r.Uint8()))
 		if len(f.Text) == 0 {
+			r.Fail()
+		}
+		f.Proto = r.Bytes(int(r.Uint8()))
+		if len(f.Text)+len(f.Proto) > MaxMSPNames {
 			r.Fail()
 		}
 	}
@@ -284,12 +298,14 @@ func AppendMSPStop(b []byte, id uint64, code uint32) []byte {
 	return binary.BigEndian.AppendUint32(AppendVarint(append(b, MSPStop), id), code)
 }
 
-// AppendMSPOpen appends OPEN by port, or by service when port is 0.
-func AppendMSPOpen(b []byte, id uint64, class uint8, source, port uint32, service string) []byte {
-	b = append(AppendVarint(append(b, MSPOpen), id), class)
+// AppendMSPOpen appends OPEN by port, or by service and protocol when port is 0.
+func AppendMSPOpen(b []byte, id uint64, priority int32, source, port uint32, service, protocol string) []byte {
+	b = AppendVarint(append(b, MSPOpen), id)
+	b = binary.BigEndian.AppendUint32(b, uint32(priority))
 	b = AppendVarint(AppendVarint(b, uint64(source)), uint64(port))
 	if port == 0 {
 		b = append(append(b, byte(len(service))), service...)
+		b = append(append(b, byte(len(protocol))), protocol...)
 	}
 	return b
 }

@@ -24,9 +24,17 @@ var everyFrame = []struct {
 		return AppendMSPReset(b, 7, MSPResetBoth, 42, 9, "no")
 	}},
 	{"STOP", "08 07 00000001", func(b []byte) []byte { return AppendMSPStop(b, 7, 1) }},
-	{"OPEN by port", "09 07 03 4400 4050", func(b []byte) []byte { return AppendMSPOpen(b, 7, 3, 1024, 80, "") }},
-	{"OPEN by service", "09 07 03 4400 00 03 776562", func(b []byte) []byte { return AppendMSPOpen(b, 7, 3, 1024, 0, "web") }},
+	{"OPEN by port", "09 07 00000003 4400 4050", func(b []byte) []byte { return AppendMSPOpen(b, 7, 3, 1024, 80, "", "") }},
+	{"OPEN by service", "09 07 fffffffe 4400 00 03 776562 02 6831", func(b []byte) []byte {
+		return AppendMSPOpen(b, 7, -2, 1024, 0, "web", "h1")
+	}},
 	{"KEEP", "0a 07 01", func(b []byte) []byte { return AppendMSPKeep(b, 7, true) }},
+	{"PRIORITY", "20 07 02 ffffffff", func(b []byte) []byte { return AppendMSPPriority(b, 7, 2, -1) }},
+	{"SUB", "21 09 07 00000064 80040000 0a", func(b []byte) []byte { return AppendMSPSub(b, 9, 7, 100, 256<<10, 10) }},
+	{"CHILD_WINDOW", "22 07 80004000", func(b []byte) []byte { return AppendMSPChildWindow(b, 7, 16<<10) }},
+	{"DATAGRAM", "23 07 05 21 0003 616263", func(b []byte) []byte {
+		return AppendMSPDatagram(b, 7, 5, 1, 3, []byte("abc"))
+	}},
 	{"STREAM", "13 07 0000000000000400 0003 616263", func(b []byte) []byte {
 		return append(AppendMSPStream(b, 7, 1024, 3, true, true), "abc"...)
 	}},
@@ -91,8 +99,10 @@ func TestMSPFramesRefused(t *testing.T) {
 		"too many ranges":          "02 05 00 20 00",
 		"keep of 2":                "0a 07 02",
 		"reset of kind 4":          "07 07 04 00000000 00 00",
-		"open of nothing":          "09 07 03 4400 00 00",
-		"open of a port too large": "09 07 03 4400 c0000000 40000000",
+		"open of nothing":          "09 07 00000003 4400 00 00 00",
+		"open of a port too large": "09 07 00000003 4400 c0000000 40000000",
+		"datagram of 5 fragments":  "23 07 05 40 0000",
+		"fragment 2 of 2":          "23 07 05 12 0000",
 		"offset too large":         "10 00 3fffffffffffffff 0000",
 	} {
 		if _, err := CheckMSPFrames(golden(t, text), &f); err == nil {

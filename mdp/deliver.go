@@ -42,38 +42,25 @@ func (s *Switch) deliverInit(now time.Time, via sid.SID, packet []byte) {
 		return
 	}
 	p := s.peer(now, init.Local, init.Remote)
-	early := append(s.room[:0], init.Early...)
-	s.room = early[:0]
-	proven := init.Fresh && p.known && p.proven == init.Boot
+	plain := append(s.room[:0], init.Early...) // it is the table's
+	s.room = plain[:0]
+	settled, named := len(plain) == 0, uint32(0)
+	if !settled {
+		if named, plain, err = wire.ParseEarly(plain); err != nil {
+			s.stats.Malformed++
+		}
+		settled = err != nil || s.deliverEarly(now, p, init, named, plain)
+	}
+	s.used(now, p)
 	if !p.keys.Accept(now, init) {
-		if len(early) > 0 {
+		if !settled {
 			s.stats.EarlyDropped++
 		}
 		return
 	}
-	o := s.open(p, init.Epoch, init.Boot)
-	p.answering = true
-	s.used(now, p)
-	if len(early) > 0 {
-		s.deliverEarly(now, p, o, early, proven)
-	}
-}
-
-// deliverEarly delivers early data, or holds it, or drops it (spec D3.4). It is proven to
-// be no replay, or not.
-func (s *Switch) deliverEarly(now time.Time, p *peer, o *opening, early []byte, proven bool) {
-	boot, plain, err := wire.ParseEarly(early)
-	switch {
-	case err != nil:
-		s.stats.Malformed++
-	case boot != 0 && boot != s.boot: // whom it was meant for may have delivered it
-		s.stats.EarlyDropped++
-	case boot != 0 && proven:
-		s.stats.Early++
-		s.deliverPlain(now, p, plain, Info{Early: true})
-	default:
-		o.held = append(o.held[:0], plain...)
-		o.until = now.Add(heldTimeout)
+	p.answering = p.answering || !init.Joined
+	if o := s.open(p, init); !settled {
+		s.hold(now, p, o, heldDatagram{named: named, stamp: init.Stamp, plain: plain})
 	}
 }
 
@@ -85,7 +72,7 @@ func (s *Switch) deliverReply(now time.Time, packet []byte) {
 		return
 	}
 	p := keys.Owner.(*peer)
-	p.greet = true // spec D3.6
+	p.greet = true // spec D3.8
 	s.opened(now, p, false)
 }
 
@@ -101,27 +88,14 @@ func (s *Switch) deliverData(now time.Time, packet []byte) {
 		return
 	}
 	p := o.Peer.Owner.(*peer)
-	if open := p.opening(o.Epoch); o.Confirmed && open != nil {
-		s.confirmed(now, p, open)
+	if o.Confirmed {
+		s.confirmed(now, p, o.Epoch)
 	}
 	s.noteEpoch(now, p)
 	s.opened(now, p, len(o.Plain) > 0)
 	if len(o.Plain) > 0 { // spec D1.4
 		s.deliverPlain(now, p, o.Plain, Info{})
 	}
-}
-
-// confirmed notes that the remote holds the keys of a session it began: what it said
-// early was no replay (spec D3.4).
-func (s *Switch) confirmed(now time.Time, p *peer, o *opening) {
-	p.proven, p.known = o.boot, true
-	o.epoch = 0
-	if o.until.IsZero() {
-		return
-	}
-	o.until = time.Time{}
-	s.stats.EarlyHeld++
-	s.deliverPlain(now, p, o.held, Info{Early: true})
 }
 
 // deliverPlain takes ports and payload, opened.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,9 +21,66 @@ func firstContact(t testing.TB) (w *world, a, b *Socket) {
 	return w, a, b
 }
 
-// TestEarlyDataIsHeldUntilConfirmed // spec D3.4, D3.6
-func TestEarlyDataIsHeldUntilConfirmed(t *testing.T) {
-	w, _, b := firstContact(t)
+// TestFirstContactIsDeliveredAtOnce: whatever the clocks say, and however long b is up // spec D3.4, D3.5
+func TestFirstContactIsDeliveredAtOnce(t *testing.T) {
+	for _, skew := range []time.Duration{0, 119 * time.Second, -10 * 365 * 24 * time.Hour, 10 * 365 * 24 * time.Hour} {
+		w := newWorld(t, "a", "b")
+		w.nodes["a"].skew = skew
+		a, b := w.bind("a", 100), w.bind("b", 200)
+		if err := a.SendTo(w.now.Add(skew), w.addr("b", 200), []byte("first"), link.Bulk); err != nil {
+			t.Fatal(err)
+		}
+		w.run(10 * time.Millisecond)
+		w.want(b, "first!")
+		w.send(b, "a", 100, "answer") // under the same session
+		w.run(10 * time.Millisecond)
+		w.want(a, "answer")
+		if n := w.count(func(p packet) bool { return p.is(wire.TypeHandshake1) }); n != 1 {
+			t.Errorf("%d handshakes", n)
+		}
+	}
+}
+
+// TestAFirstFlightIsDeliveredAtOnce: eight datagrams, in any order, some lost, in one flight that
+// makes one session // spec D3.3
+func TestAFirstFlightIsDeliveredAtOnce(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	a, b := w.bind("a", 100), w.bind("b", 200)
+	inits := 0
+	w.fate = func(p packet) []time.Duration {
+		if !p.is(wire.TypeHandshake1) {
+			return []time.Duration{10 * time.Millisecond}
+		}
+		inits++
+		if inits == 1 || inits == 5 {
+			return nil
+		}
+		return []time.Duration{time.Duration(20-inits) * time.Millisecond, 30 * time.Millisecond}
+	}
+	for _, text := range strings.Fields("0 1 2 3 4 5 6 7 8 9") {
+		w.send(a, "b", 200, text)
+	}
+	w.run(19 * time.Millisecond)
+	w.want(b, "7! 6! 5! 3! 2! 1!")
+	w.run(time.Second)
+	w.want(b, "8 9")
+	if s := w.nodes["b"].Stats(); inits != 8 || w.nodes["b"].table.Stats().Handshakes != 1 || s.EarlyCopies == 0 {
+		t.Errorf("%d handshakes 1, %+v", inits, s)
+	}
+}
+
+// firstUnknown is firstContact of one who does not know b's boot number.
+func firstUnknown(t testing.TB) (w *world, a, b *Socket) {
+	w = newWorld(t, "a", "b")
+	w.nodes["a"].blind = true
+	a, b = w.bind("a", 100), w.bind("b", 200)
+	w.send(a, "b", 200, "first")
+	return w, a, b
+}
+
+// TestEarlyDataForAnyRunIsHeldUntilConfirmed // spec D3.5, D3.8
+func TestEarlyDataForAnyRunIsHeldUntilConfirmed(t *testing.T) {
+	w, _, b := firstUnknown(t)
 	w.run(25 * time.Millisecond) // handshake 1 is here, the confirmation is not
 	w.want(b, "")
 	w.run(10 * time.Millisecond)
@@ -35,9 +93,9 @@ func TestEarlyDataIsHeldUntilConfirmed(t *testing.T) {
 	}
 }
 
-// TestEarlyDataOfAProvenPeerIsDeliveredAtOnce // spec D3.4
-func TestEarlyDataOfAProvenPeerIsDeliveredAtOnce(t *testing.T) {
-	w, a, b := firstContact(t)
+// TestEarlyDataOfAKnownPeerIsDeliveredAtOnce: its last session told the boot number // spec D3.4
+func TestEarlyDataOfAKnownPeerIsDeliveredAtOnce(t *testing.T) {
+	w, a, b := firstUnknown(t)
 	w.run(4 * time.Minute) // the keys expire, the peer is still known
 	w.want(b, "first!")
 	w.send(a, "b", 200, "second")
@@ -90,9 +148,9 @@ func TestEarlyDataArrivesOnceHoweverTheHandshakeGoes(t *testing.T) {
 	}
 }
 
-// TestLostConfirmationIsMadeUpFor: without the keepalive of D3.6, the next datagram confirms.
+// TestLostConfirmationIsMadeUpFor: without the keepalive of D3.8, the next datagram confirms.
 func TestLostConfirmationIsMadeUpFor(t *testing.T) {
-	w, a, b := firstContact(t)
+	w, a, b := firstUnknown(t)
 	lost := false
 	w.fate = func(p packet) []time.Duration {
 		if p.is(wire.TypeData) && !lost {
@@ -108,9 +166,9 @@ func TestLostConfirmationIsMadeUpFor(t *testing.T) {
 	w.want(b, "first! second")
 }
 
-// TestUnconfirmedEarlyDataIsDropped // spec D3.4
+// TestUnconfirmedEarlyDataIsDropped // spec D3.7
 func TestUnconfirmedEarlyDataIsDropped(t *testing.T) {
-	w, _, b := firstContact(t)
+	w, _, b := firstUnknown(t)
 	w.fate = func(p packet) []time.Duration {
 		if p.is(wire.TypeHandshake1) {
 			return []time.Duration{w.delay}
@@ -125,9 +183,9 @@ func TestUnconfirmedEarlyDataIsDropped(t *testing.T) {
 }
 
 // TestReplayAfterRestartIsNeverDelivered: recorded handshakes reach a node that has lost
-// all memory of them, oldest first, so that each has a stamp newer than the one before // spec D3.4
+// all memory of them, oldest first, so that each has a stamp newer than the one before // spec D3.5
 func TestReplayAfterRestartIsNeverDelivered(t *testing.T) {
-	w, a, b := firstContact(t)
+	w, a, b := firstUnknown(t)
 	for range 3 {
 		w.run(5 * time.Minute)
 		w.send(a, "b", 200, "more")
@@ -152,7 +210,7 @@ func TestReplayAfterRestartIsNeverDelivered(t *testing.T) {
 	w.want(b, "to itself")
 }
 
-// TestEarlyDataCrosses: both begin at once, and both arrive // spec D3.5
+// TestEarlyDataCrosses: both begin at once, and both arrive // spec D3.8
 func TestEarlyDataCrosses(t *testing.T) {
 	w, a, b := firstContact(t)
 	w.send(b, "a", 100, "hello")
@@ -185,7 +243,7 @@ func TestLongEarlyDataWaits(t *testing.T) {
 }
 
 // TestNothingArrivesTwice: whatever the network does and whoever restarts, no datagram is
-// delivered twice, and when the network heals, the two find together // spec D3.3, D3.4
+// delivered twice, and when the network heals, the two find together // spec D3.3, D3.6
 func TestNothingArrivesTwice(t *testing.T) {
 	for seed := range uint64(15) {
 		w := newWorld(t, "a", "b")
@@ -247,9 +305,9 @@ func collect(k *Socket, times map[string]int) {
 }
 
 // TestReplaysDoNotDisplaceWhatIsHeld: handshakes of former lives, played between the first
-// flight and its confirmation // spec D3.4, S2.8
+// flight and its confirmation // spec D3.5, D3.7
 func TestReplaysDoNotDisplaceWhatIsHeld(t *testing.T) {
-	w, _, b := firstContact(t)
+	w, _, b := firstUnknown(t)
 	for range 5 {
 		w.run(time.Minute)
 		w.nodes["a"].restart(Limits{})
@@ -286,7 +344,7 @@ func TestReplaysDoNotDisplaceWhatIsHeld(t *testing.T) {
 // TestAClockSetBackIsNoObstacle: a node whose clock went back ten years with a restart
 // is understood at once by one that remembers it // spec S2.8
 func TestAClockSetBackIsNoObstacle(t *testing.T) {
-	w, _, b := firstContact(t)
+	w, _, b := firstUnknown(t)
 	w.run(time.Minute)
 	got(b)
 	w.nodes["a"].skew = -10 * 365 * 24 * time.Hour

@@ -61,6 +61,7 @@ type sink struct {
 func (s *sink) Begin(time.Time, sid.SID, link.Class, int) ([]byte, error) { return s.room[:], nil }
 func (s *sink) Commit(_ time.Time, n int)                                 { s.n = n }
 func (s *sink) Broadcast(time.Time, []byte, int) error                    { return nil }
+func (s *sink) Boot(sid.SID) uint32                                       { return 1 }
 func (s *sink) MaxFrame(sid.SID) (int, error)                             { return 1400, nil }
 
 // rally returns a function that sends a datagram of 1,200 bytes from a to b's socket and takes it there.

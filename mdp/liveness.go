@@ -4,15 +4,13 @@ import (
 	"time"
 
 	"github.com/caracal-mesh/caracal/internal/agenda"
-	"github.com/caracal-mesh/caracal/internal/session"
-	"github.com/caracal-mesh/caracal/internal/wire"
 	"github.com/caracal-mesh/caracal/link"
 )
 
 // Times of a pair.
 const (
 	idleTimeout    = 10 * time.Minute      // spec D3.1
-	heldTimeout    = 30 * time.Second      // spec D3.4
+	heldTimeout    = 30 * time.Second      // spec D3.7
 	keepaliveDelay = time.Second           // spec D4.1
 	suspectDelay   = 3 * time.Second       // spec D4.2
 	maxStrikes     = 4                     // spec D4.2: 3 s to 48 s
@@ -36,7 +34,7 @@ func (s *Switch) peerProcessing(now time.Time, p *peer) (next time.Time) {
 	next, gaveUp := p.keys.Processing(now, s.send)
 	p.answering = false
 	s.noteEpoch(now, p)
-	if gaveUp { // spec D3.7
+	if gaveUp { // spec D3.9
 		s.stats.HandshakesFailed++
 		if !p.usable() {
 			s.dropPending(p)
@@ -48,19 +46,11 @@ func (s *Switch) peerProcessing(now time.Time, p *peer) (next time.Time) {
 	for _, at := range [...]time.Time{p.idleAt, p.retryAt, p.suspectAt, p.keepaliveAt} {
 		next = agenda.Soonest(next, at)
 	}
-	for i := range p.openings {
-		next = agenda.Soonest(next, p.openings[i].until)
-	}
-	return next
+	return agenda.Soonest(next, s.heldProcessing(now, p))
 }
 
 // expire acts on the deadlines that do not depend on having keys.
 func (s *Switch) expire(now time.Time, p *peer) {
-	for i := range p.openings {
-		if o := &p.openings[i]; agenda.Due(now, o.until) {
-			s.dropHeld(o)
-		}
-	}
 	if agenda.Due(now, p.retryAt) {
 		p.retryAt = time.Time{}
 	}
@@ -94,36 +84,6 @@ func (s *Switch) speak(now time.Time, p *peer) bool {
 	return sent
 }
 
-// start begins a handshake if a datagram waits. The oldest rides in it, if it fits (spec D3.3).
-// It reports whether it began one.
-func (s *Switch) start(now time.Time, p *peer) bool {
-	if p.pending.count == 0 {
-		return false
-	}
-	var early []byte
-	if plain := p.pending.front().bytes; len(plain) <= s.maxEarly(p) {
-		early = wire.AppendEarly(s.room[:0], p.knownBoot(), plain)
-		s.room = early[:0]
-	}
-	if !p.keys.Start(now, early) {
-		return false
-	}
-	if early != nil {
-		s.stats.Sent++
-		s.popPending(p)
-	}
-	return true
-}
-
-// maxEarly is the longest datagram that reaches p in a handshake.
-func (s *Switch) maxEarly(p *peer) int {
-	frame, err := s.carrier.MaxFrame(p.remote)
-	if err != nil {
-		return 0
-	}
-	return min(session.MaxEarly, frame-wire.Handshake1Size) - wire.EarlySize
-}
-
 // sendHandshake sends a handshake message of s.sending. One that the carrier does not
 // take is lost; the session sends it again.
 func (s *Switch) sendHandshake(msg []byte, _ uint32) {
@@ -141,13 +101,13 @@ func (s *Switch) flush(now time.Time, p *peer) (sent bool) {
 		switch err := s.sealTo(now, p, d.class, d.bytes); err {
 		case nil:
 			s.stats.Sent++
-			s.popPending(p)
+			s.removePending(p, 0)
 			sent = true
 		case ErrBusy:
 			p.retryAt = now.Add(busyRetry)
 		default:
 			s.stats.PendingDropped++
-			s.popPending(p)
+			s.removePending(p, 0)
 		}
 	}
 	return sent

@@ -131,15 +131,17 @@ func TestRekeyingLosesNothing(t *testing.T) {
 // TestBusyCarrierDelaysWhatWaits: datagrams that waited for a session wait on while the
 // carrier is busy.
 func TestBusyCarrierDelaysWhatWaits(t *testing.T) {
-	w, a, b := firstContact(t)
-	w.send(a, "b", 200, "second")
+	w, a, b := firstUnknown(t)
+	for range 8 {
+		w.send(a, "b", 200, "second")
+	}
 	w.run(15 * time.Millisecond) // handshake 2 is on its way
 	w.nodes["a"].busy = true
 	w.run(time.Second)
 	w.want(b, "")
 	w.nodes["a"].busy = false
 	w.run(time.Second)
-	w.want(b, "first! second")
+	w.want(b, "first! second! second! second! second! second! second! second! second")
 }
 
 // TestHonest: Processing says when, and means it (house law 3).

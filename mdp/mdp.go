@@ -21,6 +21,8 @@ type Carrier interface {
 	Commit(now time.Time, n int)
 	// Broadcast signs payload and sends it to every node within hops.
 	Broadcast(now time.Time, payload []byte, hops int) error
+	// Boot is the boot number that dst tells of itself, signed; 0 = not known.
+	Boot(dst sid.SID) uint32
 	// MaxFrame is the largest packet that Begin takes for dst now.
 	MaxFrame(dst sid.SID) (int, error)
 }
@@ -113,6 +115,10 @@ type Handler func(now time.Time, local sid.SID, from Addr, payload []byte, info 
 
 // Info tells about a received datagram.
 type Info struct {
-	Early     bool // came in a handshake (spec D3.4)
+	// Early: it came in a handshake, before there was a session. It was not delivered before, and
+	// was sealed by the one it is from, or by a thief of our own key; a thief of our key can read
+	// it later from a recording. Neither holds of what comes in a session (spec D3.6). What must not be
+	// done on a thief's word should wait for a datagram that is not early.
+	Early     bool
 	Broadcast bool // signed, not sealed (spec D7)
 }

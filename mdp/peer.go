@@ -24,12 +24,11 @@ type peer struct {
 	since   time.Time // when epoch began
 
 	outdated  bool // the remote restarted after epoch began (spec D4.3)
-	answering bool // a session was accepted, and the answer not sent yet (spec D3.6)
-	greet     bool // something must be sealed, to confirm our handshake (spec D3.6)
+	answering bool // a session was accepted, and the answer not sent yet (spec D3.8)
+	greet     bool // something must be sealed, to confirm our handshake (spec D3.8)
 
-	openings [maxOpenings]opening // sessions the remote began, not confirmed yet
-	proven   uint32               // the boot number told in the last one confirmed
-	known    bool                 // there was one
+	openings [2][maxOpenings]opening // of doubtful handshakes, and of others
+	held     int                     // early datagrams in them
 
 	retryAt     time.Time // pending was refused below as busy
 	suspectAt   time.Time // nothing opened since a datagram was sealed (spec D4.2)
@@ -40,51 +39,9 @@ type peer struct {
 	requests, refusals bucket // what we answer (spec D5, D6.2)
 }
 
-// maxOpenings is how many sessions may wait for their confirmation, per pair (spec D3.4).
-const maxOpenings = 4
-
-// An opening is a session that the remote began, until it is confirmed. The zero opening is none.
-type opening struct {
-	epoch uint32
-	boot  uint32    // the remote's
-	held  []byte    // early data, ports and payload
-	until time.Time // when it is dropped; zero = nothing is held
-}
-
-// opening finds the opening of the epoch, nil when there is none.
-func (p *peer) opening(epoch uint32) *opening {
-	for i := range p.openings {
-		if o := &p.openings[i]; o.epoch == epoch && epoch != 0 {
-			return o
-		}
-	}
-	return nil
-}
-
-// open begins an opening. The oldest gives way.
-func (s *Switch) open(p *peer, epoch, boot uint32) *opening {
-	oldest := &p.openings[0]
-	for i := range p.openings {
-		if o := &p.openings[i]; o.epoch < oldest.epoch {
-			oldest = o
-		}
-	}
-	s.dropHeld(oldest)
-	*oldest = opening{epoch: epoch, boot: boot, held: oldest.held[:0]}
-	return oldest
-}
-
 // usable reports whether datagrams can be sealed now.
 func (p *peer) usable() bool {
 	return !p.answering && p.keys.Ready() && !(p.outdated && p.keys.Epoch() == p.epoch)
-}
-
-// knownBoot is the boot number that the remote runs under as far as we know, 0 = unknown.
-func (p *peer) knownBoot() uint32 {
-	if p.outdated || p.keys.Epoch() == 0 {
-		return 0
-	}
-	return p.keys.RemoteBoot()
 }
 
 // peers are all pairs in use, in the order of their use.
@@ -148,8 +105,10 @@ func (s *Switch) peer(now time.Time, local, remote sid.SID) *peer {
 // forget erases all about p. What waits for it is dropped.
 func (s *Switch) forget(p *peer) {
 	s.dropPending(p)
-	for i := range p.openings {
-		s.dropHeld(&p.openings[i])
+	for class := range p.openings {
+		for i := range p.openings[class] {
+			s.dropHeld(p, &p.openings[class][i])
+		}
 	}
 	s.agenda.Remove(&p.entry)
 	s.table.Forget(p.keys)
@@ -167,21 +126,13 @@ func (s *Switch) used(now time.Time, p *peer) {
 // dropPending gives up all that waits for a session with p.
 func (s *Switch) dropPending(p *peer) {
 	for p.pending.count > 0 {
-		s.popPending(p)
+		s.removePending(p, 0)
 		s.stats.PendingDropped++
 	}
 }
 
-// popPending takes away the oldest that waits for a session with p.
-func (s *Switch) popPending(p *peer) {
-	s.pendingBytes -= len(p.pending.front().bytes)
-	p.pending.pop()
-}
-
-// dropHeld gives up the early data that was never confirmed.
-func (s *Switch) dropHeld(o *opening) {
-	if !o.until.IsZero() {
-		o.until = time.Time{}
-		s.stats.EarlyDropped++
-	}
+// removePending takes away a datagram that waits for a session with p: 0 is the oldest.
+func (s *Switch) removePending(p *peer, at int) {
+	s.pendingBytes -= len(p.pending.at(at).bytes)
+	p.pending.remove(at)
 }

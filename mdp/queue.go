@@ -41,8 +41,20 @@ func (q *queue) push(d datagram) bool {
 	return true
 }
 
-// front is the oldest datagram. It stays valid until the next push or pop.
-func (q *queue) front() *datagram { return &q.ring[q.head] }
+// front is the oldest datagram. It stays valid until the next push, pop or remove.
+func (q *queue) front() *datagram { return q.at(0) }
+
+// at is the datagram that has n older ones before it.
+func (q *queue) at(n int) *datagram { return &q.ring[(q.head+n)%len(q.ring)] }
+
+// remove takes the datagram away that has n older ones before it.
+func (q *queue) remove(n int) {
+	for ; n > 0; n-- {
+		newer, older := q.at(n), q.at(n-1)
+		*newer, *older = *older, *newer
+	}
+	q.pop()
+}
 
 // pop takes the oldest datagram away.
 func (q *queue) pop() {

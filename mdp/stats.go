@@ -19,7 +19,9 @@ type Stats struct {
 
 	NoPort, SocketFull uint64 // datagrams received and not taken
 	Limited            uint64 // handshakes not opened, being too many
-	EarlyDropped       uint64 // early data never confirmed
+	EarlyDropped       uint64 // early data never confirmed, or for another run of ours
+	EarlyCopies        uint64 // early data delivered before
+	EarlyRefused       uint64 // early data for which there was no room until its confirmation
 	PendingDropped     uint64 // datagrams that waited for a session in vain
 	LoopDropped        uint64 // datagrams to ourselves, queue full
 	RequestsDropped    uint64 // of built-in services, over their rate

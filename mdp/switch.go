@@ -35,10 +35,12 @@ type Switch struct {
 	random  *rand.ChaCha8 // picks ports
 
 	begun        begun
-	room         []byte    // scratch, empty: what is begun before it can be sealed, early data
-	loop         queue     // to ourselves
-	replies      queue     // of built-in services
-	pendingBytes int       // Σ size of the peers' pending
+	room         []byte // scratch, empty: what is begun before it can be sealed, early data
+	loop         queue  // to ourselves
+	replies      queue  // of built-in services
+	pendingBytes int    // Σ size of the peers' pending
+	heldBytes    int    // of early data that waits for a confirmation
+	seen         seen
 	sending      *peer     // whose handshake message send takes
 	now          time.Time // of that
 	send         func(msg []byte, epoch uint32)
@@ -67,6 +69,9 @@ func New(cfg Config, carrier Carrier, hop func(dst sid.SID) (HopInfo, error)) *S
 	s.send = s.sendHandshake
 	var seed [32]byte
 	s.random.Read(seed[:])
+	var secret [32]byte
+	s.random.Read(secret[:])
+	s.seen = newSeen(secret)
 	s.table = session.NewTable(session.Config{
 		Purpose:     session.EndToEnd,
 		Identities:  cfg.Identities,

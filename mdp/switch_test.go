@@ -18,13 +18,13 @@ func TestDatagramsArriveInBothDirections(t *testing.T) {
 		w.send(a, "b", 200, text)
 	}
 	w.run(time.Second)
-	w.want(b, "one! two three ")
+	w.want(b, "one! two! three! !")
 	w.send(b, "a", 100, "back")
 	w.send(b, "a", 100, "again")
 	w.run(20 * time.Millisecond)
 	w.want(a, "back again")
-	if n := w.count(func(p packet) bool { return p.is(wire.TypeHandshake1) }); n != 1 {
-		t.Errorf("%d handshakes", n)
+	if n := w.count(func(p packet) bool { return p.is(wire.TypeHandshake2) }); n != 1 {
+		t.Errorf("%d sessions", n)
 	}
 }
 
@@ -103,7 +103,7 @@ func TestCarrierErrorsSurface(t *testing.T) {
 	}
 }
 
-// TestPendingIsBounded // spec D3.2, D3.7
+// TestPendingIsBounded // spec D3.2, D3.3, D3.9
 func TestPendingIsBounded(t *testing.T) {
 	w := newWorld(t, "a", "b")
 	w.fate = func(packet) []time.Duration { return nil }
@@ -115,7 +115,7 @@ func TestPendingIsBounded(t *testing.T) {
 		t.Error(err)
 	}
 	w.run(time.Minute)
-	if s := w.nodes["a"].Stats(); s.PendingDropped != 15 || s.HandshakesFailed != 1 {
+	if s := w.nodes["a"].Stats(); s.PendingDropped != 8 || s.HandshakesFailed != 1 {
 		t.Errorf("%+v", s)
 	}
 	if n := w.nodes["a"].pendingBytes; n != 0 {

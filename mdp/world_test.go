@@ -49,6 +49,7 @@ type node struct {
 	noRoute  map[sid.SID]bool
 	lastCast []byte
 	skew     time.Duration // of its clock
+	blind    bool          // it knows nobody's boot number
 }
 
 var errNoRoute = errors.New("no route")
@@ -95,6 +96,13 @@ func (n *node) MaxFrame(dst sid.SID) (int, error) {
 		return 0, errNoRoute
 	}
 	return n.frame, nil
+}
+
+func (n *node) Boot(dst sid.SID) uint32 {
+	if to := n.w.find(dst); to != nil && !n.blind {
+		return to.boot
+	}
+	return 0
 }
 
 func (n *node) Begin(_ time.Time, dst sid.SID, class link.Class, size int) ([]byte, error) {

@@ -99,6 +99,14 @@ func (m *Mesh) MaxFrame(dst sid.SID) (int, error) {
 	return m.maxFrame(o)
 }
 
+// Boot is the boot number that dst tells in its signed link state; 0 = not known.
+func (m *Mesh) Boot(dst sid.SID) uint32 {
+	if o := m.db.bySID[dst]; o != nil {
+		return o.boot
+	}
+	return 0
+}
+
 // maxFrame is the smallest datagram size on the way to o, less what we add (spec O5.8).
 func (m *Mesh) maxFrame(o *origin) (int, error) {
 	switch {

@@ -16,7 +16,7 @@ type Init struct {
 	Early         []byte // borrowed until the next call
 	// Fresh: certainly no replay (its flight is newer than the last that Remote has proven).
 	// Otherwise it may be one until its session is confirmed, which is told by an Opened with
-	// Confirmed set and the same Epoch.
+	// Confirmed set and the same Epoch. A caller that knows better may set it before Accept.
 	Fresh bool
 	// Stamp tells the handshakes of one run (Boot) of Remote apart, and FlightOf(Stamp)
 	// its flights; of a flight at most one session is ever confirmed (spec S2.11).
@@ -146,7 +146,8 @@ func (p *Peer) join(now time.Time, init *Init) bool {
 // the last from then on; of the others one now and then (spec S2.8).
 func (p *Peer) admits(now time.Time, init *Init) bool {
 	if init.Fresh {
-		return p.table.stamps.take(pair{init.Local, init.Remote}, lastOf(init.Stamp))
+		p.table.stamps.take(pair{init.Local, init.Remote}, lastOf(init.Stamp))
+		return true
 	}
 	if now.Before(p.doubtAgain) {
 		p.table.stats.Doubted++

@@ -74,6 +74,7 @@ func (s *Switch) deliverReply(now time.Time, packet []byte) {
 	p := keys.Owner.(*peer)
 	p.greet = true // spec D3.8
 	s.opened(now, p, false)
+	s.takeOvertaking(now, p)
 }
 
 // deliverData opens a data packet in place.
@@ -83,6 +84,9 @@ func (s *Switch) deliverData(now time.Time, packet []byte) {
 		return
 	}
 	o, err := s.table.Open(now, packet, session.PrefixSize, len(packet), nil)
+	if errors.Is(err, session.ErrUnknownIndex) && s.keepOvertaking(packet) {
+		return
+	}
 	if err != nil {
 		s.countRefusal(err)
 		return

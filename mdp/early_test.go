@@ -69,6 +69,28 @@ func TestAFirstFlightIsDeliveredAtOnce(t *testing.T) {
 	}
 }
 
+// TestAnswersMayOvertakeTheHandshake: sealed before the session is confirmed, they wait for handshake 2
+func TestAnswersMayOvertakeTheHandshake(t *testing.T) { // spec D3.10
+	w, a, b := firstContact(t)
+	w.fate = func(p packet) []time.Duration {
+		if p.is(wire.TypeHandshake2) {
+			return []time.Duration{100 * time.Millisecond}
+		}
+		return []time.Duration{10 * time.Millisecond}
+	}
+	w.run(20 * time.Millisecond)
+	for range 10 {
+		w.send(b, "a", 100, "answer")
+	}
+	w.run(50 * time.Millisecond)
+	w.want(a, "")
+	w.run(50 * time.Millisecond)
+	w.want(a, strings.TrimSpace(strings.Repeat("answer ", 8)))
+	if n := w.nodes["a"]; n.stats.OvertakingDropped != 2 || n.overtakingBytes != 0 {
+		t.Errorf("%+v", n.stats)
+	}
+}
+
 // firstUnknown is firstContact of one who does not know b's boot number.
 func firstUnknown(t testing.TB) (w *world, a, b *Socket) {
 	w = newWorld(t, "a", "b")

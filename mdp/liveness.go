@@ -34,6 +34,7 @@ func (s *Switch) peerProcessing(now time.Time, p *peer) (next time.Time) {
 	next, gaveUp := p.keys.Processing(now, s.send)
 	p.answering = false
 	s.noteEpoch(now, p)
+	s.overtakingProcessing(p)
 	if gaveUp { // spec D3.9
 		s.stats.HandshakesFailed++
 		if !p.usable() {

@@ -30,6 +30,8 @@ type peer struct {
 	openings [2][maxOpenings]opening // of doubtful handshakes, and of others
 	held     int                     // early datagrams in them
 
+	overtaking [][]byte // packets that came before the handshake 2 that opens them (spec D3.10)
+
 	retryAt     time.Time // pending was refused below as busy
 	suspectAt   time.Time // nothing opened since a datagram was sealed (spec D4.2)
 	strikes     uint8     // times in a row that suspectAt came
@@ -110,6 +112,7 @@ func (s *Switch) forget(p *peer) {
 			s.dropHeld(p, &p.openings[class][i])
 		}
 	}
+	s.dropOvertaking(p)
 	s.agenda.Remove(&p.entry)
 	s.table.Forget(p.keys)
 	s.peers.unlink(p)

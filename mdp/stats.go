@@ -22,6 +22,7 @@ type Stats struct {
 	EarlyDropped       uint64 // early data never confirmed, or for another run of ours
 	EarlyCopies        uint64 // early data delivered before
 	EarlyRefused       uint64 // early data for which there was no room until its confirmation
+	OvertakingDropped  uint64 // packets whose handshake 2 did not come
 	PendingDropped     uint64 // datagrams that waited for a session in vain
 	LoopDropped        uint64 // datagrams to ourselves, queue full
 	RequestsDropped    uint64 // of built-in services, over their rate

@@ -41,9 +41,11 @@ type Switch struct {
 	pendingBytes int    // Σ size of the peers' pending
 	heldBytes    int    // of early data that waits for a confirmation
 	seen         seen
-	sending      *peer     // whose handshake message send takes
-	now          time.Time // of that
-	send         func(msg []byte, epoch uint32)
+
+	overtakingBytes int       // of packets that came before the handshake 2 that opens them
+	sending         *peer     // whose handshake message send takes
+	now             time.Time // of that
+	send            func(msg []byte, epoch uint32)
 }
 
 // New returns a switch upon the carrier. hop answers trace requests: what is our

@@ -164,6 +164,16 @@ func (t *Table) Open(now time.Time, pkt []byte, from, to int, extra []byte) (Ope
 	return Opened{Peer: k.peer, Epoch: k.epoch, Counter: counter, Plain: plain, Confirmed: confirmed}, nil
 }
 
+// Awaits tells which peer's handshake of ours under way the data packet names, nil when none: it has
+// overtaken the handshake 2, if it is genuine. Nothing is changed.
+func (t *Table) Awaits(pkt []byte) *Peer {
+	index, _, err := wire.ParseDataPrefix(pkt)
+	if err != nil {
+		return nil
+	}
+	return t.pending[index]
+}
+
 // associated joins what is authenticated besides, without a copy where it can.
 func (t *Table) associated(head, extra []byte) []byte {
 	if len(extra) == 0 {

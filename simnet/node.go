@@ -69,13 +69,16 @@ func (w *World) AddNodes(prefix string, n int, options ...NodeOption) []*Host {
 	return hosts
 }
 
-// traceSink writes the nodes' events between the packets of the transcript, if
-// there is one when the node starts.
+// traceSink writes the nodes' events between the packets of the transcript, and
+// gives them to who records, if there is one when the node starts.
 func (w *World) traceSink() trace.Sink {
-	if w.record.transcript == nil {
+	if w.record.transcript == nil && w.record.events == nil {
 		return nil
 	}
 	return func(e trace.Event) {
+		if w.record.events != nil {
+			w.record.events(e)
+		}
 		if w.record.transcript != nil {
 			line := append(e.Append(nil, Epoch), '\n')
 			_, _ = w.record.transcript.Write(line)

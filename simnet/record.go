@@ -7,6 +7,8 @@ import (
 	"io"
 	"strconv"
 	"time"
+
+	"github.com/caracal-mesh/caracal/internal/trace"
 )
 
 // A fate is what happened to a packet at an instant.
@@ -27,6 +29,8 @@ type record struct {
 	pending    []byte // not yet hashed, so that small events are hashed together
 	transcript io.Writer
 	line       []byte
+	watchers   []func(now time.Time, f fate, why Reason, from, to *port, data []byte) // are told of everything too
+	events     trace.Sink                                                             // of the nodes; may be nil
 }
 
 // flushAt is how much history is gathered before it is hashed, in bytes.
@@ -51,6 +55,9 @@ func (r *record) note(now time.Time, f fate, why Reason, from, to *port, data []
 	r.pending = b
 	if len(b) >= flushAt {
 		r.flush()
+	}
+	for _, watch := range r.watchers {
+		watch(now, f, why, from, to, data)
 	}
 	if r.transcript != nil {
 		r.write(now, f, why, from, to, data)

@@ -12,7 +12,7 @@ import (
 func (r *Result) Text(took time.Duration) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s, %s, seed %d\n", r.Name, plural(r.Nodes, "node"), plural(r.Links, "link"), r.Seed)
-	fmt.Fprintf(&b, "simulated %s", clock(r.Duration))
+	fmt.Fprintf(&b, "simulated %s", Clock(r.Duration))
 	if took > 0 {
 		fmt.Fprintf(&b, " in %.2f s (%.0f×)", took.Seconds(), r.Duration/took.Seconds())
 	}
@@ -23,10 +23,10 @@ func (r *Result) Text(took time.Duration) string {
 	if r.RoutesComplete == nil {
 		row("routes complete", "never")
 	} else {
-		row("routes complete", "%s", clock(*r.RoutesComplete))
+		row("routes complete", "%s", Clock(*r.RoutesComplete))
 	}
 	for _, h := range r.Heals {
-		row(h.What+" "+clock(h.At), "%s", healText(h))
+		row(h.What+" "+Clock(h.At), "%s", healText(h))
 	}
 	if r.Datagrams.Sent > 0 {
 		row("datagrams", "%s", r.Datagrams.text("delivered"))
@@ -51,7 +51,7 @@ func (r *Result) Text(took time.Duration) string {
 		row("", "%s dropped: %s", thousands(d.Count), d.Reason)
 	}
 	for _, f := range r.Expect {
-		b.WriteString(f.text())
+		b.WriteString(f.Text())
 	}
 	return b.String()
 }
@@ -79,7 +79,8 @@ func (t *StreamTotal) text() string {
 	return s
 }
 
-func (f *Finding) text() string {
+// Text is the finding as a line: what was expected, ✓ or ✗, what was measured.
+func (f *Finding) Text() string {
 	got, mark := "not measured", "✗"
 	switch {
 	case f.Got != nil && f.Unit == inShare.name:
@@ -100,8 +101,8 @@ func (f *Finding) text() string {
 	return fmt.Sprintf("expect  %-30s %s %s\n", f.Metric+" "+f.Want, mark, got)
 }
 
-// clock writes seconds as minutes and seconds: 4:00, or 0:14.2.
-func clock(s float64) string {
+// Clock writes seconds as minutes and seconds: 4:00, or 0:14.2.
+func Clock(s float64) string {
 	tenths := int64(s*10 + 0.5)
 	text := fmt.Sprintf("%d:%02d", tenths/600, tenths/10%60)
 	if tenths%10 != 0 {

@@ -29,7 +29,8 @@ type Result struct {
 	Failed         bool        `json:"failed"` // an expectation was not met
 	Voice          Delivery    `json:"voice"`  // delivered = in time
 	Requests       Delivery    `json:"requests"`
-	NodeBytes      float64     `json:"node_bytes_per_s"` // sent, on average
+	NotCaptured    uint64      `json:"not_captured,omitempty"` // packets beyond the bound of a capture
+	NodeBytes      float64     `json:"node_bytes_per_s"`       // sent, on average
 }
 
 // A Heal is how long after something happened all routes were there (again).

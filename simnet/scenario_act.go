@@ -30,6 +30,7 @@ func (r *run) happens(a *AtTable, key, target string) {
 			r.actOnHost(key, h)
 		}
 	}
+	r.tell.moment("script", "", what)
 	r.routes.disturbed(what)
 }
 

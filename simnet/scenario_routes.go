@@ -56,6 +56,7 @@ func (rw *routeWatch) tick() {
 		rw.run.world.After(routeTick, rw.tick)
 		return
 	}
+	rw.run.tell.moment("routes", "", "routes complete")
 	took := (rw.run.world.Elapsed() - rw.since).Seconds()
 	if rw.heal != nil {
 		rw.heal.After = &took

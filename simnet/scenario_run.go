@@ -4,12 +4,16 @@ import (
 	"encoding/hex"
 	"io"
 	"time"
+
+	"github.com/caracal-mesh/caracal/internal/trace"
 )
 
 // RunOptions change how a scenario is run.
 type RunOptions struct {
-	Seed       *uint64   // replaces the scenario's
-	Transcript io.Writer // gets a line per packet event and per event of the nodes
+	Seed       *uint64    // replaces the scenario's
+	Transcript io.Writer  // gets a line per packet event and per event of the nodes
+	Recording  *Recording // is filled with how the run went
+	Pcap       io.Writer  // gets what is sent and received, as pcapng, up to 512 MB
 }
 
 // A run is a scenario being run.
@@ -36,9 +40,18 @@ func RunScenario(s *Scenario, o RunOptions) *Result {
 		Heals: []Heal{}, Expect: []Finding{}, Streams: StreamTotal{Errors: []string{}},
 	}
 	r.world.Transcript(o.Transcript)
+	if o.Recording != nil {
+		r.world.record.events = func(trace.Event) {} // until there is a recorder
+	}
+	if o.Pcap != nil {
+		c := newCapture(o.Pcap)
+		r.world.record.watchers = append(r.world.record.watchers, c.packet)
+		defer func() { r.result.NotCaptured = c.missed }()
+	}
 	r.build()
 	r.place()
 	r.move()
+	r.tell = newRecorder(r, o.Recording)
 	r.script()
 	r.traffic()
 	r.routes.start(r)
@@ -126,4 +139,5 @@ func (r *run) finish() {
 	digest := r.world.Digest()
 	r.result.Digest = hex.EncodeToString(digest[:])
 	r.scenario.judge(r.result)
+	r.tell.finish()
 }

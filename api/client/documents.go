@@ -35,7 +35,9 @@ var Schemas = [][2]string{
 	{SchemaTrace, "trace"},
 	{SchemaTransfer, "send, a line for each event: offer, warning, waiting, accepted, resuming, progress, retrying, done"},
 	{SchemaInbox, "inbox"},
-	{"caracal.sim/1", "sim run"},
+	{"caracal.sim/1", "sim run, sim view"},
+	{"caracal.sim-check/1", "sim check"},
+	{"caracal.sim.recording/1", "sim run --record"},
 	{SchemaVersion, "version"},
 }
 

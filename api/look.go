@@ -19,7 +19,7 @@ func (s *Server) status(*http.Request) (any, error) {
 		Schema: client.SchemaStatus, Time: st.Time,
 		Self: client.Self{
 			SID: st.Self.SID, Name: st.Self.Name, Version: s.Version, Uptime: st.Self.Uptime, PID: os.Getpid(),
-			Listen: st.Self.Listen, Port: st.Self.Port, Home: st.Self.Home, Files: s.Files, Accept: string(s.Accept),
+			Listen: st.Self.Listen, Port: st.Self.Port, Home: st.Self.Home, Files: s.Files, Accept: string(s.Accept), Network: st.Self.Network,
 		},
 		Links: st.Links, Peers: roundPeers(st.Peers), Sessions: st.Sessions, Transfers: []client.Transfer{},
 		Receiving: []client.Item{}, Notes: st.Notes, Counters: counters(st.Counters),
@@ -67,10 +67,11 @@ func (s *Server) id(*http.Request) (any, error) {
 }
 
 func (s *Server) peers(r *http.Request) (any, error) {
-	doc := client.Peers{Schema: client.SchemaPeers, Peers: []host.PeerStatus{}}
+	st := s.Host.Status()
+	doc := client.Peers{Schema: client.SchemaPeers, Network: st.Self.Network, Peers: []host.PeerStatus{}}
 	all := r.URL.Query().Get("all") == "true"
 	shown := map[string]bool{}
-	for _, p := range roundPeers(s.Host.Status().Peers) {
+	for _, p := range roundPeers(st.Peers) {
 		if p.State != host.Unreachable || all {
 			doc.Peers = append(doc.Peers, p)
 			shown[p.SID] = true

@@ -119,6 +119,14 @@ func (s *Server) routesOfAPI() {
 	}
 	one("GET /v1/status", s.status)
 	one("GET /v1/id", s.id)
+	keys := Keys{s.Host.Keyring(), s.Host}
+	one("GET /v1/identities", func(*http.Request) (any, error) { return keys.List() })
+	one("POST /v1/identities/new", keyRequest(keys.New))
+	one("POST /v1/identities/import", keyRequest(keys.Import))
+	one("POST /v1/identities/export", keyRequest(keys.Export))
+	one("POST /v1/identities/lock", keyRequest(keys.Lock))
+	one("POST /v1/identities/unlock", keyRequest(keys.Unlock))
+	one("POST /v1/identities/passphrase", keyRequest(keys.Passphrase))
 	one("GET /v1/peers", s.peers)
 	one("GET /v1/routes", s.routes)
 	one("GET /v1/trace", s.trace)

@@ -32,7 +32,7 @@ const DefaultListen = ":4117"
 // Config sets up a Host. Only Home is required.
 type Config struct {
 	Home          string       // directory of keys, contacts and whatever else a node keeps
-	Passphrase    []byte       // of the primary identity, if that is sealed
+	Passphrase    []byte       // of the primary identity, if that is sealed; overwritten when it is open
 	Name          string       // told to members of the mesh
 	Listen        string       // "ADDR:PORT" of the data socket; "" = DefaultListen, port 0 = any
 	Interfaces    []string     // patterns of interface names to use, "!" excludes; none = all sensible (spec L2.2)
@@ -102,6 +102,7 @@ func (h *Host) open() error {
 	if h.home, err = openHome(h.cfg.Home, h.cfg.Passphrase); err != nil {
 		return err
 	}
+	clear(h.cfg.Passphrase)
 	beaconTo := h.cfg.DiscoveryPort
 	if beaconTo == 0 {
 		beaconTo = udp.DiscoveryPort

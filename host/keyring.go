@@ -47,6 +47,9 @@ func OpenKeyring(dir string) (k *Keyring, closed func(), err error) {
 	return &Keyring{dir: dir}, func() { lock.Close() }, nil
 }
 
+// KeyringAt is the keyring of a home that others may be using, for looking at it.
+func KeyringAt(dir string) *Keyring { return &Keyring{dir: dir} }
+
 // List is all keys, primary first, the others by SID. The error joins those of files that cannot
 // be read (ErrCorruptKey, ErrKeyPermissions); the others are listed all the same.
 func (k *Keyring) List() ([]Key, error) {
@@ -74,7 +77,9 @@ func (k *Keyring) Add(e keyring.Entry, passphrase []byte) (Key, error) {
 	if e.Created.IsZero() {
 		e.Created = time.Now()
 	}
-	return k.put(e.Identity.SID(), func() []byte { return marshal(e, passphrase) })
+	key, err := k.put(e.Identity.SID(), func() []byte { return marshal(e, passphrase) })
+	key.Label, key.Created = e.Label, e.Created
+	return key, err
 }
 
 // AddFile keeps a key file as it is, sealed or not. Errors: ErrIdentityExists, ErrCorruptKey.

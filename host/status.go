@@ -19,6 +19,12 @@ const (
 	Unreachable = "unreachable" // known, but there is no way now
 )
 
+// What Self.Network may be.
+const (
+	OpenNetwork    = "open"    // everybody may be a member
+	PrivateNetwork = "private" // who has the network key
+)
+
 // A Status is a look at the node, in the form that the command line and
 // programs get it.
 type Status struct {
@@ -33,12 +39,13 @@ type Status struct {
 
 // Self is our own node.
 type Self struct {
-	SID    string  `json:"sid"`
-	Name   string  `json:"name"`
-	Uptime float64 `json:"uptime_s"`
-	Listen string  `json:"listen"` // as configured, with the port in use in Port
-	Port   uint16  `json:"port"`
-	Home   string  `json:"home"`
+	SID     string  `json:"sid"`
+	Name    string  `json:"name"`
+	Uptime  float64 `json:"uptime_s"`
+	Listen  string  `json:"listen"` // as configured, with the port in use in Port
+	Port    uint16  `json:"port"`
+	Home    string  `json:"home"`
+	Network string  `json:"network"` // OpenNetwork or PrivateNetwork
 }
 
 // A LinkStatus is one interface.
@@ -103,7 +110,10 @@ func (h *Host) Status() Status {
 		st.Time = now
 		st.Self = Self{
 			SID: n.SID().String(), Name: n.Name(), Uptime: now.Sub(h.started).Seconds(),
-			Listen: h.cfg.Listen, Port: h.socket.Port(), Home: h.home.dir,
+			Listen: h.cfg.Listen, Port: h.socket.Port(), Home: h.home.dir, Network: OpenNetwork,
+		}
+		if h.cfg.NetworkKey != nil {
+			st.Self.Network = PrivateNetwork
 		}
 		st.Links = h.linkStatus(n)
 		st.Peers = peerStatus(now, n, contacts)

@@ -11,23 +11,27 @@ import (
 
 // The schemas of the documents. Fields are only added within a version.
 const (
-	SchemaStatus   = "caracal.status/1"
-	SchemaID       = "caracal.id/1"
-	SchemaPeers    = "caracal.peers/1"
-	SchemaRoutes   = "caracal.routes/1"
-	SchemaName     = "caracal.name/1"
-	SchemaPing     = "caracal.ping/1"
-	SchemaTrace    = "caracal.trace/1"
-	SchemaTransfer = "caracal.transfer/1"
-	SchemaInbox    = "caracal.inbox/1"
-	SchemaVersion  = "caracal.version/1"
-	SchemaError    = "caracal.error/1"
+	SchemaStatus     = "caracal.status/1"
+	SchemaID         = "caracal.id/1"
+	SchemaIdentities = "caracal.identities/1"
+	SchemaKeyFile    = "caracal.keyfile/1"
+	SchemaPeers      = "caracal.peers/1"
+	SchemaRoutes     = "caracal.routes/1"
+	SchemaName       = "caracal.name/1"
+	SchemaPing       = "caracal.ping/1"
+	SchemaTrace      = "caracal.trace/1"
+	SchemaTransfer   = "caracal.transfer/1"
+	SchemaInbox      = "caracal.inbox/1"
+	SchemaVersion    = "caracal.version/1"
+	SchemaError      = "caracal.error/1"
 )
 
 // Schemas says which verbs give which documents.
 var Schemas = [][2]string{
 	{SchemaStatus, "status, up"},
 	{SchemaID, "id"},
+	{SchemaIdentities, "id new, list, lock, unlock, import, passphrase"},
+	{SchemaKeyFile, "id export"},
 	{SchemaPeers, "peers"},
 	{SchemaRoutes, "routes"},
 	{SchemaName, "name, forget"},
@@ -70,6 +74,7 @@ type Self struct {
 	Home    string  `json:"home"`
 	Files   string  `json:"files"`
 	Accept  string  `json:"accept"`
+	Network string  `json:"network"` // "open" or "private"
 }
 
 // An ID is our own identity.
@@ -82,8 +87,9 @@ type ID struct {
 
 // Peers are the other members of the mesh.
 type Peers struct {
-	Schema string            `json:"schema"`
-	Peers  []host.PeerStatus `json:"peers"`
+	Schema  string            `json:"schema"`
+	Network string            `json:"network"` // "open" or "private"
+	Peers   []host.PeerStatus `json:"peers"`
 }
 
 // Routes are the ways to them.

@@ -105,6 +105,10 @@ func startError(cfg host.Config, err error) error {
 		return fail(client.NotVerified, "the key file %s/identity.key is damaged. It was left as it is.\nRestore it from a copy; or move it away, and caracal up makes a new identity.", home)
 	case errors.Is(err, host.ErrKeyPermissions):
 		return fail(client.Refused, "others can read the key in %s, or write there. Make it private: chmod 700 %s && chmod 600 %s/identity.key", home, home, home)
+	case errors.Is(err, host.ErrLocked):
+		return fail(client.Usage, "the identity in %s is sealed. Type its passphrase at the terminal, or name a file that holds it: caracal up %s FILE", home, passphraseFlag)
+	case errors.Is(err, host.ErrPassphrase):
+		return fail(client.NotVerified, "wrong passphrase.")
 	case errors.Is(err, host.ErrCorruptContacts):
 		return fail(client.Failed, "the file %s/peers.json is damaged. It was left as it is: repair it or move it away.", home)
 	case errors.Is(err, host.ErrConfig):

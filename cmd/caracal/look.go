@@ -35,6 +35,7 @@ func (c *command) status() *cobra.Command {
 
 func (c *command) statusText(st *client.Status) {
 	c.printf("%s  %s  up %s  %s   udp %d\n\n", client.Printable(st.Self.Name), short(st.Self.SID), span(st.Self.Uptime), st.Self.Version, st.Self.Port)
+	c.networkLine(st.Self.Network)
 	t := table{{"LINK", "ADDRESS", "BEACONS tx/rx", "HEARD", "TRAFFIC ↑/↓"}}
 	for _, l := range st.Links {
 		if l.Index == 0 && l.TxPackets+l.RxPackets == 0 {
@@ -64,6 +65,13 @@ func (c *command) statusText(st *client.Status) {
 	}
 	for _, note := range st.Notes {
 		c.printf("note: %s\n", client.Printable(note))
+	}
+}
+
+// networkLine tells that the mesh is private, if it is.
+func (c *command) networkLine(network string) {
+	if network == host.PrivateNetwork {
+		c.printf("network: private (only who has its key can join)\n\n")
 	}
 }
 
@@ -117,6 +125,7 @@ func (c *command) peers() *cobra.Command {
 			if c.json {
 				return c.document(p)
 			}
+			c.networkLine(p.Network)
 			c.peerTable(p.Peers)
 			return nil
 		},
@@ -156,34 +165,6 @@ func (c *command) routes() *cobra.Command {
 			return nil
 		},
 	}
-}
-
-func (c *command) id() *cobra.Command {
-	var code bool
-	cmd := &cobra.Command{
-		Use: "id", Short: "This node's identity", Args: exactly(0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			n, err := c.node()
-			if err != nil {
-				return err
-			}
-			id, err := n.ID(cmd.Context())
-			if err != nil {
-				return err
-			}
-			switch {
-			case c.json:
-				return c.document(id)
-			case code:
-				return c.qr("CARACAL:" + strings.ToUpper(id.SID))
-			}
-			c.printf("%s   %s\n", client.Printable(id.Name), id.SID)
-			c.printf("%s   %s\n", strings.Repeat(" ", len(client.Printable(id.Name))), id.Base32)
-			return nil
-		},
-	}
-	cmd.Flags().BoolVar(&code, "qr", false, "show it as a QR code")
-	return cmd
 }
 
 // qr prints a code of half blocks, dark on light, with its quiet zone.

@@ -37,6 +37,9 @@ func TestScript(t *testing.T) {
 			env.Setenv("B", "bob-"+one)
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("XDG_DATA_HOME", "")
+			for _, private := range []string{"pass", "wrong", "short", "bad"} {
+				_ = os.Chmod(filepath.Join(env.WorkDir, private), 0o600) // where there is one
+			}
 			env.Defer(func() { stopAll(env.WorkDir) })
 			return nil
 		},

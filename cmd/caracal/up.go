@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"github.com/caracal-mesh/caracal/host"
 	"github.com/caracal-mesh/caracal/share"
 	"github.com/caracal-mesh/caracal/sid"
+	"github.com/caracal-mesh/caracal/sid/keyring"
 )
 
 // detached tells a process that it is the background half of "up".
@@ -33,6 +35,8 @@ type upFlags struct {
 	peers      []string
 	accept     string
 	files      string
+	networkKey string // file
+	passphrase string // file
 }
 
 func (c *command) up() *cobra.Command {
@@ -58,6 +62,8 @@ func (c *command) up() *cobra.Command {
 	flags.StringSliceVar(&f.peers, "peer", nil, "addresses to try always, HOST or HOST:PORT")
 	flags.StringVar(&f.accept, "accept", "", "whose files to take: ask, contacts, all, never (default \"contacts\"; others are asked about)")
 	flags.StringVar(&f.files, "files", "", "folder for received files (default ~/Caracal, or HOME/files with --home)")
+	flags.StringVar(&f.networkKey, "network-key-file", "", "file with the key of a private mesh: only who has it can join (caracal network new)")
+	secretFlag(cmd, &f.passphrase)
 	return cmd
 }
 
@@ -70,7 +76,8 @@ type upRun struct {
 	named   bool // the home was named
 	first   bool // there is no identity yet
 	accept  share.Mode
-	noticed string // where the name is from
+	network *[32]byte // the key of a private mesh
+	noticed string    // where the name is from
 }
 
 // newUp checks all that can be checked before anything is touched.
@@ -98,6 +105,9 @@ func (c *command) newUp(ctx context.Context, f upFlags, given bool) (*upRun, err
 	if u.flags.files, err = filepath.Abs(u.flags.files); err != nil {
 		return nil, fail(client.Failed, "cannot find %s: %v", client.Printable(f.files), err)
 	}
+	if err := u.readNetworkKey(); err != nil {
+		return nil, err
+	}
 	if foreign(u.home) {
 		return nil, foreignHome(client.Printable(u.home))
 	}
@@ -112,7 +122,33 @@ func (c *command) newUp(ctx context.Context, f upFlags, given bool) (*upRun, err
 
 // onlyFG reports whether nothing but --fg was given.
 func onlyFG(f upFlags) bool {
-	return f.name == "" && f.listen == "" && f.interfaces == nil && f.peers == nil && f.accept == "" && f.files == ""
+	return f.name == "" && f.listen == "" && f.interfaces == nil && f.peers == nil && f.accept == "" && f.files == "" && f.networkKey == ""
+}
+
+// readNetworkKey reads the key of the private mesh, if one was named.
+func (u *upRun) readNetworkKey() (err error) {
+	path := u.flags.networkKey
+	if path == "" {
+		return nil
+	}
+	if u.flags.networkKey, err = filepath.Abs(path); err != nil {
+		return fail(client.Failed, "cannot find %s: %v", client.Printable(path), err)
+	}
+	u.network, err = host.ReadNetworkKey(path)
+	if errors.Is(err, keyring.ErrNetworkKey) {
+		return fail(client.Usage, "%s holds no network key: 64 hex digits, base64 of 32 bytes, or a passphrase of %d characters or more, in one line.\nMake one with: caracal network new FILE",
+			client.Printable(path), keyring.MinPassphrase)
+	}
+	return secretError(path, err)
+}
+
+// unlock gets the passphrase of the node's identity, if that is sealed.
+func (u *upRun) unlock(ctx context.Context) ([]byte, error) {
+	keys, _ := host.KeyringAt(u.home).List() // what is wrong with it is told at the start
+	if len(keys) == 0 || !keys[0].Primary || !keys[0].Sealed {
+		return nil, nil
+	}
+	return u.c.passphrase(ctx, u.flags.passphrase, passphraseFlag, "Passphrase of "+keys[0].SID.Short()+": ")
 }
 
 // hostName is this machine's name, made fit; "" when nothing of it fits.
@@ -133,8 +169,12 @@ func (u *upRun) foreground(ctx context.Context) error {
 	if st, err := client.New(u.home).Status(ctx); err == nil {
 		return fail(client.Failed, "caracal is already running (pid %d). Stop it with: caracal down", st.Self.PID)
 	}
+	passphrase, err := u.unlock(ctx)
+	if err != nil {
+		return u.mark(err)
+	}
 	cfg := host.Config{
-		Home: u.home, Name: u.flags.name, Listen: u.flags.listen, Interfaces: u.flags.interfaces, Peers: u.flags.peers,
+		Home: u.home, Passphrase: passphrase, NetworkKey: u.network, Name: u.flags.name, Listen: u.flags.listen, Interfaces: u.flags.interfaces, Peers: u.flags.peers,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	}
 	d, err := startDaemon(ctx, cfg, u.flags.files, u.accept)
@@ -167,6 +207,10 @@ func (u *upRun) background(ctx context.Context) error {
 	if st, err := node.Status(ctx); err == nil {
 		return u.already(&st)
 	}
+	passphrase, err := u.unlock(ctx)
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(u.home, 0o700); err != nil {
 		return fail(client.Failed, "cannot make the node's folder: %v", plain(err))
 	}
@@ -175,7 +219,7 @@ func (u *upRun) background(ctx context.Context) error {
 		return fail(client.Failed, "cannot write the log: %v", plain(err))
 	}
 	defer log.Close()
-	process, err := u.spawn(log)
+	process, err := u.spawn(log, passphrase)
 	if err != nil {
 		return fail(client.Failed, "cannot start the node: %v", plain(err))
 	}
@@ -213,8 +257,8 @@ func openLog(path string) (f *os.File, end int64, err error) {
 	return f, info.Size(), nil
 }
 
-// spawn starts the background half.
-func (u *upRun) spawn(log *os.File) (*exec.Cmd, error) {
+// spawn starts the background half. The passphrase goes through its standard input.
+func (u *upRun) spawn(log *os.File, passphrase []byte) (*exec.Cmd, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -227,13 +271,20 @@ func (u *upRun) spawn(log *os.File) (*exec.Cmd, error) {
 	}
 	add("--name", u.flags.name)
 	add("--listen", u.flags.listen)
+	add("--network-key-file", u.flags.networkKey)
 	for _, i := range u.flags.interfaces {
 		add("--interface", i)
 	}
 	for _, p := range u.flags.peers {
 		add("--peer", p)
 	}
+	if passphrase != nil {
+		args = append(args, passphraseFlag, "-")
+	}
 	process := exec.Command(self, args...)
+	if passphrase != nil {
+		process.Stdin = bytes.NewReader(append(passphrase, '\n'))
+	}
 	process.Env = append(os.Environ(), detached+"=1")
 	process.Stdout, process.Stderr = log, log
 	process.Dir = u.home

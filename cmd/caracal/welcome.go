@@ -67,6 +67,9 @@ func (w welcome) self(st *client.Status) {
 	} else {
 		p("  listening         udp %d, on no network yet\n", st.Self.Port)
 	}
+	if st.Self.Network == host.PrivateNetwork {
+		p("  network           private: only who has its key can join\n")
+	}
 	who := map[string]string{
 		"all": "from everybody", "never": "none are taken", "ask": "you are asked: caracal inbox",
 		"contacts": "from peers you named, about others you are asked: caracal inbox",

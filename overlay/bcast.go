@@ -104,10 +104,10 @@ func (m *Mesh) receiveBroadcast(now time.Time, n *neighbour, w *wire.Broadcast) 
 		return
 	}
 	limit := &m.bcast.others
-	if o := m.db.bySID[w.Origin]; o != nil {
+	if o := m.db.bySID[w.Origin]; o != nil && o.admitted {
 		limit = &o.broadcasts
 	}
-	if w.HopLimit == 0 || !n.checks.take(now, checkEvery, checkBurst) ||
+	if w.HopLimit == 0 || !m.mayCheck(now, n) ||
 		!w.Origin.Verify(broadcastContext, w.Signed, w.Signature) || !limit.take(now, broadcastEvery, broadcastBurst) {
 		m.stats.BroadcastsRefused++
 		return

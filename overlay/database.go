@@ -29,6 +29,12 @@ type origin struct {
 	expires time.Time
 	since   time.Time // the route or its absence began
 
+	admitted bool      // two-sided links have led there; else it is held (spec O7.10)
+	by       int       // held: the slot of the neighbour that it came from
+	lasts    time.Time // when it expires if it is admitted
+	crowded  bool      // in the region that more than half of a full table is in (spec O13.3)
+	told     bucket    // versions taken
+
 	pending    [maxNeighbours / 64]uint64 // slots of the neighbours that it is yet to be sent to
 	broadcasts bucket
 
@@ -47,13 +53,15 @@ type origin struct {
 
 // A database is the link state of all nodes known.
 //
-// Invariant: byNID and sorted hold the same origins; bySID, too; sorted ascends by NID;
-// digest is the sum of the hashes of those connected.
+// Invariant: byNID and sorted hold the same origins; bySID, too; sorted ascends by NID; held are those
+// of them not admitted; digest is the sum of the hashes of those connected.
 type database struct {
 	sorted []*origin
 	byNID  map[wire.NID]*origin
 	bySID  map[sid.SID]*origin
 	slots  []bool
+	held   []*origin // not admitted, the oldest first
+	links  int       // of all nodes together
 	digest uint64
 	since  time.Time // when digest changed
 	next   time.Time // the soonest expiry
@@ -75,18 +83,12 @@ func hashOf(n wire.NID, seq uint64) uint64 {
 	return x ^ x>>32
 }
 
-// get finds the origin, or makes it. It returns nil when the database is full of
-// origins that are connected.
-func (d *database) get(now time.Time, s sid.SID, n wire.NID) *origin {
-	if o := d.byNID[n]; o != nil {
-		return o
-	}
+// full reports whether there is no room for another origin.
+func (d *database) full() bool { return len(d.sorted) == len(d.slots) }
+
+// add makes an origin. There must be room.
+func (d *database) add(now time.Time, s sid.SID, n wire.NID) *origin {
 	slot := slices.Index(d.slots, false)
-	if slot < 0 {
-		if slot = d.evict(); slot < 0 {
-			return nil
-		}
-	}
 	d.slots[slot] = true
 	o := &origin{nid: n, sid: s, local: -1, slot: slot, since: now}
 	at, _ := slices.BinarySearchFunc(d.sorted, n, func(o *origin, n wire.NID) int { return o.nid.Compare(n) })
@@ -95,28 +97,22 @@ func (d *database) get(now time.Time, s sid.SID, n wire.NID) *origin {
 	return o
 }
 
-// evict makes room by removing the unconnected origin that expires first.
-func (d *database) evict() (slot int) {
-	var worst *origin
-	for _, o := range d.sorted {
-		if !o.connected && o.local < 0 && (worst == nil || o.expires.Before(worst.expires)) {
-			worst = o
-		}
-	}
-	if worst == nil {
-		return -1
-	}
-	d.remove(worst)
-	return worst.slot
-}
-
 func (d *database) remove(o *origin) {
 	at := slices.Index(d.sorted, o)
 	d.sorted = slices.Delete(d.sorted, at, at+1)
 	delete(d.byNID, o.nid)
 	delete(d.bySID, o.sid)
 	d.slots[o.slot] = false
+	d.unhold(o)
+	d.links -= len(o.links)
 	o.gone, o.via, o.pending = true, nil, [maxNeighbours / 64]uint64{}
+}
+
+// unhold takes the origin out of those held, if it is one of them.
+func (d *database) unhold(o *origin) {
+	if at := slices.Index(d.held, o); at >= 0 {
+		d.held = slices.Delete(d.held, at, at+1)
+	}
 }
 
 // unpend forgets what was yet to be sent to the neighbour in the slot.
@@ -127,7 +123,8 @@ func (d *database) unpend(slot int) {
 }
 
 // take makes the object the present one of its node. The bytes are copied.
-func (o *origin) take(now time.Time, l *wire.LinkState) {
+func (d *database) take(now time.Time, o *origin, l *wire.LinkState) {
+	d.links += len(l.Links) - len(o.links)
 	o.boot, o.seq, o.flags = l.Boot, l.Seq, l.Flags
 	if o.name != string(l.Name) {
 		o.name = string(l.Name)
@@ -137,6 +134,7 @@ func (o *origin) take(now time.Time, l *wire.LinkState) {
 	o.hash = hashOf(o.nid, o.seq)
 	o.taken = now
 	o.expires = now.Add(min(time.Duration(l.Lifetime)*time.Second, lifetime))
+	o.lasts = o.expires
 }
 
 // link finds the node's link to another.

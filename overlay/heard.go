@@ -63,7 +63,7 @@ func (m *Mesh) hear(f *iface, from netip.AddrPort, s sid.SID, proven bool) *hear
 	if at >= 0 {
 		h = f.heard[at]
 		f.unhear(at)
-	} else if !m.makeRoom(f, from, proven) {
+	} else if !m.makeHeardRoom(f, from, proven) {
 		m.stats.HeardRefused++
 		return nil
 	}
@@ -73,8 +73,8 @@ func (m *Mesh) hear(f *iface, from netip.AddrPort, s sid.SID, proven bool) *hear
 
 func (f *iface) unhear(at int) { f.heard = append(f.heard[:at], f.heard[at+1:]...) }
 
-// makeRoom sees to it that one more source fits at its address, on its interface, and in all.
-func (m *Mesh) makeRoom(f *iface, from netip.AddrPort, proven bool) bool {
+// makeHeardRoom sees to it that one more source fits at its address, on its interface, and in all.
+func (m *Mesh) makeHeardRoom(f *iface, from netip.AddrPort, proven bool) bool {
 	if f.heardAt(from) >= namesPerAddress {
 		return m.unhearWorst(f, proven, func(h *heard) bool { return h.addr == from })
 	}

@@ -197,11 +197,11 @@ func TestLinkStateCannotBeForged(t *testing.T) { // spec O7.3, O7.8
 	link2 := []wire.Link{{NID: n[1].nid, Cost: 1, MTU: 1472}}
 	victim := n[2].id.SID()
 
-	forge(n[1], evil, wire.LinkState{SID: victim, Seq: 1 << 50, Lifetime: 7200, Boot: 1, Links: link2})
+	forge(n[1], evil, wire.LinkState{SID: victim, Seq: 1 << 47, Lifetime: 7200, Boot: 1, Links: link2})
 	if n[1].Stats().LinkStateBad != 1 {
 		t.Error("another's SID was accepted")
 	}
-	forge(n[1], evil, wire.LinkState{SID: evil.SID(), Seq: 1 << 50, Lifetime: 7200, Boot: 1, Links: link2})
+	forge(n[1], evil, wire.LinkState{SID: evil.SID(), Seq: 1 << 47, Lifetime: 7200, Boot: 1, Links: link2})
 	w.run(time.Second)
 	if _, err := n[1].NextHop(evil.SID()); err == nil {
 		t.Error("a link that only one end lists counts")
@@ -211,9 +211,9 @@ func TestLinkStateCannotBeForged(t *testing.T) { // spec O7.3, O7.8
 	if old.boot != 1 || len(n[1].reborn) != 0 {
 		t.Error("old link state was accepted")
 	}
-	forge(n[1], n[1].id, wire.LinkState{SID: n[1].id.SID(), Seq: 1 << 50, Lifetime: 7200, Boot: 0}) // spec O7.4
+	forge(n[1], n[1].id, wire.LinkState{SID: n[1].id.SID(), Seq: 1 << 47, Lifetime: 7200, Boot: 0}) // spec O7.4
 	w.run(2 * time.Second)
-	if o := n[0].db.bySID[n[1].id.SID()]; o.seq != 1<<50+1 || !allReach(n...)() {
+	if o := n[0].db.bySID[n[1].id.SID()]; o.seq != 1<<47+1 || !allReach(n...)() {
 		t.Errorf("a former self was not outbid: %d", o.seq)
 	}
 }

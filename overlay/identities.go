@@ -27,7 +27,7 @@ func (m *Mesh) AddIdentity(now time.Time, id *sid.Identity) error {
 		return nil
 	case m.bySID[s] != nil:
 		return ErrElsewhere
-	case len(m.cfg.Identities) >= MaxIdentities || m.db.get(now, s, nidOf(s)) == nil:
+	case len(m.cfg.Identities) >= MaxIdentities || m.ownOrigin(now, s) == nil:
 		return ErrManyIdentities
 	}
 	m.cfg.Identities = append(m.cfg.Identities, id)

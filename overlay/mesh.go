@@ -37,6 +37,7 @@ type Mesh struct {
 	ifaces     []*iface // by index
 	wanted     []*wantedPeer
 	answers    answerBudget
+	checks     bucket       // signatures
 	neighbours []*neighbour // by slot, nil = free; as many slots as were ever needed at once
 	bySID      map[sid.SID]*neighbour
 	packFrom   int       // the slot whose turn it is to send first

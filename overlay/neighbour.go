@@ -58,6 +58,7 @@ type neighbour struct {
 	echoes  bucket // probes that answer what came while down
 	checks  bucket // signatures checked for this neighbour
 	gifts   bucket // link state that it is sent because it asked
+	brought bucket // nodes that were not known before, when many are
 	assembl [8]assembly
 
 	sessionAt time.Time // the session's own deadline
@@ -113,6 +114,7 @@ func (m *Mesh) forget(now time.Time, n *neighbour) {
 	n.settleAll(now)
 	m.table.Forget(n.peer)
 	m.db.unpend(n.slot)
+	m.dropHeldBy(n.slot)
 	m.neighbours[n.slot] = nil
 	delete(m.bySID, n.sid)
 	m.wantAgain(now)
@@ -137,6 +139,9 @@ func (n *neighbour) rise(now time.Time, p *path) {
 	n.m.linkChanged(now)
 	n.m.db.unpend(n.slot)
 	n.sync = syncState{due: now}
+	if o := n.m.db.byNID[n.nid]; o != nil && !o.admitted && n.m.admit(now, o) {
+		n.m.spreadState(now, o, n)
+	}
 	n.dirty = true
 }
 

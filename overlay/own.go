@@ -1,12 +1,14 @@
 package overlay
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
 	"github.com/caracal-mesh/caracal/internal/agenda"
 	"github.com/caracal-mesh/caracal/internal/wire"
 	"github.com/caracal-mesh/caracal/link"
+	"github.com/caracal-mesh/caracal/sid"
 )
 
 // Timings of our own link state (spec O7.4–O7.6).
@@ -18,6 +20,13 @@ const (
 	signFirst      = 40 * time.Millisecond // changes that come together are told together
 	signLater      = time.Second           // the wait when changes come faster than that, doubling up to signMost
 	signMost       = 10 * time.Second
+)
+
+// Sequence numbers (spec O7.4): none is above maxSeq, and the clock gives none above clockSeq, so that
+// every number there is can be exceeded 2⁴⁷ times.
+const (
+	maxSeq   = 1<<48 - 1
+	clockSeq = 1<<47 - 1
 )
 
 // stateContext is the context of link state signatures.
@@ -82,11 +91,17 @@ func (m *Mesh) originate(now time.Time) {
 	for _, id := range m.cfg.Identities[1:] {
 		w.Links = append(w.Links, wire.Link{NID: nidOf(id.SID()), Cost: stubCost, MTU: maxDatagram, Kind: uint8(link.LAN)})
 	}
+	stubs := len(w.Links)
 	for _, n := range m.neighbours {
-		if n == nil || !n.isUp() || n.active == nil || len(w.Links) >= m.cfg.Limits.Links {
+		if n == nil || !n.isUp() || n.active == nil {
 			continue
 		}
 		w.Links = append(w.Links, wire.Link{NID: n.nid, Cost: n.cost, MTU: uint16(n.active.mtu), Kind: uint8(n.active.kind)})
+	}
+	if over := len(w.Links) - max(m.cfg.Limits.Links, stubs); over > 0 { // the dearest are not told
+		slices.SortStableFunc(w.Links[stubs:], func(a, b wire.Link) int { return cmp.Compare(a.Cost, b.Cost) })
+		w.Links = w.Links[:len(w.Links)-over]
+		m.stats.LinksUntold += uint64(over)
 	}
 	slices.SortFunc(w.Links, func(a, b wire.Link) int { return a.NID.Compare(b.NID) })
 	m.publish(now, 0, &w)
@@ -95,30 +110,38 @@ func (m *Mesh) originate(now time.Time) {
 // publish signs the link state of one of our identities and floods it.
 func (m *Mesh) publish(now time.Time, which int, w *wire.LinkState) {
 	id := m.cfg.Identities[which]
-	o := m.db.get(now, w.SID, nidOf(w.SID))
+	o := m.ownOrigin(now, w.SID)
 	if o == nil {
 		panic("BUG: no room for ourselves")
 	}
 	o.local = which
 	w.Lifetime, w.Boot = uint16(lifetime/time.Second), m.cfg.Boot
-	w.Seq = max(uint64(max(now.UnixMilli(), 1)), max(o.seq, m.own.floor)+1) // spec O7.4
+	w.Seq = max(uint64(min(max(now.UnixMilli(), 1), clockSeq)), max(o.seq, m.own.floor)+1) // spec O7.4
 	w.Signed = wire.AppendLinkState(nil, w)
 	sig := id.Sign(stateContext, w.Signed)
 	w.Signature = sig[:]
-	o.take(now, w)
+	m.db.take(now, o, w)
 	o.expires = time.Time{}
-	m.flood(now, o, nil)
-	m.routesChanged(now)
+	m.spreadState(now, o, nil)
+}
+
+// ownOrigin finds the origin of one of our identities, or makes it; nil when there is no room.
+func (m *Mesh) ownOrigin(now time.Time, s sid.SID) *origin {
+	nid := nidOf(s)
+	if o := m.db.byNID[nid]; o != nil {
+		return o
+	}
+	if !m.makeRoom(now, m.db.byNID[m.nid]) {
+		return nil
+	}
+	return m.db.add(now, s, nid)
 }
 
 // outbid answers link state of one of ours that we did not sign now, a former self's: we
 // sign anew with a higher number (spec O7.4).
 func (m *Mesh) outbid(now time.Time, o *origin, seq uint64) {
-	if seq < o.seq || seq >= 1<<63 {
-		return
-	}
-	if seq == o.seq { // our own, come back
-		return
+	if seq <= o.seq {
+		return // our own, come back
 	}
 	m.own.floor = max(m.own.floor, seq)
 	m.signSoon(now, true)

@@ -57,6 +57,7 @@ func (m *Mesh) runSPF(now time.Time) {
 	self := m.db.byNID[m.nid]
 	m.search(self)
 	m.connect(self)
+	m.findCrowd()
 	m.adoptRoutes(now)
 	m.spf.alternates = false
 }

@@ -64,6 +64,9 @@ type Node struct {
 func (m *Mesh) Nodes() []Node {
 	all := make([]Node, 0, len(m.db.sorted))
 	for _, o := range m.db.sorted {
+		if !o.admitted {
+			continue
+		}
 		n := Node{SID: o.sid, Name: o.name, Local: o.local >= 0, Hop: m.hop(o), Since: o.since}
 		if b := m.bySID[o.sid]; b != nil {
 			n.Heard = b.lastHeard()
@@ -119,7 +122,9 @@ type Stats struct {
 	Forwarded, Delivered, Originated, Retransmitted, LinkLost, Duplicates         uint64
 	DropNoRoute, DropDistance, DropHopLimit, DropQueue, DropTooLong, DropLifetime uint64
 	BroadcastsSent, BroadcastsForwarded, BroadcastDuplicates, BroadcastsRefused   uint64
-	LinkStateAccepted, LinkStateOld, LinkStateBad, LinkStateRefused               uint64
+	LinkStateAccepted, LinkStateOld, LinkStateBad                                 uint64
+	LinkStateRefused, LinkStateDamped, ChecksRefused                              uint64 // no room; too many of one node; too many of all
+	HeldForgotten, IntroductionsRefused, OriginsPushedOut, LinksUntold            uint64 // bounds of link state
 	DropStanding, Deflected, UnreachSent, UnreachHeard                            uint64
 	NoRoom, NeighboursPushedOut                                                   uint64 // for a neighbour; one that was not up, by it
 	BeaconsForeign                                                                uint64 // of another mesh, open or private

@@ -15,10 +15,15 @@ const (
 	summaryMost = 64 * time.Second
 	checkEvery  = 5 * time.Millisecond // signatures of one neighbour
 	checkBurst  = 1500
-	giftBurst   = 4096
-	listedFor   = 10 * time.Second
-	tellAfter   = 1500 * time.Millisecond
-	aheadOfData = 32 // control frames made ahead
+	// of all neighbours together
+	allChecksEvery = time.Millisecond
+	allChecksBurst = 3000
+	toldEvery      = time.Second // versions of one node's link state
+	toldBurst      = 16
+	giftBurst      = 4096
+	listedFor      = 10 * time.Second
+	tellAfter      = 1500 * time.Millisecond
+	aheadOfData    = 32 // control frames made ahead
 )
 
 // A syncState is how far we agree with a neighbour on the link state.
@@ -71,7 +76,7 @@ func (m *Mesh) linked(o *origin, other wire.NID) bool {
 // told everything when it comes up.
 func (n *neighbour) give(o *origin) {
 	bit := uint64(1) << (n.slot % 64)
-	if !n.isUp() || o.seq == 0 || o.pending[n.slot/64]&bit != 0 {
+	if !n.isUp() || o.seq == 0 || !o.admitted || o.pending[n.slot/64]&bit != 0 {
 		return
 	}
 	o.pending[n.slot/64] |= bit
@@ -119,7 +124,8 @@ func (n *neighbour) pushState(o *origin) {
 
 // receiveState takes link state, or a piece of it, from a neighbour (spec O7.8).
 func (m *Mesh) receiveState(now time.Time, n *neighbour, w *wire.LinkStateFrame) {
-	if o := m.db.byNID[w.NID]; o != nil && w.Seq <= o.seq {
+	o := m.db.byNID[w.NID]
+	if o != nil && w.Seq <= o.seq {
 		m.stats.LinkStateOld++
 		if w.Seq < o.seq {
 			n.give(o)
@@ -132,39 +138,62 @@ func (m *Mesh) receiveState(now time.Time, n *neighbour, w *wire.LinkStateFrame)
 			return
 		}
 	}
-	if !n.checks.take(now, checkEvery, checkBurst) {
-		m.stats.LinkStateRefused++
+	if !m.mayCheckState(now, n, o) {
 		return
 	}
 	l, err := wire.ParseLinkState(raw, m.received.links[:0])
 	m.received.links = l.Links
-	if err != nil || l.SID.Valid() != nil || nidOf(l.SID) != w.NID || l.Seq != w.Seq ||
+	if err != nil || l.Seq > maxSeq || l.SID.Valid() != nil || nidOf(l.SID) != w.NID || l.Seq != w.Seq ||
 		!l.SID.Verify(stateContext, l.Signed, l.Signature) {
 		m.stats.LinkStateBad++
 		return
 	}
-	m.install(now, n, &l)
+	m.install(now, n, &l, w.NID)
+}
+
+// mayCheckState takes a signature to be checked out of the budgets, unless so many versions of the
+// node's link state have come that this one would not be taken (spec O8.6).
+func (m *Mesh) mayCheckState(now time.Time, n *neighbour, o *origin) bool {
+	if o != nil && now.Before(o.told.ready(toldEvery, toldBurst)) {
+		m.stats.LinkStateDamped++
+		return false
+	}
+	return m.mayCheck(now, n)
+}
+
+// mayCheck takes a signature to be checked out of the budgets: the neighbour's, then that of all.
+func (m *Mesh) mayCheck(now time.Time, n *neighbour) bool {
+	if !n.checks.take(now, checkEvery, checkBurst) || !m.checks.take(now, allChecksEvery, allChecksBurst) {
+		m.stats.ChecksRefused++
+		return false
+	}
+	return true
 }
 
 // install makes authentic, newer link state the present one.
-func (m *Mesh) install(now time.Time, from *neighbour, l *wire.LinkState) {
-	nid := nidOf(l.SID)
-	if o := m.db.byNID[nid]; o != nil && o.local >= 0 {
+func (m *Mesh) install(now time.Time, from *neighbour, l *wire.LinkState, nid wire.NID) {
+	o := m.db.byNID[nid]
+	if o != nil && o.local >= 0 {
 		m.outbid(now, o, l.Seq)
 		return
 	}
-	o := m.db.get(now, l.SID, nid)
 	if o == nil {
-		m.stats.LinkStateRefused++
+		o = m.introduce(now, from, l, nid)
+	}
+	if o == nil || !m.makeLinkRoom(now, o, len(l.Links)) {
 		return
 	}
-	restarted := o.seq != 0 && o.boot != l.Boot
-	o.take(now, l)
+	restarted := o.admitted && o.seq != 0 && o.boot != l.Boot
+	o.told.take(now, toldEvery, toldBurst)
+	m.db.take(now, o, l)
 	m.stats.LinkStateAccepted++
-	m.db.next = agenda.Soonest(m.db.next, o.expires)
 	from.sync.wait = 0
-	m.flood(now, o, from)
-	m.routesChanged(now)
+	if o.admitted || m.admit(now, o) {
+		m.spreadState(now, o, from)
+	}
+	if !o.gone {
+		m.db.next = agenda.Soonest(m.db.next, o.expires)
+	}
 	if restarted { // spec O7.9
 		m.up.Restarted(now, o.sid)
 	}
@@ -259,7 +288,7 @@ func (n *neighbour) summarise(now time.Time) {
 // listed reports whether the origin is part of what neighbours keep in step: it is
 // connected, or so new that its links may only be on their way.
 func (o *origin) listed(now time.Time) bool {
-	return o.connected || now.Sub(o.taken) < listedFor
+	return o.admitted && (o.connected || now.Sub(o.taken) < listedFor)
 }
 
 // before is the NID below n, which is not the lowest.

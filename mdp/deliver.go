@@ -42,6 +42,7 @@ func (s *Switch) deliverInit(now time.Time, via sid.SID, packet []byte) {
 		return
 	}
 	p := s.peer(now, init.Local, init.Remote)
+	s.used(now, p)
 	plain := append(s.room[:0], init.Early...) // it is the table's
 	s.room = plain[:0]
 	settled, named := len(plain) == 0, uint32(0)
@@ -51,17 +52,24 @@ func (s *Switch) deliverInit(now time.Time, via sid.SID, packet []byte) {
 		}
 		settled = err != nil || s.deliverEarly(now, p, init, named, plain)
 	}
-	s.used(now, p)
+	switch o, accepted := s.accept(now, p, init); {
+	case !settled && accepted:
+		s.hold(now, p, o, heldDatagram{named: named, stamp: init.Stamp, plain: plain})
+	case !settled:
+		s.stats.EarlyDropped++
+	case o != nil && len(init.Early) > 0:
+		o.taken |= place(init.Stamp)
+	}
+}
+
+// accept answers a handshake 1, or ignores it. It gives the opening of its flight, nil when there is none
+// any more.
+func (s *Switch) accept(now time.Time, p *peer, init *session.Init) (o *opening, accepted bool) {
 	if !p.keys.Accept(now, init) {
-		if !settled {
-			s.stats.EarlyDropped++
-		}
-		return
+		return nil, false
 	}
 	p.answering = p.answering || !init.Joined
-	if o := s.open(p, init); !settled {
-		s.hold(now, p, o, heldDatagram{named: named, stamp: init.Stamp, plain: plain})
-	}
+	return s.open(p, init), true
 }
 
 // deliverReply takes a handshake 2: there is a session now, which waits for our first packet.

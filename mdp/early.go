@@ -79,6 +79,9 @@ func (s *Switch) open(p *peer, init *session.Init) *opening {
 	return oldest
 }
 
+// Whatever becomes of a datagram is noted twice, in seen and at the opening of its flight: the one is forgotten for want of
+// room or when the remote goes on to later flights, the other when the flight is over.
+
 // deliverEarly delivers early data that was certainly not delivered before, and drops what
 // certainly was, or may have been by a former run of ours (spec D3.5). It reports false when the flight
 // must be confirmed first.
@@ -101,9 +104,6 @@ func (s *Switch) deliverEarly(now time.Time, p *peer, init *session.Init, named 
 	case unsure:
 		return false
 	case fresh:
-		if o != nil {
-			o.taken |= place(init.Stamp)
-		}
 		init.Fresh = true
 		s.stats.Early++
 		s.deliverPlain(now, p, plain, Info{Early: true})

@@ -1,6 +1,7 @@
 package mdp
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -50,14 +51,21 @@ type node struct {
 	lastCast []byte
 	skew     time.Duration // of its clock
 	blind    bool          // it knows nobody's boot number
+	believes uint32        // everybody's boot number, unless 0
 }
 
 var errNoRoute = errors.New("no route")
 
+// identities are those made so far: making one takes a while.
+var identities = map[string]*sid.Identity{}
+
 func identity(name string) *sid.Identity {
-	var seed [32]byte
-	copy(seed[:], name)
-	return sid.FromSeed(seed)
+	if identities[name] == nil {
+		var seed [32]byte
+		copy(seed[:], name)
+		identities[name] = sid.FromSeed(seed)
+	}
+	return identities[name]
 }
 
 // newWorld makes nodes; "b+c" is a node with two identities.
@@ -100,7 +108,7 @@ func (n *node) MaxFrame(dst sid.SID) (int, error) {
 
 func (n *node) Boot(dst sid.SID) uint32 {
 	if to := n.w.find(dst); to != nil && !n.blind {
-		return to.boot
+		return cmp.Or(n.believes, to.boot)
 	}
 	return 0
 }

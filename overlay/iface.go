@@ -71,9 +71,9 @@ func (m *Mesh) SetInterface(now time.Time, index uint32, caps link.Caps) {
 
 // reclassify looks again at what sort of link a path is.
 func (n *neighbour) reclassify(now time.Time, p *path) {
-	kind, mtu := p.kind, p.mtu
+	kind, mtu, bitrate := p.kind, p.mtu, p.bitrate
 	n.m.classify(p)
-	if p.kind == kind && p.mtu == mtu {
+	if p.kind == kind && p.mtu == mtu && p.bitrate == bitrate {
 		return
 	}
 	n.dirty = true

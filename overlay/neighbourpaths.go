@@ -84,7 +84,7 @@ func (m *Mesh) classify(p *path) {
 	if f := m.iface(p.to.Iface); f != nil {
 		caps = f.caps
 	}
-	p.kind = caps.Kind
+	p.kind, p.bitrate = caps.Kind, caps.Bitrate
 	if p.kind == link.LAN && caps.Broadcast && p.interval == 0 && !p.to.Addr.Addr().IsLoopback() {
 		p.kind = link.Internet
 	}

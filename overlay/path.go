@@ -32,6 +32,8 @@ type path struct {
 	to       link.Path
 	kind     link.Kind
 	mtu      int
+	bitrate  uint64 // nominal, bit/s; 0 = unknown
+	low      lowest
 	rtt      rtt.Estimator
 	delivery int64 // of what we send here, 0…one, moving average
 	steady   int64 // the same, moving slowly: what the cost is made of
@@ -55,6 +57,13 @@ func (p *path) rto() time.Duration {
 		return min(initialRTO<<min(p.misses, 5), maxRTO) // RFC 6298 §5.5
 	}
 	return min(max(p.rtt.RTO(0)+ackDelay, minRTO), maxRTO)
+}
+
+// took takes a round trip, of which the neighbour held back the answer for the given time.
+func (p *path) took(now time.Time, d, held time.Duration) {
+	held = min(max(held, 0), ackDelay)
+	p.rtt.Sample(d, held)
+	p.low.sample(now, max(d-held, d/2))
 }
 
 // settled takes the fate of a packet into the delivery ratio.
@@ -94,15 +103,20 @@ func (p *path) lossy() bool { return p.ratio() < one*9/10 }
 
 // cost is what a packet costs on this path (spec O9.1).
 func (p *path) cost() uint32 {
-	base := baseCost(p.kind)
-	if p.rtt.Valid() {
-		base += p.rtt.Smoothed().Milliseconds()
-	}
+	base := baseCost(p.kind) + p.low.value().Milliseconds() + p.airtime()
 	if d := p.steady; p.samples >= 32 && d < one*15/16 {
 		d = max(d, one/16)
 		base = base * one / d * one / d
 	}
 	return uint32(min(base, 1<<24))
+}
+
+// airtime is how long 1,200 bytes take at the rate that the interface is known to have, in ms.
+func (p *path) airtime() int64 {
+	if p.bitrate == 0 {
+		return 0
+	}
+	return int64(min(link.BaseMTU*8*1000/p.bitrate, 10_000))
 }
 
 // baseCost is the cost of a link of the kind before anything is measured.

@@ -34,7 +34,7 @@ func (n *neighbour) receiveAck(now time.Time, t *flight, a *wire.Ack) {
 		t.acked, t.largest = true, last
 	}
 	if s, ok := t.late(last); ok { // else a round trip that has grown would never be learned
-		s.path.rtt.Sample(now.Sub(s.at), min(a.Delay, ackDelay))
+		s.path.took(now, now.Sub(s.at), a.Delay)
 		s.path.answered(now)
 		n.answered(now, s.path)
 	}
@@ -49,14 +49,14 @@ func (n *neighbour) receiveAck(now time.Time, t *flight, a *wire.Ack) {
 			count, bytes, via = count+1, bytes+int(s.size), s.path
 			n.delivered(now, t, &s)
 			if c == last {
-				s.path.rtt.Sample(now.Sub(s.at), min(a.Delay, ackDelay))
+				s.path.took(now, now.Sub(s.at), a.Delay)
 			}
 		}
 	}
 	if count == 0 {
 		return
 	}
-	n.window.delivered(now, count, bytes, via.rtt.Min(), busy)
+	n.window.delivered(now, count, bytes, via.low.value(), busy)
 	n.queues.quantum = n.window.quantum()
 	n.lossAt = now
 	n.answered(now, via)

@@ -5,7 +5,7 @@ import "time"
 // The bounds of a window, in packets (spec O6.6).
 const (
 	firstWindow = 64
-	minWindow   = 4
+	minWindow   = 6
 	maxWindow   = 4096
 	leastCount  = 4 // delivered in an interval
 )
@@ -63,7 +63,7 @@ func (w *window) note(r tempo, rtt time.Duration) {
 		w.best.packets, w.best.bytes = max(w.best.packets, r.packets), max(w.best.bytes, r.bytes)
 	}
 	best := w.best.packets
-	room := 3*best*int64(rtt/time.Microsecond)/2_000_000 + min(max(best/400, 4), firstWindow)
+	room := 3*best*int64(rtt/time.Microsecond)/2_000_000 + min(best/32, firstWindow)
 	least := int64(minWindow)
 	if !w.full {
 		least = firstWindow

@@ -44,9 +44,9 @@ func troubled(seed uint64) *World {
 
 // TestNoPacketGoesRound: the rule is checked for every packet of every simulation; here they have a hard time.
 func TestNoPacketGoesRound(t *testing.T) { // spec O5.4, O5.10
-	worlds := 20
+	worlds := 10
 	if testing.Short() {
-		worlds = 5
+		worlds = 3
 	}
 	if *long {
 		worlds = 10_000

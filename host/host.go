@@ -5,6 +5,7 @@ package host
 
 import (
 	"context"
+	"crypto/mlkem"
 	crand "crypto/rand"
 	"fmt"
 	"log/slog"
@@ -37,6 +38,7 @@ type Config struct {
 	Listen        string       // "ADDR:PORT" of the data socket; "" = DefaultListen, port 0 = any
 	Interfaces    []string     // patterns of interface names to use, "!" excludes; none = all sensible (spec L2.2)
 	Peers         []string     // "host[:port]" always tried
+	NoPostQuantum bool         // exchange no post-quantum secrets
 	NoDiscovery   bool         // neither beacons nor mDNS
 	NoMDNS        bool         // beacons only
 	DiscoveryPort uint16       // where beacons go; 0 = udp.DiscoveryPort
@@ -124,6 +126,9 @@ func (h *Host) newNode() error {
 		Identities: h.identities(),
 		Name:       h.cfg.Name, NetworkKey: h.cfg.NetworkKey, NoRelay: h.cfg.NoRelay,
 		HardwareAES: hardwareAES(), Trace: h.trace,
+	}
+	if !h.cfg.NoPostQuantum {
+		cfg.Encapsulate = (*mlkem.EncapsulationKey768).Encapsulate
 	}
 	crand.Read(cfg.Seed[:]) // the boot number derives from it
 	h.started = h.clock.now()

@@ -137,7 +137,7 @@ type arrival struct {
 func (s *Switch) dispatch(now time.Time, a arrival) {
 	switch a.port {
 	case portControl:
-		s.refused(a)
+		s.control(now, a)
 		return
 	case PortEcho, PortTrace:
 		s.request(now, a)

@@ -44,6 +44,9 @@ func (s *Switch) peerProcessing(now time.Time, p *peer) (next time.Time) {
 	if s.speak(now, p) {
 		return now
 	}
+	if p.usable() {
+		next = agenda.Soonest(next, s.carry(now, p))
+	}
 	for _, at := range [...]time.Time{p.idleAt, p.retryAt, p.suspectAt, p.keepaliveAt} {
 		next = agenda.Soonest(next, at)
 	}

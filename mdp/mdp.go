@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/caracal-mesh/caracal/internal/session"
 	"github.com/caracal-mesh/caracal/internal/wire"
 	"github.com/caracal-mesh/caracal/link"
 	"github.com/caracal-mesh/caracal/sid"
@@ -80,10 +81,11 @@ var (
 
 // Config sets up a Switch.
 type Config struct {
-	Identities  []*sid.Identity // primary first, at least one
-	Seed        [32]byte        // all randomness of the switch derives from it
-	Boot        uint32          // changes with every start of the node
-	HardwareAES bool            // AES-256-GCM is offered to peers
+	Identities  []*sid.Identity     // primary first, at least one
+	Seed        [32]byte            // all randomness of the switch derives from it
+	Boot        uint32              // changes with every start of the node
+	HardwareAES bool                // AES-256-GCM is offered to peers
+	Encapsulate session.Encapsulate // makes post-quantum secrets; nil = none
 	Limits      Limits
 }
 

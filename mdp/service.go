@@ -77,6 +77,38 @@ func (s *Switch) repliesProcessing(now time.Time) {
 	}
 }
 
+// control takes what the other switch tells ours (spec D6).
+func (s *Switch) control(now time.Time, a arrival) {
+	piece, ok := wire.ParseKEMControl(a.payload)
+	switch {
+	case !ok:
+		s.refused(a)
+	case a.peer == nil || a.info.Early || !a.peer.keys.ReceiveKEM(now, piece):
+		s.stats.Malformed++
+	}
+}
+
+// carry sends the pieces of exchanges of post-quantum secrets that are due. It reports when
+// to be called again: at once when it sent any (spec D6.4).
+func (s *Switch) carry(now time.Time, p *peer) (next time.Time) {
+	if s.hop != nil {
+		h, err := s.hop(p.remote)
+		p.keys.SetSlow(err == nil && h.Slow)
+	}
+	s.sending, s.now, s.carried = p, now, false
+	if next = p.keys.Carry(now, s.sendKEM); s.carried {
+		return now
+	}
+	return next
+}
+
+// carryKEM sends a piece to s.sending.
+func (s *Switch) carryKEM(piece []byte) bool {
+	plain := wire.AppendKEMControl(wire.Ports{}.Append(s.room[:0]), piece)
+	s.room, s.carried = plain[:0], true
+	return s.sealTo(s.now, s.sending, ownClass, plain) == nil
+}
+
 // refused takes note that nobody is bound where a datagram of ours went (spec D6.3).
 func (s *Switch) refused(a arrival) {
 	f, err := wire.ParseRefusal(a.payload)

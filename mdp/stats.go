@@ -38,6 +38,7 @@ func (s *Switch) Stats() Stats { return s.stats }
 type PeerInfo struct {
 	Local, Remote sid.SID
 	Ready         bool
+	PostQuantum   bool      // the keys depend on a secret exchanged with ML-KEM-768
 	Since         time.Time // when the present keys came into use; zero = none yet
 }
 
@@ -45,7 +46,7 @@ type PeerInfo struct {
 func (s *Switch) Peers() []PeerInfo {
 	var all []PeerInfo
 	for p := s.peers.newest; p != nil; p = p.older {
-		all = append(all, PeerInfo{Local: p.local, Remote: p.remote, Ready: p.usable(), Since: p.since})
+		all = append(all, PeerInfo{Local: p.local, Remote: p.remote, Ready: p.usable(), PostQuantum: p.keys.PostQuantum(), Since: p.since})
 	}
 	slices.SortFunc(all, func(a, b PeerInfo) int {
 		return cmp.Or(a.Local.Compare(b.Local), a.Remote.Compare(b.Remote))

@@ -46,6 +46,8 @@ type Switch struct {
 	sending         *peer     // whose handshake message send takes
 	now             time.Time // of that
 	send            func(msg []byte, epoch uint32)
+	sendKEM         func(piece []byte) bool
+	carried         bool // it sent any
 }
 
 // New returns a switch upon the carrier. hop answers trace requests: what is our
@@ -68,7 +70,7 @@ func New(cfg Config, carrier Carrier, hop func(dst sid.SID) (HopInfo, error)) *S
 		s.ours = append(s.ours, id.SID())
 	}
 	s.peers.byPair = make(map[pair]*peer)
-	s.send = s.sendHandshake
+	s.send, s.sendKEM = s.sendHandshake, s.carryKEM
 	var seed [32]byte
 	s.random.Read(seed[:])
 	var secret [32]byte
@@ -80,6 +82,7 @@ func New(cfg Config, carrier Carrier, hop func(dst sid.SID) (HopInfo, error)) *S
 		Seed:        seed,
 		Boot:        cfg.Boot,
 		HardwareAES: cfg.HardwareAES,
+		Encapsulate: cfg.Encapsulate,
 		MaxPeers:    s.limits.Peers,
 	})
 	return s

@@ -17,6 +17,7 @@ type HopInfo struct {
 	RTT   time.Duration // smoothed, 0 = not measured
 	Loss  float64       // 0…1
 	Hops  int           // left to the destination
+	Slow  bool          // the link to the next hop is known to be under 64 kbit/s
 }
 
 // traceReply answers a trace request, nil if it is none (spec D5.2).

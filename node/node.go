@@ -5,6 +5,7 @@
 package node
 
 import (
+	"crypto/mlkem"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -41,6 +42,10 @@ type Config struct {
 	NetworkKey  *[32]byte       // nil = the open mesh
 	NoRelay     bool            // do not carry the traffic of others
 	HardwareAES bool            // this machine has AES in hardware
+	// Encapsulate makes the secrets that protect against the recording of traffic for quantum
+	// computers (ML-KEM-768, FIPS 203). It draws its own randomness, which a node does not: in a real
+	// program (*mlkem.EncapsulationKey768).Encapsulate. nil = no post-quantum secrets.
+	Encapsulate func(key *mlkem.EncapsulationKey768) (secret, ciphertext []byte)
 	Overlay     overlay.Limits
 	MDP         mdp.Limits
 	MSP         msp.Limits
@@ -80,6 +85,7 @@ func New(now time.Time, cfg Config) (*Node, error) {
 		Boot:        cfg.Boot,
 		NetworkKey:  cfg.NetworkKey,
 		HardwareAES: cfg.HardwareAES,
+		Encapsulate: cfg.Encapsulate,
 		Name:        cfg.Name,
 		NoRelay:     cfg.NoRelay,
 		Limits:      cfg.Overlay,
@@ -91,6 +97,7 @@ func New(now time.Time, cfg Config) (*Node, error) {
 		Seed:        derive(cfg.Seed, "mdp"),
 		Boot:        cfg.Boot,
 		HardwareAES: cfg.HardwareAES,
+		Encapsulate: cfg.Encapsulate,
 		Limits:      cfg.MDP,
 	}, n.mesh, n.hop)
 	n.msp = msp.New(now, msp.Config{
@@ -165,7 +172,7 @@ func (n *Node) hop(dst sid.SID) (mdp.HopInfo, error) {
 	if err != nil {
 		return mdp.HopInfo{}, err
 	}
-	return mdp.HopInfo{SID: h.SID, Iface: h.Iface, Kind: h.Kind, RTT: h.RTT, Loss: h.Loss, Hops: h.Hops}, nil
+	return mdp.HopInfo{SID: h.SID, Iface: h.Iface, Kind: h.Kind, RTT: h.RTT, Loss: h.Loss, Hops: h.Hops, Slow: h.Slow}, nil
 }
 
 func sids(ids []*sid.Identity) []sid.SID {

@@ -70,7 +70,7 @@ func New(now time.Time, cfg Config, up Upper) *Mesh {
 	m.nonce = m.rand.Uint64() | 1
 	m.table = session.NewTable(session.Config{
 		Purpose: session.Link, Identities: cfg.Identities[:1], Seed: derive(cfg.Seed, "overlay session"),
-		NetworkKey: cfg.NetworkKey, Boot: cfg.Boot, HardwareAES: cfg.HardwareAES,
+		NetworkKey: cfg.NetworkKey, Boot: cfg.Boot, HardwareAES: cfg.HardwareAES, Encapsulate: cfg.Encapsulate,
 		MaxPeers: 2 * cfg.Limits.Neighbours,
 	})
 	m.veil = newVeil(cfg.NetworkKey)

@@ -73,6 +73,7 @@ type neighbour struct {
 	out           *link.Batch // of the present processing
 	stuck         bool        // it is full
 	sendHandshake func(msg []byte, epoch uint32)
+	sendKEM       func(piece []byte) bool
 }
 
 // maxReplies is how many handshakes 1 may wait for their answer or its confirmation.
@@ -103,7 +104,7 @@ func (m *Mesh) newNeighbour(now time.Time, remote sid.SID, at link.Path) *neighb
 	n := &neighbour{m: m, slot: slot, sid: remote, nid: nidOf(remote), since: now, start: at, dirty: true}
 	n.queues.init()
 	n.window.limit = firstWindow
-	n.sendHandshake = n.handshake
+	n.sendHandshake, n.sendKEM = n.handshake, n.carryKEM
 	n.peer = m.table.NewPeer(m.self, remote, n)
 	m.neighbours[slot], m.bySID[remote] = n, n
 	return n
@@ -267,6 +268,33 @@ func (n *neighbour) talk(now time.Time) {
 	if gaveUp && !n.peer.Ready() && n.isUp() {
 		n.fall(now, "no-handshake")
 	}
+	if n.isUp() {
+		n.peer.SetSlow(n.slow())
+		n.sessionAt = agenda.Soonest(n.sessionAt, n.peer.Carry(now, n.sendKEM))
+	}
+}
+
+// slowBelow is the rate in bit/s below which no post-quantum secrets are asked for (spec S7.3).
+const slowBelow = 64_000
+
+// slow reports whether the link in use is known to be slow.
+func (n *neighbour) slow() bool {
+	if n.active == nil {
+		return false
+	}
+	f := n.m.iface(n.active.to.Iface)
+	return f != nil && f.caps.Bitrate > 0 && f.caps.Bitrate < slowBelow
+}
+
+// carryKEM queues a piece of an exchange of post-quantum secrets.
+func (n *neighbour) carryKEM(piece []byte) bool {
+	f := n.control()
+	if f == nil {
+		return false
+	}
+	f.n = len(wire.AppendKEMFrame(f.buf[:0], piece))
+	n.push(f)
+	return true
 }
 
 // handshake sends one handshake message: an answer where the question came from, our own

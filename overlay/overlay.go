@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/caracal-mesh/caracal/internal/session"
 	"github.com/caracal-mesh/caracal/internal/trace"
 	"github.com/caracal-mesh/caracal/internal/wire"
 	"github.com/caracal-mesh/caracal/sid"
@@ -44,8 +45,9 @@ type Config struct {
 	Boot        uint32 // changes with every start of the node
 	NetworkKey  *[32]byte
 	HardwareAES bool
-	Name        string // told to mesh members in our link state; at most 63 bytes; may be empty
-	NoRelay     bool   // do not carry traffic of others (OVERLOAD flag)
+	Encapsulate session.Encapsulate // makes post-quantum secrets; nil = none
+	Name        string              // told to mesh members in our link state; at most 63 bytes; may be empty
+	NoRelay     bool                // do not carry traffic of others (OVERLOAD flag)
 	Limits      Limits
 	Trace       trace.Sink    // may be nil
 	Passed      func(Passage) // told of every packet sent one hop further; may be nil

@@ -248,6 +248,10 @@ func (m *Mesh) takeControl(now time.Time, n *neighbour, typ byte, r *wire.Reader
 		if r.Broadcast(&s.broadcast); r.Err() == nil {
 			m.receiveBroadcast(now, n, &s.broadcast)
 		}
+	case wire.FrameKEM:
+		if piece := r.KEM(); r.Err() == nil && !n.peer.ReceiveKEM(now, piece) {
+			m.stats.Malformed++
+		}
 	case wire.FrameUnreach:
 		if nid := r.Unreach(); r.Err() == nil {
 			m.receiveUnreach(now, n, nid)

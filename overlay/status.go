@@ -18,6 +18,9 @@ type Hop struct {
 	Loss     float64       // 0…1, of our sendings on this link
 	Distance uint32        // cost to the destination
 	Hops     int           // links to the destination
+
+	Slow        bool // the link to the neighbour is known to be under 64 kbit/s
+	PostQuantum bool // its keys depend on a secret exchanged with ML-KEM-768
 }
 
 // NextHop tells where packets to dst go now. ErrNoRoute when nowhere, which is so
@@ -37,7 +40,8 @@ func (m *Mesh) hop(o *origin) Hop {
 		return Hop{}
 	}
 	p := n.active
-	h := Hop{SID: n.sid, Path: p.to, Kind: p.kind, Distance: o.distance, Hops: o.hops}
+	h := Hop{
+		Slow: n.slow(), PostQuantum: n.peer.PostQuantum(), SID: n.sid, Path: p.to, Kind: p.kind, Distance: o.distance, Hops: o.hops}
 	if f := m.iface(p.to.Iface); f != nil {
 		h.Iface = f.caps.Name
 	}

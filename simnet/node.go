@@ -38,12 +38,13 @@ func (w *World) addNode(name string, around role, options []NodeOption) *Host {
 			lives, h.newIdentity = lives+1, false
 		}
 		cfg := node.Config{
-			Identities: []*sid.Identity{sid.FromSeed(deriveSeed(w.seed, fmt.Sprintf("identity %d %s", lives, name)))},
-			Name:       name,
-			Seed:       deriveSeed(w.seed, fmt.Sprintf("node %d %s", boot, name)),
-			Boot:       boot,
-			Trace:      w.traceSink(),
-			Passed:     w.loops.passed,
+			Identities:  []*sid.Identity{sid.FromSeed(deriveSeed(w.seed, fmt.Sprintf("identity %d %s", lives, name)))},
+			Name:        name,
+			Seed:        deriveSeed(w.seed, fmt.Sprintf("node %d %s", boot, name)),
+			Boot:        boot,
+			Encapsulate: encapsulate(deriveSeed(w.seed, fmt.Sprintf("encapsulate %d %s", boot, name))),
+			Trace:       w.traceSink(),
+			Passed:      w.loops.passed,
 		}
 		for _, option := range options {
 			option(&cfg)

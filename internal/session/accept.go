@@ -29,6 +29,8 @@ type Init struct {
 	state *noise.HandshakeState
 	index uint32
 	aes   bool
+	kem   bool
+	named uint32 // the secret that the offer names
 	mac1  [wire.MACSize]byte
 }
 
@@ -62,7 +64,7 @@ func (t *Table) ReceiveInit(now time.Time, from Source, msg []byte) (*Init, erro
 	}
 	init := &Init{
 		Local: l.sid, Remote: remote, Boot: offer.Boot, Early: offer.Early, Stamp: offer.Stamp,
-		state: state, index: h.Index, aes: offer.AES, mac1: [wire.MACSize]byte(h.MAC1),
+		state: state, index: h.Index, aes: offer.AES, kem: offer.KEM, named: offer.Secret, mac1: [wire.MACSize]byte(h.MAC1),
 	}
 	if t.answeredBefore(now, init) {
 		t.stats.OldHandshakes++
@@ -175,12 +177,18 @@ func (p *Peer) yield(now time.Time) {
 func (p *Peer) answer(now time.Time, init *Init) *keys {
 	t := p.table
 	index, gcm := t.newIndex(), init.aes && t.cfg.HardwareAES
-	msg := wire.AppendHandshakeHead(make([]byte, 0, wire.Handshake2Size), wire.TypeHandshake2, init.index)
+	kem := init.kem && t.cfg.Encapsulate != nil
+	used, mixed := p.shared(init.named)
+	psk := t.psk(used)
+	if err := init.state.SetPresharedKey(psk[:]); err != nil {
+		panic("BUG: " + err.Error())
+	}
+	msg := wire.AppendHandshake2Head(make([]byte, 0, wire.Handshake2Size), init.index, mixed)
 	stamp := t.stamp(now)
 	if p.initiation != nil { // it must still count as fresh (spec S2.8)
 		stamp = p.initiation.base - 1
 	}
-	payload := wire.AppendAnswer(nil, wire.Answer{Index: index, Stamp: stamp, Boot: t.cfg.Boot, AES: gcm})
+	payload := wire.AppendAnswer(nil, wire.Answer{Index: index, Stamp: stamp, Boot: t.cfg.Boot, AES: gcm, KEM: kem})
 	msg, fromInitiator, fromResponder, err := init.state.WriteMessage(msg, payload)
 	if err != nil { // Accept twice, or an ephemeral key that one cannot agree with
 		t.stats.BadHandshakes++
@@ -188,6 +196,7 @@ func (p *Peer) answer(now time.Time, init *Init) *keys {
 	}
 	k := newKeys(fromInitiator, fromResponder, false, gcm)
 	k.index, k.remoteIndex, k.boot, k.asked = index, init.index, init.Boot, init.mac1
+	k.kem, k.postQuantum = kem, mixed
 	k.fresh, k.stamp, k.early = init.Fresh, init.Stamp, len(init.Early) > 0
 	k.live(now, &t.limits)
 	key := macKey(p.remote, t.network)

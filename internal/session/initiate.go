@@ -27,13 +27,14 @@ const MaxFlight = 8
 // Invariant: base is a multiple of MaxFlight; 1 ≤ len(shots) ≤ MaxFlight; shot n has the
 // stamp base+n and its index is in Table.pending.
 type initiation struct {
-	base  uint64
-	shots []shot
-	early bool // one of them carries early bytes
-	born  time.Time
-	retry time.Duration // what is waited after the next sending
-	due   time.Time     // of the next sending of all
-	sent  time.Time     // the last one
+	base   uint64
+	secret secret // named in the offers
+	shots  []shot
+	early  bool // one of them carries early bytes
+	born   time.Time
+	retry  time.Duration // what is waited after the next sending
+	due    time.Time     // of the next sending of all
+	sent   time.Time     // the last one
 }
 
 // A shot is one handshake 1 of ours.
@@ -67,7 +68,7 @@ func (p *Peer) Start(now time.Time, early []byte) bool {
 		return false
 	}
 	p.lastStart = now
-	p.initiation = &initiation{base: t.flightStamp(now), born: now, retry: firstRetry, due: now}
+	p.initiation = &initiation{base: t.flightStamp(now), secret: p.offered(), born: now, retry: firstRetry, due: now}
 	if !p.shoot(early) {
 		p.initiation, p.gaveUp = nil, true
 		return true
@@ -94,7 +95,10 @@ func (p *Peer) shoot(early []byte) bool {
 	s.msg = wire.AppendHandshakeHead(make([]byte, 0, wire.Handshake1Size+len(early)), wire.TypeHandshake1, s.index)
 	s.state = t.noise(p.local, &p.remote, s.msg)
 	stamp := i.base + uint64(len(i.shots))
-	offer := wire.Offer{Stamp: stamp, Boot: t.cfg.Boot, AES: t.cfg.HardwareAES, Early: early}
+	offer := wire.Offer{
+		Stamp: stamp, Boot: t.cfg.Boot, AES: t.cfg.HardwareAES,
+		KEM: t.cfg.Encapsulate != nil, Secret: i.secret.id, Early: early,
+	}
 	msg, _, _, err := s.state.WriteMessage(s.msg, wire.AppendOffer(nil, offer))
 	if err != nil {
 		return false
@@ -205,7 +209,17 @@ func (t *Table) ReceiveReply(now time.Time, msg []byte) (*Peer, error) {
 		t.stats.UnknownIndex++
 		return nil, ErrUnknownIndex
 	}
-	payload, fromInitiator, fromResponder, err := i.shot(h.Index).state.ReadMessage(nil, h.Noise)
+	state, used := i.shot(h.Index).state, secret{}
+	if h.Mixed {
+		if used = i.secret; used.id == 0 {
+			return nil, t.badHandshake()
+		}
+	}
+	psk := t.psk(used)
+	if err := state.SetPresharedKey(psk[:]); err != nil {
+		panic("BUG: " + err.Error())
+	}
+	payload, fromInitiator, fromResponder, err := state.ReadMessage(nil, h.Noise)
 	if err != nil { // the state is as before: the true reply may still come
 		return nil, t.badHandshake()
 	}
@@ -220,9 +234,11 @@ func (t *Table) ReceiveReply(now time.Time, msg []byte) (*Peer, error) {
 	k := newKeys(fromInitiator, fromResponder, true, answer.AES)
 	k.index, k.remoteIndex, k.boot, k.fresh, k.proven = h.Index, answer.Index, answer.Boot, true, true
 	k.early = i.early
+	k.kem, k.postQuantum = answer.KEM && t.cfg.Encapsulate != nil, used.id != 0
 	k.live(i.born, &t.limits)
 	p.add(k)
 	p.adopt(k)
+	p.spend(k)
 	return p, nil
 }
 

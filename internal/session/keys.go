@@ -25,6 +25,10 @@ type keys struct {
 	// the keys. heard: a packet opened.
 	fresh, proven, heard bool
 
+	// postQuantum: the handshake was mixed with a shared secret. kem: both can exchange one.
+	// kemBegun: we have asked for that.
+	postQuantum, kem, kemBegun bool
+
 	seal, open           cipher.AEAD
 	nonce                [12]byte // scratch
 	counter              uint64   // of the next packet sealed
@@ -159,6 +163,7 @@ func (t *Table) Open(now time.Time, pkt []byte, from, to int, extra []byte) (Ope
 		t.stats.Replays++
 		return Opened{}, ErrReplay
 	}
+	k.peer.opened = k
 	confirmed := k.peer.heard(now, k)
 	k.peer.use(now)
 	return Opened{Peer: k.peer, Epoch: k.epoch, Counter: counter, Plain: plain, Confirmed: confirmed}, nil

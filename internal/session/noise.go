@@ -111,9 +111,8 @@ func (t *Table) noise(l *local, remote *sid.SID, head []byte) *noise.HandshakeSt
 	if remote != nil {
 		cfg.Initiator, cfg.PeerStatic = true, remote[:]
 	}
-	if t.cfg.NetworkKey != nil {
-		cfg.PresharedKey, cfg.PresharedKeyPlacement = t.cfg.NetworkKey[:], 2
-	}
+	psk := t.psk(secret{})
+	cfg.PresharedKey, cfg.PresharedKeyPlacement = psk[:], 2
 	state, err := noise.NewHandshakeState(cfg)
 	if err != nil {
 		panic("BUG: " + err.Error())

@@ -30,6 +30,7 @@ type Peer struct {
 	place      *list.Element // in that
 	sessions   []*keys
 	current    *keys
+	opened     *keys  // the session that opened the last packet; may be dropped
 	made       uint32 // sessions made so far
 	epoch      uint32 // of the session that seals, or did last
 	remoteBoot uint32
@@ -42,6 +43,7 @@ type Peer struct {
 	rekeyOnUse bool      // rekeying was due while the session was not in use
 	doubtAgain time.Time // when a handshake that may be a replay is answered again
 	cookie     cookieHeld
+	kem        kem
 }
 
 // NewPeer adds a peer. local must be one of ours, remote must be valid, none of
@@ -190,6 +192,7 @@ func (p *Peer) use(now time.Time) {
 		p.rekeyOnUse, p.rekeyAt = false, now
 	}
 	p.table.touch(p)
+	p.wantSecret(now)
 }
 
 // SuspectDead tells the peer that what was sealed got no answer: a new handshake

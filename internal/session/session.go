@@ -58,7 +58,9 @@ type Config struct {
 	Boot        uint32          // changes with every start of the node; told to peers in the handshake
 	HardwareAES bool            // AES-256-GCM is offered; used where both offer it
 	MaxPeers    int             // bound of peers with keys, LRU; 0 = DefaultMaxPeers
-	Handshakes  int             // handshakes 1 opened per second, at most 10^6; 0 = DefaultHandshakes
+	// Encapsulate makes post-quantum secrets; nil = none are asked for, nor made (spec S7.1).
+	Encapsulate Encapsulate
+	Handshakes  int // handshakes 1 opened per second, at most 10^6; 0 = DefaultHandshakes
 }
 
 // DefaultMaxPeers is the bound of peers with keys where Config names none.
@@ -77,6 +79,9 @@ type Stats struct {
 	Evicted       uint64 // peers whose keys were erased to make room
 	HalfOpenLost  uint64 // the same, of whom nothing was proven yet
 
+	KEMs            uint64 // post-quantum secrets shared
+	KEMRefused      uint64 // keys of the remote that were none, or came too fast
+	PostQuantumLost uint64 // sessions without a secret that replaced one with it
 	Limited         uint64 // handshakes 1 not opened, being over a budget
 	CookiesSent     uint64 // to who must prove its address
 	CookiesDropped  uint64 // more were owed than are kept
@@ -103,8 +108,9 @@ type Table struct {
 	load      load
 	jar       jar
 	stats     Stats
-	aad       [maxAAD]byte // scratch
-	payload   []byte       // scratch, the early bytes of the last Init
+	aad       [maxAAD]byte           // scratch
+	piece     [wire.MaxKEMPiece]byte // scratch
+	payload   []byte                 // scratch, the early bytes of the last Init
 }
 
 // A pair names a Peer.

@@ -44,6 +44,9 @@ func (p *Peer) trim(doubtful bool, most int) {
 
 // adopt makes k the session that seals.
 func (p *Peer) adopt(k *keys) {
+	if p.current != nil && p.current.postQuantum && !k.postQuantum {
+		p.table.stats.PostQuantumLost++
+	}
 	p.current, p.epoch, p.remoteBoot = k, k.epoch, k.boot
 	p.rekeyAt, p.rekeyOnUse = k.rekeyAt(&p.table.limits), false
 }
@@ -61,6 +64,7 @@ func (p *Peer) heard(now time.Time, k *keys) (confirmed bool) {
 	}
 	if confirmed = !k.proven; confirmed {
 		p.confirm(now, k)
+		p.spend(k)
 	}
 	k.heard = true
 	if p.current == nil || p.supersedes(k, p.current) {
@@ -142,5 +146,6 @@ func (p *Peer) settle() {
 	if p.in != nil && len(p.sessions) == 0 && p.initiation == nil {
 		p.in.Remove(p.place)
 		p.in, p.place = nil, nil
+		p.kem = kem{slow: p.kem.slow, hurried: p.kem.hurried}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caracal-mesh/caracal/internal/agenda"
 	"github.com/caracal-mesh/caracal/link"
 	"github.com/caracal-mesh/caracal/sid"
 )
@@ -71,6 +72,11 @@ func (s *side) source() Source {
 // process runs Processing; what it sends goes to the outbox.
 func (s *side) process(now time.Time) (next time.Time) {
 	next, gaveUp := s.peer.Processing(now.Add(s.skew), func(msg []byte, _ uint32) { s.outbox = append(s.outbox, bytes.Clone(msg)) })
+	next = agenda.Soonest(next, s.peer.Carry(now.Add(s.skew), func(piece []byte) bool {
+		pkt, err := s.sealed(now, "kem!", string(piece))
+		s.outbox = append(s.outbox, pkt)
+		return err == nil
+	}))
 	s.table.Cookies(now.Add(s.skew), func(_ link.Path, msg []byte) bool {
 		s.outbox = append(s.outbox, bytes.Clone(msg))
 		return true
@@ -92,8 +98,10 @@ func (s *side) take() [][]byte {
 }
 
 // packet seals text behind a header of 4 bytes, with its last byte outside.
-func (s *side) packet(now time.Time, text string) ([]byte, error) {
-	pkt := append(make([]byte, PrefixSize), "head"...)
+func (s *side) packet(now time.Time, text string) ([]byte, error) { return s.sealed(now, "head", text) }
+
+func (s *side) sealed(now time.Time, head, text string) ([]byte, error) {
+	pkt := append(make([]byte, PrefixSize), head...)
 	from := len(pkt)
 	pkt = append(pkt, text...)
 	to := len(pkt)
@@ -154,6 +162,12 @@ func (s *side) receive(now time.Time, msg []byte) error {
 			s.proven[o.Epoch] = true
 			s.early = append(s.early, s.held[o.Epoch]...)
 			delete(s.held, o.Epoch)
+		}
+		if string(msg[PrefixSize:PrefixSize+4]) == "kem!" {
+			if !o.Peer.ReceiveKEM(now, o.Plain) {
+				return ErrAuth
+			}
+			return nil
 		}
 		if len(o.Plain) > 0 {
 			s.got = append(s.got, string(o.Plain))

@@ -15,7 +15,7 @@ func handshake(typ byte, size int) []byte {
 }
 
 func TestHandshakeLayouts(t *testing.T) { // spec S2.1, S2.2
-	if Handshake1Size != 149 || Handshake2Size != 105 {
+	if Handshake1Size != 153 || Handshake2Size != 105 {
 		t.Fatal(Handshake1Size, Handshake2Size)
 	}
 	msg := handshake(TypeHandshake1, Handshake1Size+5)
@@ -23,8 +23,8 @@ func TestHandshakeLayouts(t *testing.T) { // spec S2.1, S2.2
 		t.Fatal(got)
 	}
 	h, err := ParseHandshake1(msg)
-	if err != nil || h.Index != 0x01020304 || len(h.Head) != 8 || len(h.Noise) != 149+5-8-32 ||
-		len(h.Covered) != 149+5-32 || h.MAC1[0] != 149+5-32 || h.MAC2[15] != 149+5-1 {
+	if err != nil || h.Index != 0x01020304 || len(h.Head) != 8 || len(h.Noise) != 153+5-8-32 ||
+		len(h.Covered) != 153+5-32 || h.MAC1[0] != 153+5-32 || h.MAC2[15] != 153+5-1 {
 		t.Fatalf("%+v %v", h, err)
 	}
 	msg = handshake(TypeHandshake2, Handshake2Size)
@@ -41,7 +41,7 @@ func TestMalformedHandshakesAreRefused(t *testing.T) { // spec S2.1, S2.2
 	for at := range 4 {
 		bad1, bad2 := bytes.Clone(one), bytes.Clone(two)
 		bad1[at]++
-		bad2[at]++
+		bad2[at] += 2 // 1 in byte 2 is a flag
 		if _, err := ParseHandshake1(bad1); err == nil {
 			t.Errorf("byte %d of 1", at)
 		}
@@ -65,12 +65,12 @@ func TestMalformedHandshakesAreRefused(t *testing.T) { // spec S2.1, S2.2
 }
 
 func TestOfferAndAnswerGolden(t *testing.T) { // spec S2.3, S2.4
-	o := Offer{Stamp: 0x0102030405060708, Boot: 0x0a0b0c0d, AES: true, Early: []byte("hi")}
+	o := Offer{Stamp: 0x0102030405060708, Boot: 0x0a0b0c0d, AES: true, KEM: true, Secret: 0x0e0f1011, Early: []byte("hi")}
 	b := AppendOffer(nil, o)
-	if got := hex.EncodeToString(b); got != "01020304050607080a0b0c0d016869" {
+	if got := hex.EncodeToString(b); got != "01020304050607080a0b0c0d030e0f10116869" {
 		t.Error(got)
 	}
-	if got, err := ParseOffer(b); err != nil || got.Stamp != o.Stamp || got.Boot != o.Boot || !got.AES || string(got.Early) != "hi" {
+	if got, err := ParseOffer(b); err != nil || got.Stamp != o.Stamp || got.Boot != o.Boot || !got.AES || !got.KEM || got.Secret != o.Secret || string(got.Early) != "hi" {
 		t.Error(got, err)
 	}
 	a := Answer{Index: 1, Stamp: 2, Boot: 3, AES: false}
@@ -81,7 +81,7 @@ func TestOfferAndAnswerGolden(t *testing.T) { // spec S2.3, S2.4
 	if got, err := ParseAnswer(b); err != nil || got != a {
 		t.Error(got, err)
 	}
-	b[16] = 0xfe // other flags are ignored
+	b[16] = 0xfc // other flags are ignored
 	if got, err := ParseAnswer(b); err != nil || got != a {
 		t.Error(got, err)
 	}
@@ -126,5 +126,71 @@ func FuzzHandshake(f *testing.F) {
 			t.Fatal("answer")
 		}
 		ParseDataPrefix(msg)
+	})
+}
+
+func TestAHandshake2TellsWhetherASecretIsMixed(t *testing.T) { // spec S2.2, S7.4
+	for _, mixed := range []bool{false, true} {
+		msg := AppendHandshake2Head(nil, 0x01020304, mixed)
+		if want := map[bool]string{false: "c201000001020304", true: "c201010001020304"}[mixed]; hex.EncodeToString(msg) != want {
+			t.Errorf("%x", msg)
+		}
+		h, err := ParseHandshake2(append(msg, make([]byte, Handshake2Size-len(msg))...))
+		if err != nil || h.Mixed != mixed {
+			t.Error(h.Mixed, err)
+		}
+	}
+}
+
+func TestCookieGolden(t *testing.T) { // spec S6.2
+	msg := AppendHandshakeHead(nil, TypeCookie, 0x01020304)
+	for len(msg) < CookieMessageSize {
+		msg = append(msg, byte(len(msg)))
+	}
+	c, err := ParseCookie(msg)
+	if err != nil || c.Index != 0x01020304 || c.Nonce[0] != 8 || len(c.Nonce) != 24 || c.Sealed[0] != 32 || len(c.Sealed) != 32 {
+		t.Errorf("%+v %v", c, err)
+	}
+	for n := range msg {
+		if _, err := ParseCookie(msg[:n]); err == nil {
+			t.Errorf("cut to %d", n)
+		}
+	}
+}
+
+func TestKEMPiecesGolden(t *testing.T) { // spec S7.2
+	all := make([]byte, KEMKeySize)
+	all[800] = 7
+	b := AppendKEMPiece(nil, 0x01020304, false, 2, all)
+	if len(b) != 5+384 || hex.EncodeToString(b[:6]) != "010203040207" {
+		t.Errorf("%x", b[:6])
+	}
+	p, err := ParseKEMPiece(b)
+	if err != nil || p.Run != 0x01020304 || p.Answer || p.N != 2 || len(p.Bytes) != 384 {
+		t.Errorf("%+v %v", p, err)
+	}
+	b = AppendKEMPiece(nil, 1, true, 2, all[:KEMAnswerSize])
+	if p, err := ParseKEMPiece(b); err != nil || !p.Answer || len(p.Bytes) != 288 {
+		t.Errorf("%+v %v", p, err)
+	}
+	b[4] = 0x83
+	if _, err := ParseKEMPiece(b); err == nil {
+		t.Error("a fourth piece")
+	}
+	if _, err := ParseKEMPiece(b[:100]); err == nil {
+		t.Error("a short one")
+	}
+}
+
+func FuzzCookieAndKEMPiece(f *testing.F) {
+	f.Add(make([]byte, CookieMessageSize))
+	f.Add(AppendKEMPiece(nil, 1, false, 0, make([]byte, KEMKeySize)))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if c, err := ParseCookie(b); err == nil && len(c.Sealed) != 32 {
+			t.Error("length")
+		}
+		if p, err := ParseKEMPiece(b); err == nil && len(p.Bytes) > KEMPieceSize {
+			t.Error("length")
+		}
 	})
 }

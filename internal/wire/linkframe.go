@@ -21,6 +21,7 @@ const (
 	FrameWant      = 9
 	FrameBroadcast = 10
 	FrameUnreach   = 11
+	FrameKEM       = 12
 )
 
 // deflectedBit is the flag among the number of earlier ones and the class.

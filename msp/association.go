@@ -54,6 +54,7 @@ type association struct {
 	maxReceived     uint64
 	window          uint64
 	raised          time.Time
+	stalled         bool // used up, waiting for something lost, since
 	raiseData       bool // MAX_DATA is to be sent
 	ping            bool // PING is to be sent
 	turns           ladder
@@ -67,6 +68,9 @@ type association struct {
 	cc              controller
 	pace            pacer
 	loss            lossState
+	rate            rateState
+	noise           noiseState
+	packet          int       // what a full packet takes, bytes
 	probes          int       // packets to be sent whatever the window says (spec M8.4)
 	lastSent        time.Time // anything
 	heard           time.Time // anything
@@ -93,9 +97,10 @@ func newAssociation(now time.Time, e *Engine, p pair) *association {
 		maxReceived: initialAssociationWindow,
 		window:      initialAssociationWindow,
 		raised:      now, heard: now,
-		out:  newFlight(),
-		cc:   newCubic(baseSize),
-		loss: newLossState(),
+		packet: baseSize,
+		out:    newFlight(),
+		cc:     newCubic(baseSize),
+		loss:   newLossState(),
 	}
 	if p.local.Compare(p.remote) > 0 {
 		a.parity = 1

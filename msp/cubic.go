@@ -29,6 +29,15 @@ func newCubic(packet int) *cubic {
 
 func (c *cubic) window() int     { return int(c.cwnd) }
 func (c *cubic) slowStart() bool { return c.cwnd < c.threshold }
+func (c *cubic) steady() bool    { return !c.slowStart() }
+
+// pace is spec M9.3.
+func (c *cubic) pace(smoothed time.Duration) int64 {
+	if c.slowStart() {
+		return spread(c.cwnd, 200, smoothed)
+	}
+	return spread(c.cwnd, 125, smoothed)
+}
 
 // setPacket takes the size of a full packet; the first window is counted in packets.
 func (c *cubic) setPacket(size int) {

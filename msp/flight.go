@@ -39,6 +39,7 @@ type sentPacket struct {
 	class      link.Class
 	state      packetState
 	prev, next uint64 // neighbours in flight, noPacket at the ends
+	departure  departure
 	frames     []sentFrame
 }
 

@@ -63,12 +63,10 @@ func (a *association) onAck(now time.Time, f *wire.MSPFrame) error {
 	if r.sample > 0 {
 		delay := time.Duration(min(f.Delay, uint64(maxAckDelay/time.Microsecond))) * time.Microsecond
 		a.rtt.Sample(r.sample, delay)
+		r.delay = delay
 	}
 	a.loss.ptoCount, a.probes = 0, 0
-	a.cc.onAck(ackEvent{
-		now: now, bytes: r.bytes, largest: r.largest, next: a.out.next,
-		latest: r.sample, smoothed: a.rtt.Smoothed(),
-	})
+	a.inform(now, &r)
 	return nil
 }
 
@@ -77,8 +75,12 @@ type ackRound struct {
 	now     time.Time
 	largest uint64
 	packets int
-	bytes   int // of packets sent after the last window cut
+	acked   int // bytes
+	bytes   int // the same, of packets sent after the last window cut
 	sample  time.Duration
+	delay   time.Duration // of it, the peer's
+	newest  departure     // of the newest, and when that was sent
+	sentAt  time.Time
 }
 
 // acknowledge settles one packet in flight.
@@ -86,6 +88,8 @@ func (a *association) acknowledge(r *ackRound, p *sentPacket) {
 	a.out.leave(p, acked)
 	r.packets++
 	a.observe(false)
+	r.acked += p.size
+	r.newest, r.sentAt = p.departure, p.at
 	if p.number >= a.loss.recovery {
 		r.bytes += p.size
 	}
@@ -193,6 +197,8 @@ type lossRound struct {
 	newest      uint64
 	first, last time.Time
 	unbroken    uint64 // the number after the last, while numbers follow each other
+	run         int    // how many have done so
+	longest     int    // and the most in the round
 	span        time.Duration
 }
 
@@ -201,10 +207,13 @@ func (a *association) lose(now time.Time, p *sentPacket, r *lossRound) {
 	a.out.leave(p, lost)
 	a.e.status.Lost++
 	a.observe(true)
+	a.rate.lost += int64(p.size)
 	if r.packets == 0 || p.number != r.unbroken {
-		r.first = p.at
+		r.first, r.run = p.at, 0
 	}
 	r.packets++
+	r.run++
+	r.longest = max(r.longest, r.run)
 	r.newest, r.unbroken, r.last = p.number, p.number+1, p.at
 	r.span = max(r.span, r.last.Sub(r.first))
 	if len(a.loss.recent) == maxRecent {
@@ -228,7 +237,7 @@ func (a *association) react(now time.Time, r lossRound) {
 		}
 		a.cc.onLoss(now)
 	}
-	if r.span > 3*a.pto() {
+	if r.span > 3*a.pto() && a.noise.improbable(r.longest) {
 		a.cc.onPersistent()
 	}
 }

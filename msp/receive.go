@@ -157,6 +157,7 @@ func (s *Stream) onData(now time.Time, f *wire.MSPFrame) error {
 	}
 	a.received += more
 	d.highest += more
+	a.stall(d)
 	if d.unwanted {
 		d.base, d.have = d.highest, d.highest
 		a.consumed(now, s, more)
@@ -247,6 +248,20 @@ func (s *Stream) onStop(now time.Time, f *wire.MSPFrame) {
 	s.a.settle(s)
 }
 
+// stall notes when a window is nearly used up though all that could be read was: what is
+// missing is on its way again, and a wider window would not wait for it (spec M6.2).
+func (a *association) stall(d *recvSide) {
+	if d.base != d.have {
+		return
+	}
+	if d.limit-d.highest <= d.window/8 {
+		d.stalled = true
+	}
+	if a.maxReceived-a.received <= a.window/8 {
+		a.stalled = true
+	}
+}
+
 // consumed counts units read or dropped, and raises the limits (spec M6.2).
 func (a *association) consumed(now time.Time, s *Stream, units uint64) {
 	if units == 0 || a.ended {
@@ -255,18 +270,18 @@ func (a *association) consumed(now time.Time, s *Stream, units uint64) {
 	quick := 2 * a.rtt.Smoothed()
 	roomy := a.e.pool.used < a.e.pool.limit/2
 	if d := &s.recv; !s.ended && !d.unwanted && d.final == noFinal && d.limit-d.base <= d.window/2 {
-		if roomy && now.Sub(d.raised) < quick {
+		if roomy && (d.stalled || now.Sub(d.raised) < quick) {
 			d.window = min(2*d.window, uint64(a.e.limits.StreamWindow))
 		}
-		d.limit, d.raised, d.raise = d.base+d.window, now, true
+		d.limit, d.raised, d.raise, d.stalled = d.base+d.window, now, true, false
 		a.control(s)
 	}
 	a.read += units
 	if a.maxReceived-a.read <= a.window/2 {
-		if roomy && now.Sub(a.raised) < quick {
+		if roomy && (a.stalled || now.Sub(a.raised) < quick) {
 			a.window = min(2*a.window, uint64(a.e.limits.AssociationWindow))
 		}
-		a.maxReceived, a.raised, a.raiseData = a.read+a.window, now, true
+		a.maxReceived, a.raised, a.raiseData, a.stalled = a.read+a.window, now, true, false
 		a.e.work(a)
 	}
 }

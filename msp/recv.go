@@ -20,6 +20,7 @@ type recvSide struct {
 	marks                      int    // marks that can be read
 	window                     uint64 // limit - base right after a raise
 	raised                     time.Time
+	stalled                    bool // used up, waiting for something lost, since
 	unwanted                   bool // nobody reads: everything is dropped as it comes
 	raise                      bool // MAX_STREAM_DATA is to be sent
 	stop                       finState

@@ -167,7 +167,7 @@ func TestPersistentCongestionStartsAnew(t *testing.T) {
 	s, _, _ := w.connect(100)
 	w.pass(time.Second)
 	a := s.a
-	r := lossRound{packets: 2, newest: a.out.next, span: 3 * a.pto()}
+	r := lossRound{packets: 2, longest: 2, newest: a.out.next, span: 3 * a.pto()}
 	if a.react(w.now, r); a.cc.window() <= leastWindow*w.road.size {
 		t.Errorf("window %d after losses over 3 PTO", a.cc.window())
 	}

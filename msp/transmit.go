@@ -28,7 +28,7 @@ func (a *association) transmit(now time.Time) {
 	}
 	a.retryAt, a.paceAt = time.Time{}, time.Time{}
 	if !a.eager() && !a.acks.due(now) {
-		a.cc.setLimited(now, true)
+		a.starve(now)
 		return
 	}
 	size, err := a.e.below.MaxPayload(a.pair.remote)
@@ -37,6 +37,7 @@ func (a *association) transmit(now time.Time) {
 		return
 	}
 	size = min(size, maxPacket)
+	a.packet = size
 	a.cc.setPacket(size)
 	rate := a.paceRate()
 	if rate > 0 {
@@ -58,7 +59,19 @@ func (a *association) transmit(now time.Time) {
 			break
 		}
 	}
-	a.cc.setLimited(now, !a.eager())
+	if a.eager() {
+		a.cc.setLimited(now, false)
+	} else {
+		a.starve(now)
+	}
+}
+
+// starve notes that there is nothing more to send.
+func (a *association) starve(now time.Time) {
+	a.cc.setLimited(now, true)
+	if a.out.bytes < a.cc.window() {
+		a.rate.starve(a.out.bytes)
+	}
 }
 
 // eager reports whether there is anything to send that asks for acknowledgement.
@@ -129,6 +142,7 @@ func (a *association) send(now time.Time, room []byte, withData bool) bool {
 		panic("BUG: packet larger than its room")
 	}
 	p.size = len(b)
+	p.departure = a.rate.depart(now, !a.out.any())
 	a.out.commit(p, asks)
 	a.e.below.Commit(now, len(b))
 	a.e.status.PacketsOut++

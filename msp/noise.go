@@ -1,0 +1,129 @@
+package msp
+
+import "time"
+
+const (
+	maxNoise     = certain * 2 / 5
+	noiseMemory  = 256 // packets
+	noiseBlock   = 100 // the same
+	lossyRounds  = 4   // that are looked at, spec M9.6
+	quietRounds  = 3   // of these
+	noisyPath    = certain / 50
+	longPath     = 5 * time.Millisecond
+	quietBand    = 16 // queues of less than 1/16 of the smallest RTT are none
+	quietAtLeast = time.Millisecond
+	judged       = 200 // packets are looked at together for excess, at least
+)
+
+// A noiseState tells loss by noise from loss by congestion: where packets are lost while
+// nothing queues, it is the path that loses them (spec M9.5).
+type noiseState struct {
+	lost, all int64    // bytes, in rounds without a queue, faded
+	history   uint8    // of the rounds with loss, newest in bit 0: 1 = without a queue
+	rounds    int      // with loss
+	lately    roundSum // rounds looked at for excess
+	block     roundSum // rounds looked at for less than noise
+}
+
+// quiet reports whether nothing queued in the round: no more than two packets, or a
+// sixteenth of the smallest round trip.
+func quiet(sum roundSum, smallest time.Duration, packet int64) bool {
+	two := time.Duration(2*packet*sum.rtt.Microseconds()/max(sum.delivered, packet)) * time.Microsecond
+	return sum.rtt > 0 && sum.rtt-smallest <= max(smallest/quietBand, quietAtLeast)+two
+}
+
+// onRound takes a round; steady tells that we did not ask more of the path than it was
+// thought to carry.
+func (n *noiseState) onRound(sum roundSum, smallest time.Duration, packet int64, steady bool) {
+	n.refute(sum, packet)
+	if !steady {
+		return
+	}
+	still := quiet(sum, smallest, packet)
+	if sum.lost > 0 {
+		n.rounds++
+		n.history <<= 1
+		if still {
+			n.history |= 1
+		}
+	}
+	if !still {
+		return
+	}
+	n.lost += sum.lost
+	n.all += sum.lost + sum.delivered
+	for n.all > noiseMemory*packet {
+		n.lost /= 2
+		n.all /= 2
+	}
+}
+
+// refute halves what is taken for noise when much less than that was lost for a while: noise
+// does not pause.
+func (n *noiseState) refute(sum roundSum, packet int64) {
+	n.block.lost += sum.lost
+	n.block.delivered += sum.delivered
+	all := n.block.lost + n.block.delivered
+	if all < noiseBlock*packet {
+		return
+	}
+	if n.block.lost*certain/all < n.share()/2 {
+		n.lost /= 2
+	}
+	n.block = roundSum{}
+}
+
+// share is the part of packets that the path loses, of certain.
+func (n *noiseState) share() int64 {
+	if n.all == 0 {
+		return 0
+	}
+	return min(n.lost*certain/n.all, maxNoise)
+}
+
+// persists reports whether loss has been noise for so long that a controller that
+// takes all loss for congestion is the wrong one (spec M9.6).
+func (n *noiseState) persists(smallest time.Duration) bool {
+	if n.rounds < lossyRounds {
+		return false
+	}
+	still := 0
+	for i := range lossyRounds {
+		still += int(n.history >> i & 1)
+	}
+	return still >= quietRounds && (smallest >= longPath || n.share() >= noisyPath)
+}
+
+// excessive reports whether more was lost in this round, or in it and some before, than
+// the noise explains: two standard deviations and one packet in a hundred beyond it.
+func (n *noiseState) excessive(sum roundSum, packet int64) bool {
+	n.lately.lost += sum.lost
+	n.lately.delivered += sum.delivered
+	all := (n.lately.lost + n.lately.delivered) / packet
+	expected := all * n.share() / certain
+	excess := n.lately.lost/packet > expected+all/100+2*squareRoot(expected)+2
+	if excess || all > judged {
+		n.lately = roundSum{}
+	}
+	return excess
+}
+
+// improbable reports whether noise takes so many packets in a row less than once in
+// ten thousand times.
+func (n *noiseState) improbable(run int) bool {
+	chance := int64(certain * 10_000)
+	for range run {
+		chance = chance * n.share() / certain
+	}
+	return chance < certain
+}
+
+// squareRoot is the largest r with r² ≤ v, for 0 ≤ v < 2^40.
+func squareRoot(v int64) (r int64) {
+	for bit := int64(1) << 19; bit > 0; bit >>= 1 {
+		if t := r + bit; t*t <= v {
+			r = t
+		}
+	}
+	return r
+}

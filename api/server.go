@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caracal-mesh/caracal/api/client"
@@ -34,8 +35,9 @@ type Server struct {
 	Accept   share.Mode // whose files are taken without asking
 	Down     func()     // ends the node; must return at once
 
-	once sync.Once
-	mux  *http.ServeMux
+	once      sync.Once
+	mux       *http.ServeMux
+	strangers atomic.Uint64 // callers of other users, refused
 }
 
 // Listen binds the socket in home, for this user only. A socket that a dead node
@@ -65,7 +67,7 @@ func Listen(home string) (net.Listener, error) {
 	return l, nil
 }
 
-// Serve answers until ctx ends, then removes the socket. Requests that are still
+// Serve answers programs of our own user and root until ctx ends, then removes the socket. Requests that are still
 // running have a second to end.
 func (s *Server) Serve(ctx context.Context, l net.Listener, home string) error {
 	srv := &http.Server{
@@ -82,7 +84,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, home string) error {
 			srv.Close()
 		}
 	})
-	err := srv.Serve(l)
+	err := srv.Serve(ownListener{l, &s.strangers})
 	if !stop() {
 		<-ended
 	}

@@ -59,7 +59,7 @@ type Status struct {
 	Waiting   int                  `json:"waiting"`   // offers in the inbox that wait
 	Notes     []string             `json:"notes"`
 
-	Counters map[string]map[string]uint64 `json:"counters"` // by floor: udp, overlay, mdp, msp
+	Counters map[string]map[string]uint64 `json:"counters"` // by floor: udp, overlay, mdp, msp, api
 }
 
 // Self is our own node in a Status.

@@ -38,11 +38,7 @@ func (m *Mesh) introduce(now time.Time, from *neighbour, l *wire.LinkState, nid 
 	if at == nil {
 		return m.hold(now, from, l, nid)
 	}
-	if !m.mayIntroduce(now, from, at) {
-		return nil
-	}
-	if !m.makeRoom(now, at) {
-		m.stats.LinkStateRefused++
+	if !m.mayIntroduce(now, from, at) || !m.makeRoom(now, at) {
 		return nil
 	}
 	o := m.db.add(now, l.SID, nid)
@@ -112,7 +108,7 @@ func (m *Mesh) admit(now time.Time, o *origin) bool {
 		o.expires = now.Add(heldFor)
 		return false
 	}
-	if !m.mayIntroduce(now, m.neighbours[o.by], at) {
+	if !m.mayIntroduce(now, m.neighbours[o.by], at) || !m.thin(now, at) {
 		m.db.remove(o)
 		return false
 	}
@@ -141,9 +137,15 @@ func (m *Mesh) spreadState(now time.Time, o *origin, from *neighbour) {
 	}
 }
 
-// makeRoom sees to it that one more node fits that hangs on the node at (spec O13.3).
+// makeRoom sees to it that a new node fits that hangs on the node at (spec O13.3).
 func (m *Mesh) makeRoom(now time.Time, at *origin) bool {
-	if !m.db.full() || m.dropHeld() {
+	return m.thin(now, at) && (!m.db.full() || m.dropHeld())
+}
+
+// thin sees to it that one more node may be admitted that hangs on the node at. One in 16 places is kept for
+// those held: link state does not come in the order in which it hangs together.
+func (m *Mesh) thin(now time.Time, at *origin) bool {
+	if len(m.db.sorted)-len(m.db.held) < len(m.db.slots)-len(m.db.slots)/16 {
 		return true
 	}
 	r := m.findRegions(func(*origin) int { return 1 })
@@ -151,7 +153,11 @@ func (m *Mesh) makeRoom(now time.Time, at *origin) bool {
 	if o == nil {
 		o = r.surplus(at, 1)
 	}
-	return m.pushOut(now, o)
+	if !m.pushOut(now, o) {
+		m.stats.LinkStateRefused++
+		return false
+	}
+	return true
 }
 
 // makeLinkRoom sees to it that so many links of o fit.
@@ -177,7 +183,7 @@ func (m *Mesh) makeLinkRoom(now time.Time, o *origin, links int) bool {
 func (m *Mesh) stray(r *regions, except *origin) (worst *origin) {
 	for _, o := range m.db.sorted {
 		n := m.bySID[o.sid]
-		if r.isFound(o) || o.local >= 0 || o == except || (n != nil && n.isUp()) {
+		if r.isFound(o) || !o.admitted || o.local >= 0 || o == except || (n != nil && n.isUp()) {
 			continue
 		}
 		if worst == nil || o.expires.Before(worst.expires) {

@@ -80,6 +80,7 @@ type association struct {
 	retryAt, paceAt time.Time
 	retry           time.Duration
 	blocked         bool // on the engine's list of those refused below
+	rested          bool // memory was given back since the last packet
 }
 
 // newAssociation starts life with the peer under a fresh instance of ours.
@@ -240,6 +241,7 @@ func (a *association) processing(now time.Time) (next time.Time) {
 	if next = a.life(now); a.ended {
 		return time.Time{}
 	}
+	next = agenda.Soonest(next, a.rest(now))
 	next = agenda.Soonest(next, a.loss.at)
 	next = agenda.Soonest(next, a.ptoAt())
 	if !a.retryAt.IsZero() {

@@ -44,7 +44,9 @@ func newSlab(size int) *slab {
 	return &slab{buf: make([]byte, 0, 256*size), ends: make([]int, 0, 256), size: size, most: 256}
 }
 
-func benchmarkStream(b *testing.B, size int) {
+// steady is a stream between two engines on slabs of packets of the given size. Each turn
+// writes, carries and reads what it can, and returns how much was read.
+func steady(size int) (turn func() (read int)) {
 	one, two := testSID(1), testSID(2)
 	ca, cb := newSlab(size), newSlab(size)
 	now := epoch
@@ -54,7 +56,7 @@ func benchmarkStream(b *testing.B, size int) {
 	from, _ := ea.Dial(now, one, two, Target{Port: 100})
 	var to *Stream
 	buf, in := make([]byte, 64<<10), make([]byte, 64<<10)
-	turn := func() (read int) {
+	return func() (read int) {
 		for {
 			if _, err := from.Write(now, buf); err != nil {
 				break
@@ -78,6 +80,10 @@ func benchmarkStream(b *testing.B, size int) {
 		now = now.Add(50 * time.Microsecond)
 		return read
 	}
+}
+
+func benchmarkStream(b *testing.B, size int) {
+	turn := steady(size)
 	for range 2000 {
 		turn()
 	}

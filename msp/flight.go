@@ -54,7 +54,7 @@ const (
 
 const (
 	noPacket  = 1<<64 - 1
-	minFlight = 64
+	minFlight = 8
 	maxFlight = 1 << 16 // packet numbers remembered, spec M1.2
 )
 

@@ -22,7 +22,7 @@ func (a *association) receive(now time.Time, h wire.MSPHeader, frames []byte, as
 		}
 		return
 	}
-	a.heard, a.alive = now, now
+	a.heard, a.alive, a.rested = now, now, false
 	a.e.work(a)
 	f := &a.e.frame
 	for r := wire.Read(frames); r.MSPFrame(f); {

@@ -146,7 +146,7 @@ func (a *association) send(now time.Time, room []byte, withData bool) bool {
 	a.out.commit(p, asks)
 	a.e.below.Commit(now, len(b))
 	a.e.status.PacketsOut++
-	a.lastSent = now
+	a.lastSent, a.rested = now, false
 	if asks {
 		a.loss.elicited = now
 		a.probes = max(0, a.probes-1)

@@ -5,41 +5,61 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
-	"time"
 )
 
-// TestExamplesMeetTheirExpectations: what we ship works, and the same scenario
-// run twice gives the same result.
+// heavy are the examples that take more than a second; -long runs them.
+var heavy = map[string]bool{"city.toml": true, "festival.toml": true}
+
+// TestExamplesMeetTheirExpectations: what we ship works.
 func TestExamplesMeetTheirExpectations(t *testing.T) {
 	files, err := filepath.Glob("../examples/sim/*.toml")
-	if err != nil || len(files) == 0 {
+	if err != nil || len(files) < 11 {
 		t.Fatal("no examples", err)
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
+			if heavy[filepath.Base(file)] && !*long {
+				t.Skip("takes long: -long runs it")
 			}
-			s, err := ParseScenario(file, data)
-			if err != nil {
-				t.Fatal(err)
-			}
-			start := time.Now()
-			r := RunScenario(s, RunOptions{})
-			if text := r.Text(time.Since(start)); r.Failed {
-				t.Errorf("failed:\n%s", text)
-			} else {
-				t.Logf("\n%s", text)
-			}
-			if testing.Short() {
-				return
-			}
-			if again := RunScenario(s, RunOptions{}); !reflect.DeepEqual(r, again) {
-				t.Error("run again it gave another result")
-			}
+			RunFile(t, os.DirFS("../examples/sim"), filepath.Base(file), RunOptions{})
 		})
+	}
+}
+
+// TestExamplesAreExplained: each begins with a comment and says what it is.
+func TestExamplesAreExplained(t *testing.T) {
+	files, _ := filepath.Glob("../examples/sim/*.toml")
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := LoadScenario(os.DirFS("../examples/sim"), filepath.Base(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(string(data), "# ") || !strings.Contains(string(data), "#     caracal sim ") || s.Sim.Description == "" || len(s.Expect) == 0 {
+			t.Errorf("%s: a comment, how to run it, a description or an expectation is missing", file)
+		}
+	}
+}
+
+// TestSameScenarioSameResult: the same scenario run twice gives the same result,
+// and with another seed another.
+func TestSameScenarioSameResult(t *testing.T) {
+	s, err := LoadScenario(os.DirFS("../examples/sim"), "commuters.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed := uint64(77)
+	one, again, other := RunScenario(s, RunOptions{}), RunScenario(s, RunOptions{}), RunScenario(s, RunOptions{Seed: &seed})
+	if !reflect.DeepEqual(one, again) {
+		t.Error("run again it gave another result")
+	}
+	if one.Digest == other.Digest {
+		t.Error("another seed gave the same history")
 	}
 }
 

@@ -104,7 +104,7 @@ func (p Plan) full() planned {
 	if p.Shape != "disk" {
 		p.Rate = cmp.Or(p.Rate, "10Mbit")
 	}
-	p.Rate = cmp.Or(p.Rate, "6Mbit")
+	p.Rate = cmp.Or(p.Rate, "24Mbit")
 	f := planned{
 		Plan: p, First: "n-1", Last: fmt.Sprintf("n-%d", p.Nodes), Patience: "20s", File: "1MB",
 		Length: time.Duration(p.Duration).String(), Delay: time.Duration(p.Latency).String(),

@@ -41,7 +41,7 @@ func newRecorder(r *run, out *Recording) *recorder {
 	if out == nil {
 		return nil
 	}
-	*out = Recording{Schema: RecordingSchema, Result: r.result, About: r.scenario.Sim.Description}
+	*out = Recording{Schema: RecordingSchema, Result: r.result, About: r.scenario.Sim.Description, Ways: []RecordWay{}, Frames: []Frame{}, Links: []RecordLink{}, Moments: []Moment{}}
 	rec := &recorder{
 		run: r, out: out, host: map[*Host]int{}, link: map[*Link]int{}, pairs: map[pairOf]int{}, known: map[sid.SID]string{},
 	}
@@ -86,6 +86,13 @@ func (r *recorder) links() {
 			rl.Nodes = append(rl.Nodes, r.host[p.host])
 		}
 		r.out.Links = append(r.out.Links, rl)
+	}
+}
+
+// learn notes who the host is, after it may have become somebody new.
+func (r *recorder) learn(h *Host) {
+	if r != nil {
+		r.known[h.SID()] = h.name
 	}
 }
 

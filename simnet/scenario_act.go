@@ -80,6 +80,7 @@ func (r *run) actOnHost(key string, h *Host) {
 		if !h.Running() {
 			h.Start()
 			r.apps[h].bind()
+			r.tell.learn(h)
 		}
 	case "pause":
 		h.Pause()

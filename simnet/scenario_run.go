@@ -29,7 +29,9 @@ type run struct {
 
 // RunScenario lays the scenario's world, lets its time pass, and tells what was
 // measured. It reads no clock: the same scenario and seed give the same Result.
-func RunScenario(s *Scenario, o RunOptions) *Result {
+func RunScenario(s *Scenario, o RunOptions) *Result { return runScenario(s, o).result }
+
+func runScenario(s *Scenario, o RunOptions) *run {
 	seed := s.Sim.Seed
 	if o.Seed != nil {
 		seed = *o.Seed
@@ -57,7 +59,7 @@ func RunScenario(s *Scenario, o RunOptions) *Result {
 	r.routes.start(r)
 	r.world.Run(time.Duration(s.Sim.Duration))
 	r.finish()
-	return r.result
+	return r
 }
 
 // build makes the nodes and lays the links.

@@ -33,7 +33,7 @@ func layout(r *simnet.Recording) (spots []spot, hubs []hub) {
 	} else {
 		all = g.drawn()
 	}
-	spots = all[:len(r.Nodes)]
+	spots, hubs = all[:len(r.Nodes)], []hub{}
 	for i, l := range g.hubs {
 		hubs = append(hubs, hub{all[len(r.Nodes)+i], l})
 	}

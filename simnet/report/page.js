@@ -118,6 +118,9 @@ const strip = {
   at() { const px = this.x((cursor.step + .5) * d.step_s); this.cursor.setAttribute("x1", px); this.cursor.setAttribute("x2", px); },
 };
 
+// A flat world needs no high stage.
+if (map.view[2] > 3 * map.view[3] && innerWidth > 760) $("map").style.height = "300px";
+
 // The plots.
 const of = f => d.frames.map(f), some = values => values.some(v => v);
 const add = (title, unit, series, options) => { if (series.some(s => some(s.values))) new Plot($("plots"), d, title, unit, series, options); };

@@ -90,7 +90,14 @@ class Plot {
       }
       run = [];
     };
-    s.values.forEach((v, i) => { if (v === null || v === undefined) flush(); else run.push([mid(i), y(v)]); });
+    const gap = Math.max(1, Math.ceil(3 / step)); // what is sent now and then is still one line
+    let before = -1;
+    s.values.forEach((v, i) => {
+      if (v === null || v === undefined) return;
+      if (i - before > gap) flush();
+      run.push([mid(i), y(v)]);
+      before = i;
+    });
     flush();
   }
 

@@ -45,6 +45,12 @@ func TestPageIsWhole(t *testing.T) {
 	if n := bytes.Count(page, []byte("</script>")); n != 2 {
 		t.Errorf("%d scripts end, want 2", n)
 	}
+	alone := HTML(record(t, "[sim]\nduration = \"2s\"\n[[node]]\nname = \"alone\"\n"))
+	for _, list := range []string{"hubs", "spots", "ways", "moments", "nodes", "links", "frames", "expect", "heals"} {
+		if bytes.Contains(alone, []byte(`"`+list+`":null`)) {
+			t.Errorf("the page's %s are null", list)
+		}
+	}
 	if again := HTML(record(t, hall)); !bytes.Equal(page, again) {
 		t.Error("the same run gave another page")
 	}

@@ -5,11 +5,12 @@ VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 
 BUILD       := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)"
 GOFUMPT     := $(GO) run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME    ?= 60s
 SOAKTIME    ?= 1h
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check lint race test386 cross netns demo fuzz soak bench clean
+.PHONY: help run build test check lint race test386 cross netns demo fuzz soak bench vuln clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +74,19 @@ soak: ## run the tests called TestSoak… for SOAKTIME (1h)
 
 bench: build ## measure throughput and latency beside other transports (needs root)
 	cd bench && $(GO) build -o ../bin/bench . && ./bench.sh
+
+vuln: ## look for known weaknesses in what we are built on
+	@echo "== modules are what go.sum says"
+	@$(GO) mod verify
+	@echo "== modules taken back, given up, or with newer versions"
+	@mkdir -p bin; $(GO) list -m -u -retracted -f '{{if not .Main}}{{with .Retracted}}RETRACTED {{$$.Path}} {{$$.Version}} {{.}}{{"\n"}}{{end}}{{with .Deprecated}}DEPRECATED {{$$.Path}} {{.}}{{"\n"}}{{end}}{{if not .Indirect}}{{with .Update}}newer {{.Path}} {{.Version}}{{"\n"}}{{end}}{{end}}{{end}}' all | { \
+		grep . | tee bin/vuln.txt || true; }; ! grep -E '^(RETRACTED|DEPRECATED)' bin/vuln.txt
+	@echo "== govulncheck"
+	@if ! GOBIN=$(CURDIR)/bin $(GO) install $(GOVULNCHECK) 2>/dev/null; then \
+		echo "SKIP: $(GOVULNCHECK) cannot be had here"; \
+	else bin/govulncheck ./...; code=$$?; \
+		if [ $$code = 3 ]; then exit 1; elif [ $$code != 0 ]; then echo "SKIP: its database cannot be reached from here"; fi; \
+	fi
 
 clean: ## remove what was built
 	rm -rf bin bench/out

@@ -57,8 +57,8 @@ func TestS64FewerAcknowledgementsOfAFastFlow(t *testing.T) {
 	} {
 		w := newWorld(t, 1, 2, road{delay: 5 * time.Millisecond, rate: c.rate, queue: 200_000})
 		a, b, _ := w.connect(100)
-		p := newPump(t, a, b, 24<<20)
-		w.until(time.Minute, func() bool { return p.run(w.now) || p.read > 4<<20 })
+		p := newPump(t, a, b, 6<<20)
+		w.until(time.Minute, func() bool { return p.run(w.now) || p.read > 3<<20 })
 		all := w.watch(nil)
 		w.until(time.Minute, func() bool { return p.run(w.now) })
 		data := 0

@@ -29,12 +29,12 @@ var zeros [64 << 10]byte
 
 // run moves what can be moved.
 func (x *load) run(now time.Time) {
-	for {
-		if n, err := x.from.Write(now, zeros[:]); err != nil || n == 0 {
-			break
-		}
+	for x.from.Writable() {
+		_, _ = x.from.Write(now, zeros[:])
 	}
-	x.read += drain(now, x.to)
+	if x.to.Readable() {
+		x.read += drain(now, x.to)
+	}
 }
 
 // carry runs the loads for so long and returns what each got in bit/s.

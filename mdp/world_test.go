@@ -24,7 +24,9 @@ type world struct {
 	air   []packet
 	fate  func(p packet) (delays []time.Duration) // nil: one copy, after delay
 	delay time.Duration
-	seen  []packet // all that were sent
+
+	damage func(b []byte) []byte // nil: they arrive as sent
+	seen   []packet              // all that were sent
 }
 
 type packet struct {
@@ -179,7 +181,11 @@ func (w *world) step() (next time.Time) {
 			continue
 		}
 		w.air = slices.Delete(w.air, i, i+1)
-		p.to.Deliver(w.now.Add(p.to.skew), p.local, slices.Clone(p.bytes))
+		b := slices.Clone(p.bytes)
+		if w.damage != nil {
+			b = w.damage(b)
+		}
+		p.to.Deliver(w.now.Add(p.to.skew), p.local, b)
 	}
 	for _, n := range w.order {
 		if at := n.Processing(w.now.Add(n.skew)); !at.IsZero() {

@@ -64,9 +64,9 @@ func TestCrossingFirstFlightsSettleToOneSession(t *testing.T) {
 // TestARestartCostsOneRoundTrip: whoever speaks first, its first packet arrives, and the answer to it // spec D3.5, D4.3
 func TestARestartCostsOneRoundTrip(t *testing.T) {
 	for _, first := range []string{"a", "b"} {
-		w, a, b := talking(t)
+		w, a, _ := talking(t)
 		w.nodes["b"].restart(Limits{})
-		b = w.bind("b", 200)
+		b := w.bind("b", 200)
 		w.nodes["a"].Restarted(w.now, w.nodes["b"].sid())
 		sockets := map[string]*Socket{"a": a, "b": b}
 		ports := map[string]uint32{"a": 100, "b": 200}

@@ -64,6 +64,7 @@ func (th *thief) forge(t *testing.T, name sid.SID, stamp uint64, boot uint32, te
 	state, err := noise.NewHandshakeState(noise.Config{
 		CipherSuite: suite, Random: rand.NewChaCha8([32]byte{7}), Pattern: noise.HandshakeIK, Prologue: prologue, Initiator: true,
 		StaticKeypair: noise.DHKey{Private: lacking, Public: name[:]}, PeerStatic: victim[:],
+		PresharedKey: make([]byte, 32), PresharedKeyPlacement: 2,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -98,6 +99,9 @@ func TestThreat04KeyCompromiseImpersonation(t *testing.T) {
 		w.want(b, "lies!")
 		w.run(100 * time.Millisecond)
 		p := victim.peers.byPair[pair{victim.sid(), a.s.ours[0]}]
+		if p == nil {
+			t.Fatal("not even early")
+		}
 		if p.keys.Confirmed() != established {
 			t.Errorf("established %v, confirmed %v", established, p.keys.Confirmed())
 		}

@@ -10,7 +10,7 @@ import (
 const perAddress = 4
 
 // freeSlot finds room for a neighbour at the address: a free slot, else that of the one longest
-// down or greeting for more than 5 s among those it competes with; -1 when there is none (spec O13.2).
+// down or greeting for too long among those it competes with; -1 when there is none (spec O13.2).
 func (m *Mesh) freeSlot(now time.Time, at link.Path) int {
 	free, all, here, most := -1, 0, 0, m.cfg.Limits.Internet
 	if m.isLocal(at) {
@@ -23,7 +23,7 @@ func (m *Mesh) freeSlot(now time.Time, at link.Path) int {
 			continue
 		}
 		all++
-		gone := !n.isUp() && now.Sub(n.since) > 5*time.Second
+		gone := !n.isUp() && now.Sub(n.since) > n.patience()
 		if gone && (passing < 0 || n.since.Before(m.neighbours[passing].since)) {
 			passing = i
 		}
@@ -46,6 +46,15 @@ func (m *Mesh) freeSlot(now time.Time, at link.Path) int {
 		return free
 	}
 	return len(m.neighbours)
+}
+
+// patience is how long a neighbour that is not up keeps its place when others want it: 5 s; a
+// second when it was the one to greet, which costs it little (spec O13.2).
+func (n *neighbour) patience() time.Duration {
+	if n.state == greeting && !n.peer.Handshaking() {
+		return time.Second
+	}
+	return 5 * time.Second
 }
 
 // isLocal reports whether the address is on a LAN or a radio of ours.

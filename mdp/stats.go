@@ -31,6 +31,9 @@ type Stats struct {
 	PeersEvicted       uint64 // for others, more recently used
 }
 
+// Sessions are the counters of the end-to-end sessions.
+func (s *Switch) Sessions() session.Stats { return s.table.Stats() }
+
 // Stats returns the counters.
 func (s *Switch) Stats() Stats { return s.stats }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/caracal-mesh/caracal/internal/session"
 	"github.com/caracal-mesh/caracal/link"
 	"github.com/caracal-mesh/caracal/sid"
 )
@@ -135,6 +136,9 @@ type Stats struct {
 	HeardRefused, HeardForgotten, AnswersWithheld, GreetingsWithheld              uint64 // bounds of discovery
 	NoInterface                                                                   uint64 // datagrams from one that is gone
 }
+
+// Sessions are the counters of the sessions with neighbours.
+func (m *Mesh) Sessions() session.Stats { return m.table.Stats() }
 
 // Stats returns the counters.
 func (m *Mesh) Stats() Stats { return m.stats }

@@ -114,13 +114,17 @@ func TestThreat08HandshakeFlood(t *testing.T) { // spec S6, threat 8
 	if got := len(p.answered) - 1; got < pings*9/10 {
 		t.Errorf("%d of %d pings came back", got, pings)
 	}
+	stats := b.Node().Mesh().Sessions()
+	if most := 2 * session.DefaultHandshakes * uint64(seconds+1); stats.Opened > most {
+		t.Errorf("opened %d handshakes, at most %d are worth it", stats.Opened, most)
+	}
 	if up == 0 || up > time.Second {
 		t.Errorf("the new one was there after %v", up)
 	}
 	if after := heapInUse(); after > before+8<<20 {
 		t.Errorf("the heap grew from %d to %d", before, after)
 	}
-	t.Logf("%d forged, %d of %d pings back, the new one there after %v", f.sent, len(p.answered)-1, pings, up)
+	t.Logf("%d forged, %d opened, %d of %d pings back, the new one there after %v", f.sent, stats.Opened, len(p.answered)-1, pings, up)
 }
 
 // hears reports whether the other is a neighbour that is up.

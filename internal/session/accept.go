@@ -52,6 +52,7 @@ func (t *Table) ReceiveInit(now time.Time, from Source, msg []byte) (*Init, erro
 	if !t.admits(now, from, l, h, msg) {
 		return nil, ErrLoad
 	}
+	t.stats.Opened++
 	state := t.noise(l, nil, h.Head)
 	t.payload, _, _, err = state.ReadMessage(t.payload[:0], h.Noise)
 	if err != nil {

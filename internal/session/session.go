@@ -82,6 +82,7 @@ type Stats struct {
 	KEMs            uint64 // post-quantum secrets shared
 	KEMRefused      uint64 // keys of the remote that were none, or came too fast
 	PostQuantumLost uint64 // sessions without a secret that replaced one with it
+	Opened          uint64 // handshakes 1 for which keys were computed
 	Limited         uint64 // handshakes 1 not opened, being over a budget
 	CookiesSent     uint64 // to who must prove its address
 	CookiesDropped  uint64 // more were owed than are kept

@@ -3,6 +3,7 @@ package overlay
 import (
 	"time"
 
+	"github.com/caracal-mesh/caracal/internal/agenda"
 	"github.com/caracal-mesh/caracal/internal/wire"
 	"github.com/caracal-mesh/caracal/link"
 	"github.com/caracal-mesh/caracal/sid"
@@ -11,11 +12,17 @@ import (
 // MaxBroadcast is the longest payload of a broadcast, in bytes.
 const MaxBroadcast = wire.MaxBroadcast
 
-// Bounds of broadcasts (spec O12.2).
+// Bounds of broadcasts (spec O12.2, O12.3).
 const (
 	maxSeen        = 4096
-	broadcastEvery = 20 * time.Millisecond // per origin, on average
-	broadcastBurst = 50
+	broadcastEvery = time.Second / 8 // per origin, on average
+	broadcastBurst = 32
+	relayEvery     = time.Second / 64 // from one neighbour, on average
+	relayBurst     = 256
+	maxSpreading   = 64
+	spreadWait     = 20 * time.Millisecond // at most, before a broadcast goes on
+	staleAfter     = 60_000                // how far, in ms, a broadcast may be behind its origin's link state or latest
+	idShift        = 16                    // the ms in the id of a broadcast
 )
 
 const broadcastContext = "broadcast"
@@ -34,7 +41,16 @@ type broadcastState struct {
 	ring   []broadcastID
 	oldest int
 	own    bucket
-	others bucket // of origins not in the database
+	others bucket      // of origins not in the database
+	ready  []spreading // to be queued at the next Processing
+}
+
+// A spreading is a broadcast on its way to our neighbours.
+type spreading struct {
+	id  broadcastID
+	at  time.Time
+	msg []byte
+	to  [maxNeighbours / 64]uint64 // slots
 }
 
 func (b *broadcastState) init() { b.seen = map[broadcastID]struct{}{} }
@@ -56,7 +72,7 @@ func (b *broadcastState) note(id broadcastID) bool {
 }
 
 // Broadcast sends payload (at most MaxBroadcast bytes) to every node within hops,
-// 1 … 64. Errors: ErrTooLong; ErrBusy beyond 50 in a second.
+// 1 … 64. Errors: ErrTooLong; ErrBusy beyond 32 at once and 8 in a second.
 func (m *Mesh) Broadcast(now time.Time, payload []byte, hops int) error {
 	if len(payload) > MaxBroadcast {
 		return ErrTooLong
@@ -64,51 +80,89 @@ func (m *Mesh) Broadcast(now time.Time, payload []byte, hops int) error {
 	if !m.bcast.own.take(now, broadcastEvery, broadcastBurst) {
 		return ErrBusy
 	}
-	id := max(m.bcast.lastID+1, uint64(max(now.UnixMicro(), 0)))
+	id := max(m.bcast.lastID+1, max(uint64(min(max(now.UnixMilli(), 0), clockSeq)), m.db.byNID[m.nid].seq)<<idShift)
 	m.bcast.lastID = id
 	w := wire.Broadcast{HopLimit: uint8(min(max(hops, 1), hopLimit)), Origin: m.self, ID: id, Payload: payload}
 	msg, signed := wire.AppendBroadcast(make([]byte, 0, wire.BroadcastOverhead+len(payload)), &w)
 	sig := m.cfg.Identities[0].Sign(broadcastContext, signed)
 	m.bcast.note(broadcastID{m.self, id})
 	m.stats.BroadcastsSent++
-	m.spread(now, nil, append(msg, sig[:]...))
+	m.spread(now, broadcastID{m.self, id}, nil, append(msg, sig[:]...))
 	return nil
 }
 
-// spread queues a broadcast frame for all neighbours but one.
-func (m *Mesh) spread(now time.Time, except *neighbour, msg []byte) {
-	for _, n := range m.neighbours {
-		if n == nil || n == except || !n.isUp() {
-			continue
-		}
-		if n.crowded(link.Interactive) {
-			m.stats.DropQueue++
-			continue
-		}
-		f := m.frames.get(frameRaw, true)
-		if f == nil {
-			m.stats.DropQueue++
-			return
-		}
-		f.class, f.n = link.Interactive, copy(f.buf, msg)
-		f.expires = now.Add(lifetimes[f.class])
-		n.push(f)
+// spread has a broadcast go, at that time, to all neighbours but the one that it came from, and those linked with that one:
+// they have it from there (spec O12.2).
+func (m *Mesh) spread(at time.Time, id broadcastID, from *neighbour, msg []byte) {
+	if len(m.bcast.ready) == maxSpreading {
+		m.stats.DropQueue++
+		return
 	}
+	s := spreading{id: id, at: at, msg: msg}
+	var source *origin
+	if from != nil {
+		source = m.db.byNID[from.nid]
+	}
+	for _, n := range m.neighbours {
+		if n != nil && n != from && n.isUp() && (source == nil || !m.linked(source, n.nid)) {
+			s.to[n.slot/64] |= 1 << (n.slot % 64)
+		}
+	}
+	m.bcast.ready = append(m.bcast.ready, s)
+}
+
+// spared notes that the neighbour has a broadcast already.
+func (m *Mesh) spared(id broadcastID, n *neighbour) {
+	for i := range m.bcast.ready {
+		if s := &m.bcast.ready[i]; s.id == id {
+			s.to[n.slot/64] &^= 1 << (n.slot % 64)
+		}
+	}
+}
+
+// queueBroadcasts gives the neighbours what is due to be spread.
+func (m *Mesh) queueBroadcasts(now time.Time) (next time.Time) {
+	left := m.bcast.ready[:0]
+	for _, s := range m.bcast.ready {
+		if !agenda.Due(now, s.at) {
+			left = append(left, s)
+			next = agenda.Soonest(next, s.at)
+			continue
+		}
+		for _, n := range m.neighbours {
+			if n != nil && n.isUp() && s.to[n.slot/64]>>(n.slot%64)&1 != 0 {
+				n.queueBroadcast(now, s.msg)
+			}
+		}
+	}
+	clear(m.bcast.ready[len(left):])
+	m.bcast.ready = left
+	return next
+}
+
+func (n *neighbour) queueBroadcast(now time.Time, msg []byte) {
+	var f *frame
+	if !n.crowded(link.Interactive) {
+		f = n.m.frames.get(frameRaw, true)
+	}
+	if f == nil {
+		n.m.stats.DropQueue++
+		return
+	}
+	f.class, f.n = link.Interactive, copy(f.buf, msg)
+	f.expires = now.Add(lifetimes[f.class])
+	n.push(f)
 }
 
 // receiveBroadcast takes a broadcast once, and passes it on (spec O12).
 func (m *Mesh) receiveBroadcast(now time.Time, n *neighbour, w *wire.Broadcast) {
 	id := broadcastID{w.Origin, w.ID}
 	if _, known := m.bcast.seen[id]; known || w.Origin == m.self {
+		m.spared(id, n)
 		m.stats.BroadcastDuplicates++
 		return
 	}
-	limit := &m.bcast.others
-	if o := m.db.bySID[w.Origin]; o != nil && o.admitted {
-		limit = &o.broadcasts
-	}
-	if w.HopLimit == 0 || !m.mayCheck(now, n) ||
-		!w.Origin.Verify(broadcastContext, w.Signed, w.Signature) || !limit.take(now, broadcastEvery, broadcastBurst) {
+	if !m.mayTakeBroadcast(now, n, w) {
 		m.stats.BroadcastsRefused++
 		return
 	}
@@ -116,7 +170,30 @@ func (m *Mesh) receiveBroadcast(now time.Time, n *neighbour, w *wire.Broadcast) 
 	if w.HopLimit > 1 && !m.cfg.NoRelay {
 		w.HopLimit--
 		m.stats.BroadcastsForwarded++
-		m.spread(now, n, wire.AppendBroadcastOn(make([]byte, 0, wire.BroadcastOverhead+len(w.Payload)), w))
+		m.spread(now.Add(time.Duration(m.rand.Int64N(int64(spreadWait)))), id, n, wire.AppendBroadcastOn(make([]byte, 0, wire.BroadcastOverhead+len(w.Payload)), w))
 	}
 	m.up.DeliverBroadcast(now, w.Origin, w.Payload)
+}
+
+// mayTakeBroadcast reports whether a broadcast is neither one too many, of its neighbour or its origin, nor an
+// old one, nor forged (spec O12.2, O12.3).
+func (m *Mesh) mayTakeBroadcast(now time.Time, n *neighbour, w *wire.Broadcast) bool {
+	limit := &m.bcast.others
+	o := m.db.bySID[w.Origin]
+	known := o != nil && o.admitted
+	if known {
+		limit = &o.broadcasts
+		if newest := max(o.seq, o.newest); w.ID>>idShift+staleAfter < newest {
+			return false
+		}
+	}
+	ready := !now.Before(limit.ready(broadcastEvery, broadcastBurst))
+	if w.HopLimit == 0 || !ready || !n.relays.take(now, relayEvery, relayBurst) || !m.mayCheck(now, n) ||
+		!w.Origin.Verify(broadcastContext, w.Signed, w.Signature) {
+		return false
+	}
+	if known {
+		o.newest = max(o.newest, w.ID>>idShift)
+	}
+	return limit.take(now, broadcastEvery, broadcastBurst)
 }

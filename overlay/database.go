@@ -37,6 +37,7 @@ type origin struct {
 
 	pending    [maxNeighbours / 64]uint64 // slots of the neighbours that it is yet to be sent to
 	broadcasts bucket
+	newest     uint64 // of the ms in the ids of its broadcasts
 
 	// The route (spec O10).
 	via       *neighbour // nil = none

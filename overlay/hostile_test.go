@@ -41,6 +41,11 @@ func TestMeshIsHonest(t *testing.T) { // house law 3
 	w.until(5*time.Second, "routes", allReach(n...))
 	for i := range 30 {
 		act(func(time.Time) { _ = a.post(n[2], link.Class(i%6), make([]byte, 300)) })
+		if i%10 == 0 {
+			act(func(now time.Time) { _ = a.Broadcast(now, make([]byte, 30), 9) })
+			_ = n[2].Broadcast(w.now, make([]byte, 40), 9)
+			n[2].next = w.now
+		}
 		numbered(w, n[2], a, link.Bulk, 3, 300, 100*time.Millisecond)
 	}
 	n[1].restart()

@@ -150,6 +150,7 @@ func (m *Mesh) Processing(now time.Time, out *link.Batch) (next time.Time) {
 		return now
 	}
 	m.processDatabase(now)
+	spreadAt := m.queueBroadcasts(now)
 	next, full := m.processNeighbours(now, out)
 	if full {
 		return now
@@ -158,7 +159,7 @@ func (m *Mesh) Processing(now time.Time, out *link.Batch) (next time.Time) {
 	if m.anyDirty() {
 		return now // and what they are to be told of it
 	}
-	return agenda.Soonest(next, m.discoverAt)
+	return agenda.Soonest(agenda.Soonest(next, spreadAt), m.discoverAt)
 }
 
 // anyDirty reports whether a neighbour has something new to send.

@@ -58,6 +58,7 @@ type neighbour struct {
 	echoes  bucket // probes that answer what came while down
 	checks  bucket // signatures checked for this neighbour
 	gifts   bucket // link state that it is sent because it asked
+	relays  bucket // broadcasts
 	brought bucket // nodes that were not known before, when many are
 	assembl [8]assembly
 

@@ -123,18 +123,18 @@ func (m *Mesh) Interfaces() []Interface {
 
 // Stats are the mesh's counters, one per reason.
 type Stats struct {
-	Malformed, UnknownType, NotAuthentic, Replayed, UnknownAlias                  uint64
-	Forwarded, Delivered, Originated, Retransmitted, LinkLost, Duplicates         uint64
-	DropNoRoute, DropDistance, DropHopLimit, DropQueue, DropTooLong, DropLifetime uint64
-	BroadcastsSent, BroadcastsForwarded, BroadcastDuplicates, BroadcastsRefused   uint64
-	LinkStateAccepted, LinkStateOld, LinkStateBad                                 uint64
-	LinkStateRefused, LinkStateDamped, ChecksRefused                              uint64 // no room; too many of one node; too many of all
-	HeldForgotten, IntroductionsRefused, OriginsPushedOut, LinksUntold            uint64 // bounds of link state
-	DropStanding, Deflected, UnreachSent, UnreachHeard                            uint64
-	NoRoom, NeighboursPushedOut                                                   uint64 // for a neighbour; one that was not up, by it
-	BeaconsForeign                                                                uint64 // of another mesh, open or private
-	HeardRefused, HeardForgotten, AnswersWithheld, GreetingsWithheld              uint64 // bounds of discovery
-	NoInterface                                                                   uint64 // datagrams from one that is gone
+	Malformed, UnknownType, NotAuthentic, Replayed, UnknownAlias                      uint64
+	Forwarded, Delivered, Originated, Retransmitted, LinkLost, Duplicates             uint64
+	DropNoRoute, DropDistance, DropHopLimit, DropQueue, DropTooLong, DropLifetime     uint64
+	BroadcastsSent, BroadcastsForwarded, BroadcastDuplicates, BroadcastsRefused       uint64
+	LinkStateAccepted, LinkStateOld, LinkStateBad                                     uint64
+	LinkStateRefused, LinkStateDamped, ChecksRefused                                  uint64 // no room; too many of one node; too many of all
+	HeldForgotten, IntroductionsRefused, OriginsPushedOut, LinksUntold, PiecesRefused uint64 // bounds of link state
+	DropStanding, Deflected, UnreachSent, UnreachHeard                                uint64
+	NoRoom, NeighboursPushedOut                                                       uint64 // for a neighbour; one that was not up, by it
+	BeaconsForeign                                                                    uint64 // of another mesh, open or private
+	HeardRefused, HeardForgotten, AnswersWithheld, GreetingsWithheld                  uint64 // bounds of discovery
+	NoInterface                                                                       uint64 // datagrams from one that is gone
 }
 
 // Sessions are the counters of the sessions with neighbours.

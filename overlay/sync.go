@@ -36,15 +36,6 @@ type syncState struct {
 	todo   []*origin // yet to be sent, oldest first
 }
 
-// An assembly is a link state object of which some pieces have arrived.
-type assembly struct {
-	nid  wire.NID
-	seq  uint64
-	have uint8 // bit i: piece i
-	at   time.Time
-	raw  []byte
-}
-
 // flood queues the link state of o, which came from a neighbour or is our own, for all
 // others. Those to which the neighbour has a link of its own have it from there; they
 // are told our digest a little later, which shows if they have not (spec O8.2).
@@ -197,32 +188,6 @@ func (m *Mesh) install(now time.Time, from *neighbour, l *wire.LinkState, nid wi
 	if restarted { // spec O7.9
 		m.up.Restarted(now, o.sid)
 	}
-}
-
-// assemble keeps a piece. It returns the whole object when nothing is missing.
-func (n *neighbour) assemble(now time.Time, w *wire.LinkStateFrame) []byte {
-	var a *assembly
-	for i := range n.assembl {
-		if b := &n.assembl[i]; b.nid == w.NID && b.seq == w.Seq && len(b.raw) == w.Total {
-			a = b
-			break
-		} else if a == nil || b.at.Before(a.at) {
-			a = b
-		}
-	}
-	if a.nid != w.NID || a.seq != w.Seq || len(a.raw) != w.Total {
-		*a = assembly{nid: w.NID, seq: w.Seq, raw: make([]byte, w.Total)}
-	}
-	a.at = now
-	copy(a.raw[w.Offset:], w.Piece)
-	a.have |= 1 << (w.Offset / wire.LinkStateChunk)
-	pieces := (w.Total + wire.LinkStateChunk - 1) / wire.LinkStateChunk
-	if a.have != 1<<pieces-1 {
-		return nil
-	}
-	raw := a.raw
-	*a = assembly{}
-	return raw
 }
 
 // hearDigest compares the neighbour's digest with ours. When they differ for longer than

@@ -319,3 +319,13 @@ func allReach(nodes ...*member) func() bool {
 		return true
 	}
 }
+
+// named finds a member.
+func (w *world) named(s sid.SID) *member {
+	for _, m := range w.nodes {
+		if m.id.SID() == s {
+			return m
+		}
+	}
+	return nil
+}

@@ -51,6 +51,7 @@ type Config struct {
 	MSP         msp.Limits
 	Trace       trace.Sink            // may be nil
 	Passed      func(overlay.Passage) // told of every packet sent one hop further; may be nil
+	Verify      overlay.Verify        // nil: sid.SID.Verify
 }
 
 // A Node is one member of the mesh. It is not safe for concurrent use: whoever
@@ -91,6 +92,7 @@ func New(now time.Time, cfg Config) (*Node, error) {
 		Limits:      cfg.Overlay,
 		Trace:       cfg.Trace,
 		Passed:      cfg.Passed,
+		Verify:      cfg.Verify,
 	}, upper{n})
 	n.mdp = mdp.New(mdp.Config{
 		Identities:  cfg.Identities,

@@ -189,7 +189,7 @@ func (m *Mesh) mayTakeBroadcast(now time.Time, n *neighbour, w *wire.Broadcast) 
 	}
 	ready := !now.Before(limit.ready(broadcastEvery, broadcastBurst))
 	if w.HopLimit == 0 || !ready || !n.relays.take(now, relayEvery, relayBurst) || !m.mayCheck(now, n) ||
-		!w.Origin.Verify(broadcastContext, w.Signed, w.Signature) {
+		!m.verify(w.Origin, broadcastContext, w.Signed, w.Signature) {
 		return false
 	}
 	if known {

@@ -51,6 +51,7 @@ type Config struct {
 	Limits      Limits
 	Trace       trace.Sink    // may be nil
 	Passed      func(Passage) // told of every packet sent one hop further; may be nil
+	Verify      Verify        // nil: sid.SID.Verify
 }
 
 // Limits bounds every table and queue. Zero fields take the defaults (spec O13.1);

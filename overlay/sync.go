@@ -135,7 +135,7 @@ func (m *Mesh) receiveState(now time.Time, n *neighbour, w *wire.LinkStateFrame)
 	l, err := wire.ParseLinkState(raw, m.received.links[:0])
 	m.received.links = l.Links
 	if err != nil || l.Seq > maxSeq || l.SID.Valid() != nil || nidOf(l.SID) != w.NID || l.Seq != w.Seq ||
-		!l.SID.Verify(stateContext, l.Signed, l.Signature) {
+		!m.verify(l.SID, stateContext, l.Signed, l.Signature) {
 		m.stats.LinkStateBad++
 		return
 	}

@@ -45,6 +45,7 @@ func (w *World) addNode(name string, around role, options []NodeOption) *Host {
 			Encapsulate: encapsulate(deriveSeed(w.seed, fmt.Sprintf("encapsulate %d %s", boot, name))),
 			Trace:       w.traceSink(),
 			Passed:      w.loops.passed,
+			Verify:      w.verified.verify,
 		}
 		for _, option := range options {
 			option(&cfg)

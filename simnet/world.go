@@ -44,6 +44,7 @@ type World struct {
 	record    record
 	loops     loops
 	movers    []*mover
+	verified  verified
 }
 
 // New returns an empty world in which all chance follows from seed.

@@ -172,6 +172,66 @@ func TestStreamsEndWithTheirIdentity(t *testing.T) { // spec I6.6
 	}
 }
 
+// A classic listener at one identity is told Closed when that goes.
+func TestClassicListenerEndsWithItsIdentity(t *testing.T) { // spec I6.6, M12
+	b := newBench(t)
+	b.run(5 * time.Second)
+	id := spare(1)
+	b.add(id)
+	closed := 0
+	k := b.nodes[1].MSP().Socket(func(_ *msp.Socket, state msp.State, _ []byte) bool {
+		if state&msp.Closed != 0 {
+			closed++
+		}
+		return true
+	})
+	if err := k.Listen(b.now, id.SID(), 70); err != nil {
+		t.Fatal(err)
+	}
+	b.remove(id.SID())
+	if closed != 1 || b.nodes[1].MSP().Sockets() != 0 {
+		t.Errorf("told Closed %d times, %d sockets left", closed, b.nodes[1].MSP().Sockets())
+	}
+}
+
+// What was recorded before an identity was locked delivers nothing after it was unlocked, although the
+// sessions of before are forgotten.
+func TestReplayAfterUnlockDeliversNothing(t *testing.T) { // spec I6.6, D3.5
+	b := newBench(t)
+	b.run(5 * time.Second)
+	b.add(spare(1))
+	k, err := b.nodes[1].MDP().Bind(sid.None, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.seen = nil
+	if got, _ := b.ask(spare(1).SID(), k); got != "to you" { // early, in a handshake
+		t.Fatal(got)
+	}
+	if got, _ := b.ask(spare(1).SID(), k); got != "to you" {
+		t.Fatal(got)
+	}
+	if early := b.nodes[1].MDP().Stats().Early; early == 0 {
+		t.Fatal("nothing was early: the test shows nothing")
+	}
+	recorded := b.seen
+	b.remove(spare(1).SID())
+	b.add(spare(1))
+	before := b.nodes[1].MDP().Stats()
+	for range 3 {
+		for _, datagram := range recorded {
+			b.nodes[1].Receive(b.now, link.Path{Iface: 1, Addr: b.addrs[0]}, append([]byte(nil), datagram...))
+		}
+		b.settle()
+	}
+	if k.Pending() != 0 || b.nodes[1].MDP().Stats().Early != before.Early {
+		t.Errorf("%d datagrams were delivered again", k.Pending())
+	}
+	if got, _ := b.ask(spare(1).SID(), k); got != "to you" {
+		t.Errorf("afterwards: %q", got)
+	}
+}
+
 func TestIdentitiesThatCannotBeAddedOrRemoved(t *testing.T) { // spec I6.6
 	b := newBench(t)
 	b.run(5 * time.Second)

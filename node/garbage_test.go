@@ -22,7 +22,8 @@ type bench struct {
 	addrs [2]netip.AddrPort
 	next  [2]time.Time
 	batch *link.Batch
-	seen  [][]byte // the latest datagrams that crossed, for mutation
+	seen  [][]byte                                           // the latest datagrams that crossed, for mutation
+	sent  func(from int, to link.Path, datagram []byte) bool // whether it reaches the other; nil = always
 }
 
 func newBench(t *testing.T) *bench {
@@ -60,7 +61,10 @@ func (b *bench) run(d time.Duration) {
 			b.batch.Reset()
 			b.next[i] = n.Processing(b.now, b.batch)
 			for k := range b.batch.Len() {
-				_, datagram := b.batch.Datagram(k)
+				to, datagram := b.batch.Datagram(k)
+				if b.sent != nil && !b.sent(i, to, datagram) {
+					continue
+				}
 				b.seen = append(b.seen, append([]byte(nil), datagram...))
 				b.nodes[1-i].Receive(b.now, link.Path{Iface: 1, Addr: b.addrs[i]}, append([]byte(nil), datagram...))
 				b.next[1-i] = b.now

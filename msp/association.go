@@ -70,6 +70,7 @@ type association struct {
 	loss            lossState
 	rate            rateState
 	noise           noiseState
+	mtu             pathMTU
 	packet          int       // what a full packet takes, bytes
 	probes          int       // packets to be sent whatever the window says (spec M8.4)
 	lastSent        time.Time // anything

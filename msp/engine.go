@@ -48,6 +48,7 @@ type Status struct {
 
 	PacketsIn, PacketsOut        uint64
 	Lost, Spurious, Probes, Busy uint64
+	BlackHoles                   uint64 // packets of full size that vanished where small ones passed
 
 	Malformed, Duplicates, Stale, Orphans uint64 // packets dropped
 	Violations                            uint64 // packets stopped at a frame that breaks a rule

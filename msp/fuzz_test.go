@@ -13,6 +13,7 @@ import (
 // stays bounded, and the engine comes to rest (spec M1.4).
 func FuzzDeliver(f *testing.F) {
 	f.Add([]byte{}, uint32(0))
+	f.Add(wire.AppendMSPPadding(wire.AppendMSPPing(nil), 20), uint32(9))
 	f.Add(wire.AppendMSPStream(nil, 1, 100, 0, true, false), uint32(9))
 	f.Add(wire.AppendMSPReset(nil, 1, 0, 1, 3, "x"), uint32(9))
 	f.Add(wire.AppendMSPReset(wire.AppendMSPStop(nil, 0, 1), 0, 3, 1, 1<<18, "x"), uint32(9))

@@ -86,6 +86,10 @@ type ackRound struct {
 // acknowledge settles one packet in flight.
 func (a *association) acknowledge(r *ackRound, p *sentPacket) {
 	a.out.leave(p, acked)
+	if a.mtu.hole(p.number, p.size, &a.noise) {
+		a.e.status.BlackHoles++
+	}
+	a.mtu.arrived(r.now, p.number, p.size)
 	r.packets++
 	a.observe(false)
 	r.acked += p.size
@@ -205,6 +209,9 @@ type lossRound struct {
 // lose gives up one packet: what it carried is sent again.
 func (a *association) lose(now time.Time, p *sentPacket, r *lossRound) {
 	a.out.leave(p, lost)
+	if a.mtu.missed(now, p.number, p.size) {
+		return
+	}
 	a.e.status.Lost++
 	a.observe(true)
 	a.rate.lost += int64(p.size)

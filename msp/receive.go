@@ -55,7 +55,7 @@ func expand(expected uint64, low uint32) uint64 {
 
 func (a *association) onFrame(now time.Time, f *wire.MSPFrame) error {
 	switch f.Type {
-	case wire.MSPPing:
+	case wire.MSPPing, wire.MSPPadding:
 		return nil
 	case wire.MSPAck:
 		return a.onAck(now, f)

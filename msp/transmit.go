@@ -36,12 +36,15 @@ func (a *association) transmit(now time.Time) {
 		a.refused(now)
 		return
 	}
-	size = min(size, maxPacket)
+	size = a.packetSize(now, min(size, maxPacket))
 	a.packet = size
 	a.cc.setPacket(size)
 	rate := a.paceRate()
 	if rate > 0 {
 		a.pace.refill(now, rate, size)
+	}
+	if a.eager() {
+		a.probeMTU(now, size)
 	}
 	for {
 		withData := a.eager() && a.maySend(now, rate, size)
@@ -141,18 +144,23 @@ func (a *association) send(now time.Time, room []byte, withData bool) bool {
 	if len(b) > len(room) {
 		panic("BUG: packet larger than its room")
 	}
-	p.size = len(b)
+	a.finish(now, p, len(b), asks)
+	return true
+}
+
+// finish sends the packet begun, of size bytes.
+func (a *association) finish(now time.Time, p *sentPacket, size int, asks bool) {
+	p.size = size
 	p.departure = a.rate.depart(now, !a.out.any())
 	a.out.commit(p, asks)
-	a.e.below.Commit(now, len(b))
+	a.e.below.Commit(now, size)
 	a.e.status.PacketsOut++
 	a.lastSent, a.rested = now, false
 	if asks {
 		a.loss.elicited = now
 		a.probes = max(0, a.probes-1)
-		a.pace.credit -= int64(len(b))
+		a.pace.credit -= int64(size)
 	}
-	return true
 }
 
 // appendLimits appends what concerns the whole association.

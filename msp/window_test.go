@@ -10,8 +10,8 @@ import (
 
 // grants follows on the wire what one end may send to the other, and what it did.
 type grants struct {
-	stream, all   uint64 // allowed
-	sent, highest uint64 // of the stream: most at once beyond what was read, highest offset
+	stream, all uint64 // allowed
+	highest     uint64 // offset sent of the stream
 }
 
 // watchGrants follows what the first engine sends to the second on one stream.

@@ -49,6 +49,7 @@ func (h MSPHeader) Append(b []byte) []byte {
 // The frames of an association packet (spec M3). MSPStream is the lowest of
 // four types: bit 0 is FIN, bit 1 is MARK.
 const (
+	MSPPadding       = 0x00 // any number of bytes in a row
 	MSPPing          = 0x01
 	MSPAck           = 0x02
 	MSPClose         = 0x03
@@ -150,6 +151,10 @@ func (r *Reader) mspStream(f *MSPFrame) {
 func (r *Reader) mspControl(f *MSPFrame) {
 	switch f.Type {
 	case MSPPing:
+	case MSPPadding:
+		for len(r.rest) > 0 && r.rest[0] == MSPPadding {
+			r.rest = r.rest[1:]
+		}
 	case MSPAck:
 		r.mspAck(f)
 	case MSPClose:
@@ -234,7 +239,7 @@ func (r *Reader) mspAck(f *MSPFrame) {
 func CheckMSPFrames(frames []byte, f *MSPFrame) (eliciting bool, err error) {
 	r := Read(frames)
 	for r.MSPFrame(f) {
-		if f.Type != MSPAck && f.Type != MSPClose {
+		if f.Type != MSPAck && f.Type != MSPClose && f.Type != MSPPadding {
 			eliciting = true
 		}
 	}
@@ -321,6 +326,14 @@ func AppendMSPKeep(b []byte, id uint64, ask bool) []byte {
 
 // AppendMSPPing appends PING.
 func AppendMSPPing(b []byte) []byte { return append(b, MSPPing) }
+
+// AppendMSPPadding appends n bytes of padding.
+func AppendMSPPadding(b []byte, n int) []byte {
+	for range n {
+		b = append(b, MSPPadding)
+	}
+	return b
+}
 
 // AppendMSPClose appends CLOSE with code 0.
 func AppendMSPClose(b []byte) []byte { return append(b, MSPClose, 0) }

@@ -19,6 +19,12 @@ const (
 	Unreachable = "unreachable" // known, but there is no way now
 )
 
+// What keys may be.
+const (
+	Classic     = "classic"      // X25519
+	PostQuantum = "post-quantum" // and ML-KEM-768
+)
+
 // What Self.Network may be.
 const (
 	OpenNetwork    = "open"    // everybody may be a member
@@ -81,6 +87,7 @@ type PeerStatus struct {
 	LastHeard float64 `json:"last_s"`
 	Since     float64 `json:"since_s"`
 	Distance  uint32  `json:"distance"`
+	Keys      string  `json:"keys"` // of the session with it, else of the link to it: Classic, PostQuantum, "" = none
 }
 
 // A SessionStatus is one end-to-end session.
@@ -88,6 +95,7 @@ type SessionStatus struct {
 	Local  string  `json:"local"`
 	Remote string  `json:"remote"`
 	Ready  bool    `json:"ready"`
+	Keys   string  `json:"keys"` // Classic, PostQuantum, "" = none yet
 	Since  float64 `json:"since_s"`
 }
 
@@ -118,6 +126,7 @@ func (h *Host) Status() Status {
 		st.Links = h.linkStatus(n)
 		st.Peers = peerStatus(now, n, contacts)
 		st.Sessions = sessionStatus(now, n)
+		tellKeys(st.Peers, st.Sessions)
 		st.Notes = h.notes.lines()
 		st.Counters = Counters{UDP: h.socket.Stats(), Overlay: n.Mesh().Stats(), MDP: n.MDP().Stats(), MSP: n.MSP().Status()}
 	})
@@ -172,8 +181,9 @@ func (p *PeerStatus) route(m overlay.Node) {
 	if hop.SID.IsZero() {
 		return
 	}
-	p.State = Direct
+	p.State, p.Keys = Direct, keysOf(true, hop.PostQuantum)
 	if hop.SID != m.SID {
+		p.Keys = ""
 		p.State, p.Via = Mesh, hop.SID.String()
 	}
 	p.Hops, p.Loss, p.Link, p.Distance = hop.Hops, hop.Loss, hop.Iface, hop.Distance
@@ -191,10 +201,37 @@ func sessionStatus(now time.Time, n *node.Node) []SessionStatus {
 	out := []SessionStatus{}
 	for _, s := range n.MDP().Peers() {
 		out = append(out, SessionStatus{
-			Local: s.Local.String(), Remote: s.Remote.String(), Ready: s.Ready, Since: ago(now, s.Since),
+			Local: s.Local.String(), Remote: s.Remote.String(), Ready: s.Ready, Keys: keysOf(s.Ready, s.PostQuantum), Since: ago(now, s.Since),
 		})
 	}
 	return out
+}
+
+// keysOf says what keys there are.
+func keysOf(ready, postQuantum bool) string {
+	switch {
+	case !ready:
+		return ""
+	case postQuantum:
+		return PostQuantum
+	}
+	return Classic
+}
+
+// tellKeys notes at each peer what keys protect what is sent to it: those of the session, which hide it
+// from all on the way, or else those of the link.
+func tellKeys(peers []PeerStatus, sessions []SessionStatus) {
+	keys := map[string]string{}
+	for _, s := range sessions {
+		if keys[s.Remote] == "" || s.Keys == Classic { // the weakest of several
+			keys[s.Remote] = s.Keys
+		}
+	}
+	for i := range peers {
+		if k := keys[peers[i].SID]; k != "" {
+			peers[i].Keys = k
+		}
+	}
 }
 
 // ago is the seconds since t, -1 for never.

@@ -85,7 +85,7 @@ func (c *command) peerTable(list []host.PeerStatus) {
 	for _, p := range list {
 		names[p.SID] = callIt(p.Name, p.SID)
 	}
-	t := table{{"PEER", "SID", "STATE", "VIA", "HOPS", "RTT", "LOSS", "LAST"}}
+	t := table{{"PEER", "SID", "STATE", "VIA", "HOPS", "RTT", "LOSS", "LAST", "KEYS"}}
 	for _, p := range list {
 		state, via := p.State, "–"
 		if p.State == host.Direct {
@@ -94,12 +94,12 @@ func (c *command) peerTable(list []host.PeerStatus) {
 		if p.Via != "" {
 			via = names[p.Via]
 		}
-		row := []string{named(p.Name), short(p.SID), state, via, fmt.Sprint(p.Hops), rtt(p.RTT), percent(p.Loss), span(p.LastHeard)}
+		row := []string{named(p.Name), short(p.SID), state, via, fmt.Sprint(p.Hops), rtt(p.RTT), percent(p.Loss), span(p.LastHeard), dash(p.Keys)}
 		switch p.State {
 		case host.Mesh: // what was measured is of the first link only: caracal routes
 			row[5], row[6] = "–", "–"
 		case host.Unreachable:
-			row = []string{named(p.Name), short(p.SID), state, "–", "–", "–", "–", span(p.LastHeard)}
+			row = []string{named(p.Name), short(p.SID), state, "–", "–", "–", "–", span(p.LastHeard), "–"}
 		}
 		if p.Name == "" {
 			row = append(row, "caracal name "+short(p.SID)+" NAME")

@@ -41,7 +41,7 @@ func (s *Switch) deliverInit(now time.Time, via sid.SID, packet []byte) {
 		s.countRefusal(err)
 		return
 	}
-	p := s.peer(now, init.Local, init.Remote)
+	p := s.peer(now, init.Local, init.Remote, true)
 	s.used(now, p)
 	plain := append(s.room[:0], init.Early...) // it is the table's
 	s.room = plain[:0]

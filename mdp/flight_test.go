@@ -102,7 +102,8 @@ func TestHeldEarlyDataIsBounded(t *testing.T) {
 		}
 		w.run(25 * time.Second) // given up
 	}
-	if b.heldBytes > maxHeld*504 || b.heldBytes == 0 || b.peers.newest.held > maxHeld {
+	stranger := b.peers.strangers.newest
+	if b.heldBytes > maxHeld*504 || b.heldBytes == 0 || stranger.held > maxHeld {
 		t.Errorf("%d bytes held", b.heldBytes)
 	}
 	if b.heldBytes = maxHeldBytes - 100; true {
@@ -113,14 +114,14 @@ func TestHeldEarlyDataIsBounded(t *testing.T) {
 		t.Errorf("%+v", b.stats)
 	}
 	b.heldBytes -= maxHeldBytes - 100
-	for _, d := range b.peers.newest.openings[0] {
+	for _, d := range stranger.openings[0] {
 		for _, h := range d.held {
 			b.heldBytes += len(h.plain)
 		}
 	}
 	w.run(time.Minute)
-	if b.heldBytes != 0 || b.peers.newest.held != 0 {
-		t.Errorf("%d bytes, %d datagrams still held", b.heldBytes, b.peers.newest.held)
+	if b.heldBytes != 0 || stranger.held != 0 {
+		t.Errorf("%d bytes, %d datagrams still held", b.heldBytes, stranger.held)
 	}
 }
 

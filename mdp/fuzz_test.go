@@ -25,7 +25,7 @@ func FuzzDeliver(f *testing.F) {
 		n := w.nodes["b"]
 		n.Deliver(w.now, n.sid(), slices.Clone(b))
 		n.DeliverBroadcast(w.now, w.nodes["a"].sid(), b)
-		n.deliverPlain(w.now, n.peers.newest, slices.Clone(b), Info{})
+		n.deliverPlain(w.now, n.peers.met.newest, slices.Clone(b), Info{})
 		for range 3 {
 			n.Processing(w.now)
 		}

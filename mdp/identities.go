@@ -39,11 +39,13 @@ func (s *Switch) RemoveIdentity(now time.Time, id sid.SID) {
 
 // forgetAll erases all about the peers that match.
 func (s *Switch) forgetAll(match func(*peer) bool) {
-	for p := s.peers.oldest; p != nil; {
-		next := p.newer
-		if match(p) {
-			s.forget(p)
+	for _, first := range [...]*peer{s.peers.met.oldest, s.peers.strangers.oldest} {
+		for p := first; p != nil; {
+			next := p.newer
+			if match(p) {
+				s.forget(p)
+			}
+			p = next
 		}
-		p = next
 	}
 }

@@ -9,12 +9,13 @@ import (
 
 // Times of a pair.
 const (
-	idleTimeout    = 10 * time.Minute      // spec D3.1
-	heldTimeout    = 30 * time.Second      // spec D3.7
-	keepaliveDelay = time.Second           // spec D4.1
-	suspectDelay   = 3 * time.Second       // spec D4.2
-	maxStrikes     = 4                     // spec D4.2: 3 s to 48 s
-	busyRetry      = 10 * time.Millisecond // until pending is tried again
+	idleTimeout     = 10 * time.Minute      // spec D3.1
+	strangerTimeout = 40 * time.Second      // spec D3.1
+	heldTimeout     = 30 * time.Second      // spec D3.7
+	keepaliveDelay  = time.Second           // spec D4.1
+	suspectDelay    = 3 * time.Second       // spec D4.2
+	maxStrikes      = 4                     // spec D4.2: 3 s to 48 s
+	busyRetry       = 10 * time.Millisecond // until pending is tried again
 )
 
 // handshakeClass is urgent, so that no data overtakes the handshake that opens it.
@@ -128,6 +129,7 @@ func (s *Switch) sealed(now time.Time, p *peer, datagram bool) {
 
 // opened notes that a packet from p was opened, with or without a datagram.
 func (s *Switch) opened(now time.Time, p *peer, datagram bool) {
+	s.meet(p)
 	p.suspectAt, p.strikes = time.Time{}, 0
 	if datagram && p.keepaliveAt.IsZero() {
 		p.keepaliveAt = now.Add(keepaliveDelay)

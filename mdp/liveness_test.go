@@ -72,7 +72,7 @@ func TestSilenceMakesSuspicious(t *testing.T) {
 	if n := w.count(isInit); n != 1 {
 		t.Errorf("%d handshakes", n)
 	}
-	peer := w.nodes["a"].peers.newest
+	peer := w.nodes["a"].peers.met.newest
 	w.send(a, "b", 200, "y")
 	if wait := peer.suspectAt.Sub(w.now); wait != 6*time.Second {
 		t.Error("waits", wait)

@@ -18,6 +18,7 @@ type peer struct {
 	keys         *session.Peer
 	entry        agenda.Entry[*peer]
 	newer, older *peer // by use
+	list         *peerList
 
 	pending queue     // datagrams, ports in front, until a session stands (spec D3.2)
 	epoch   uint32    // of keys, as last seen
@@ -46,33 +47,34 @@ func (p *peer) usable() bool {
 	return !p.answering && p.keys.Ready() && !(p.outdated && p.keys.Epoch() == p.epoch)
 }
 
-// peers are all pairs in use, in the order of their use.
+// peers are all pairs in use, in the order of their use: those that have shown that they
+// are there, or that we talk to, and apart from them the strangers.
 //
-// Invariant: byPair has what the list from newest to oldest has.
+// Invariant: byPair has what the two lists have.
 type peers struct {
 	byPair         map[pair]*peer
+	met, strangers peerList
+}
+
+// A peerList is some of the pairs.
+type peerList struct {
 	newest, oldest *peer
+	count          int
 }
 
-// touch makes p the newest.
-func (l *peers) touch(p *peer) {
-	if l.newest != p {
-		l.unlink(p)
-		l.link(p)
-	}
-}
-
-func (l *peers) link(p *peer) {
-	p.newer, p.older = nil, l.newest
+func (l *peerList) link(p *peer) {
+	p.list, p.newer, p.older = l, nil, l.newest
 	if l.newest != nil {
 		l.newest.newer = p
 	} else {
 		l.oldest = p
 	}
 	l.newest = p
+	l.count++
 }
 
-func (l *peers) unlink(p *peer) {
+func (p *peer) unlink() {
+	l := p.list
 	if p.newer != nil {
 		p.newer.older = p.older
 	} else {
@@ -83,25 +85,44 @@ func (l *peers) unlink(p *peer) {
 	} else {
 		l.oldest = p.newer
 	}
+	l.count--
 }
 
-// peer finds the peer of the pair, or makes it at the cost of the one not used for longest.
-func (s *Switch) peer(now time.Time, local, remote sid.SID) *peer {
+// peer finds the peer of the pair, or makes it at the cost of another: of the stranger not heard of for
+// longest, else of the one not used for longest (spec D3.1).
+func (s *Switch) peer(now time.Time, local, remote sid.SID, stranger bool) *peer {
 	key := pair{local, remote}
-	if p := s.peers.byPair[key]; p != nil {
+	l := &s.peers
+	if p := l.byPair[key]; p != nil {
 		return p
 	}
-	if len(s.peers.byPair) >= s.limits.Peers {
+	switch full := len(l.byPair) >= s.limits.Peers; {
+	case l.strangers.count > 0 && full, l.strangers.count >= maxStrangers && stranger:
+		s.stats.StrangersEvicted++
+		s.forget(l.strangers.oldest)
+	case full:
 		s.stats.PeersEvicted++
-		s.forget(s.peers.oldest)
+		s.forget(l.met.oldest)
 	}
 	p := &peer{pair: key, pending: queue{limit: s.limits.Pending}}
 	p.entry.Owner = p
 	p.keys = s.table.NewPeer(local, remote, p)
-	s.peers.byPair[key] = p
-	s.peers.link(p)
+	l.byPair[key] = p
+	if stranger {
+		l.strangers.link(p)
+	} else {
+		l.met.link(p)
+	}
 	s.used(now, p)
 	return p
+}
+
+// meet notes that p is no stranger: it has shown that it is there, or we talk to it.
+func (s *Switch) meet(p *peer) {
+	if p.list == &s.peers.strangers {
+		p.unlink()
+		s.peers.met.link(p)
+	}
 }
 
 // forget erases all about p. What waits for it is dropped.
@@ -115,14 +136,20 @@ func (s *Switch) forget(p *peer) {
 	s.dropOvertaking(p)
 	s.agenda.Remove(&p.entry)
 	s.table.Forget(p.keys)
-	s.peers.unlink(p)
+	p.unlink()
 	delete(s.peers.byPair, p.pair)
 }
 
 // used notes that p is in use now and that its Processing has something to do.
 func (s *Switch) used(now time.Time, p *peer) {
 	p.idleAt = now.Add(idleTimeout)
-	s.peers.touch(p)
+	if p.list == &s.peers.strangers {
+		p.idleAt = now.Add(strangerTimeout)
+	}
+	if p.list.newest != p {
+		p.unlink()
+		p.list.link(p)
+	}
 	s.agenda.Set(&p.entry, now)
 }
 

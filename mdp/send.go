@@ -101,7 +101,8 @@ func (s *Switch) beginWaiting(now time.Time, size int) ([]byte, error) {
 	if size > frame-overhead {
 		return nil, ErrTooLong
 	}
-	p := s.peer(now, b.end.local, to.SID)
+	p := s.peer(now, b.end.local, to.SID, false)
+	s.meet(p)
 	if p.pending.count == p.pending.limit || s.pendingBytes+size+wire.MaxPortsLen > maxPendingBytes {
 		return nil, ErrBusy
 	}

@@ -29,6 +29,7 @@ type Stats struct {
 	HandshakesFailed   uint64 // no answer
 	Refused            uint64 // of our datagrams, by peers: port unreachable
 	PeersEvicted       uint64 // for others, more recently used
+	StrangersEvicted   uint64 // the same, of those that had shown nothing yet
 }
 
 // Sessions are the counters of the end-to-end sessions.
@@ -48,8 +49,10 @@ type PeerInfo struct {
 // Peers lists the sessions ordered by (local, remote).
 func (s *Switch) Peers() []PeerInfo {
 	var all []PeerInfo
-	for p := s.peers.newest; p != nil; p = p.older {
-		all = append(all, PeerInfo{Local: p.local, Remote: p.remote, Ready: p.usable(), PostQuantum: p.keys.PostQuantum(), Since: p.since})
+	for _, first := range [...]*peer{s.peers.met.newest, s.peers.strangers.newest} {
+		for p := first; p != nil; p = p.older {
+			all = append(all, PeerInfo{Local: p.local, Remote: p.remote, Ready: p.usable(), PostQuantum: p.keys.PostQuantum(), Since: p.since})
+		}
 	}
 	slices.SortFunc(all, func(a, b PeerInfo) int {
 		return cmp.Or(a.Local.Compare(b.Local), a.Remote.Compare(b.Remote))

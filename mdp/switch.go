@@ -14,6 +14,7 @@ import (
 const (
 	maxPendingBytes = 256 << 10 // for sessions, in all (spec D3.2)
 	maxLoop         = 64        // datagrams to ourselves (spec D2.4)
+	maxStrangers    = 512       // pairs that have shown nothing yet (spec D3.1)
 	maxReplies      = 64        // of built-in services (spec D5)
 )
 

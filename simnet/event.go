@@ -3,7 +3,7 @@ package simnet
 import "github.com/caracal-mesh/caracal/internal/agenda"
 
 // maxFree bounds the events kept for reuse.
-const maxFree = 1 << 16
+const maxFree = 1 << 12
 
 // An event is something that is going to happen: a packet's arrival at the end
 // of a way, or a scheduled function.

@@ -9,8 +9,12 @@ import (
 	"testing"
 )
 
-// heavy are the examples that take more than a second; -long runs them.
-var heavy = map[string]bool{"city.toml": true, "festival.toml": true}
+// heavy are the examples that take more than a second: -long runs them; and lengthy
+// those that -short leaves out.
+var (
+	heavy   = map[string]bool{"city.toml": true, "festival.toml": true}
+	lengthy = map[string]bool{"village.toml": true, "split-brain.toml": true, "flooding-neighbour.toml": true}
+)
 
 // TestExamplesMeetTheirExpectations: what we ship works.
 func TestExamplesMeetTheirExpectations(t *testing.T) {
@@ -22,6 +26,9 @@ func TestExamplesMeetTheirExpectations(t *testing.T) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			if heavy[filepath.Base(file)] && !*long {
 				t.Skip("takes long: -long runs it")
+			}
+			if lengthy[filepath.Base(file)] && testing.Short() {
+				t.Skip("takes a second")
 			}
 			RunFile(t, os.DirFS("../examples/sim"), filepath.Base(file), RunOptions{})
 		})

@@ -43,7 +43,7 @@ func (w *World) addNode(name string, around role, options []NodeOption) *Host {
 			Seed:        deriveSeed(w.seed, fmt.Sprintf("node %d %s", boot, name)),
 			Boot:        boot,
 			Encapsulate: encapsulate(deriveSeed(w.seed, fmt.Sprintf("encapsulate %d %s", boot, name))),
-			Trace:       w.traceSink(),
+			Trace:       w.traceSink(name),
 			Passed:      w.loops.passed,
 			Verify:      w.verified.verify,
 		}
@@ -73,11 +73,12 @@ func (w *World) AddNodes(prefix string, n int, options ...NodeOption) []*Host {
 
 // traceSink writes the nodes' events between the packets of the transcript, and
 // gives them to who records, if there is one when the node starts.
-func (w *World) traceSink() trace.Sink {
+func (w *World) traceSink(name string) trace.Sink {
 	if w.record.transcript == nil && w.record.events == nil {
 		return nil
 	}
 	return func(e trace.Event) {
+		e.At = e.At.Add(-w.byName[name].skew)
 		if w.record.events != nil {
 			w.record.events(e)
 		}
@@ -106,7 +107,7 @@ func (h *Host) SID() sid.SID { return h.Node().SID() }
 // Do lets f use the node as an application would, and has it processed
 // afterwards, at this instant.
 func (h *Host) Do(f func(now time.Time, n *node.Node)) {
-	f(h.world.now, h.Node())
+	f(h.now(), h.Node())
 	h.Wake()
 }
 

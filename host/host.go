@@ -64,16 +64,17 @@ type Host struct {
 	done    sync.WaitGroup
 	closing sync.Once
 
-	mu      sync.Mutex // guards what follows: the one lock of the node
-	node    *node.Node
-	clock   clock
-	pump    pump
-	table   lan.Table
-	ifaces  []lan.Interface
-	peers   peers
-	hints   hints
-	notes   notes
-	started time.Time
+	mu       sync.Mutex // guards what follows: the one lock of the node
+	node     *node.Node
+	clock    clock
+	pump     pump
+	table    lan.Table
+	ifaces   []lan.Interface
+	peers    peers
+	hints    hints
+	notes    notes
+	sequence sequence
+	started  time.Time
 }
 
 // Start brings a node up. It runs until Close, or until ctx ends. Errors:
@@ -85,6 +86,7 @@ func Start(ctx context.Context, cfg Config) (*Host, error) {
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
+	h.log = slog.New(newLessLog(h.log.Handler()))
 	if err := h.open(); err != nil {
 		h.release()
 		return nil, err
@@ -131,6 +133,7 @@ func (h *Host) newNode() error {
 		cfg.Encapsulate = (*mlkem.EncapsulationKey768).Encapsulate
 	}
 	crand.Read(cfg.Seed[:]) // the boot number derives from it
+	cfg.SeqFloor = h.sequence.load(h.home.dir)
 	h.started = h.clock.now()
 	n, err := node.New(h.started, cfg)
 	if err != nil {

@@ -72,6 +72,7 @@ func (p *pump) process() {
 	now := p.h.clock.now()
 	next := p.h.node.Processing(now, p.out)
 	p.h.Wake(p.h.node)
+	p.h.keepSequence()
 	if !next.IsZero() && !next.After(now) {
 		p.stale = true
 	} else {

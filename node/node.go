@@ -46,6 +46,7 @@ type Config struct {
 	// computers (ML-KEM-768, FIPS 203). It draws its own randomness, which a node does not: in a real
 	// program (*mlkem.EncapsulationKey768).Encapsulate. nil = no post-quantum secrets.
 	Encapsulate func(key *mlkem.EncapsulationKey768) (secret, ciphertext []byte)
+	SeqFloor    uint64 // what Mesh().Seq was in the life before; 0 = unknown
 	Overlay     overlay.Limits
 	MDP         mdp.Limits
 	MSP         msp.Limits
@@ -84,6 +85,7 @@ func New(now time.Time, cfg Config) (*Node, error) {
 		Identities:  cfg.Identities,
 		Seed:        derive(cfg.Seed, "overlay"),
 		Boot:        cfg.Boot,
+		SeqFloor:    cfg.SeqFloor,
 		NetworkKey:  cfg.NetworkKey,
 		HardwareAES: cfg.HardwareAES,
 		Encapsulate: cfg.Encapsulate,

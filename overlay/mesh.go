@@ -77,7 +77,7 @@ func New(now time.Time, cfg Config, up Upper) *Mesh {
 	m.frames.max = maxFrames
 	m.db.init(cfg.Limits.Origins)
 	m.bcast.init()
-	m.own.hold = signFirst
+	m.own.hold, m.own.floor = signFirst, min(cfg.SeqFloor, clockSeq)
 	m.originateAll(now)
 	m.runSPF(now)
 	return m

@@ -43,6 +43,7 @@ type Config struct {
 	Identities  []*sid.Identity // primary first, at most MaxIdentities; the others hang on it as stub nodes
 	Seed        [32]byte
 	Boot        uint32 // changes with every start of the node
+	SeqFloor    uint64 // what Seq may have been before; 0 = unknown (spec O7.4)
 	NetworkKey  *[32]byte
 	HardwareAES bool
 	Encapsulate session.Encapsulate // makes post-quantum secrets; nil = none

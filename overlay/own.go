@@ -40,6 +40,7 @@ type ownState struct {
 	at        time.Time     // what has changed is told; zero = nothing has
 	hold      time.Duration // how long that waits for more changes
 	floor     uint64        // a sequence number seen under our name, to be exceeded
+	highest   uint64        // that we signed with
 	refreshes bucket
 	changes   bucket
 	refreshAt time.Time
@@ -117,6 +118,7 @@ func (m *Mesh) publish(now time.Time, which int, w *wire.LinkState) {
 	o.local = which
 	w.Lifetime, w.Boot = uint16(lifetime/time.Second), m.cfg.Boot
 	w.Seq = max(uint64(min(max(now.UnixMilli(), 1), clockSeq)), max(o.seq, m.own.floor)+1) // spec O7.4
+	m.own.highest = max(m.own.highest, w.Seq)
 	w.Signed = wire.AppendLinkState(nil, w)
 	sig := id.Sign(stateContext, w.Signed)
 	w.Signature = sig[:]
@@ -124,6 +126,10 @@ func (m *Mesh) publish(now time.Time, which int, w *wire.LinkState) {
 	o.expires = time.Time{}
 	m.spreadState(now, o, nil)
 }
+
+// Seq is the highest sequence number that link state of ours was signed with. A node that is started anew with it as
+// Config.SeqFloor is never taken for an older self, whatever its clock says and whoever kept what it signed.
+func (m *Mesh) Seq() uint64 { return m.own.highest }
 
 // ownOrigin finds the origin of one of our identities, or makes it; nil when there is no room.
 func (m *Mesh) ownOrigin(now time.Time, s sid.SID) *origin {

@@ -46,6 +46,7 @@ type member struct {
 	stopped bool
 	key     *[32]byte
 	skew    time.Duration // of its clock
+	floor   uint64        // of its sequence numbers
 }
 
 // clock is what the member takes for now.
@@ -120,7 +121,7 @@ func (w *world) node(name string, opts ...func(*member)) *member {
 func (m *member) start() {
 	seed := sha256.Sum256(fmt.Appendf(nil, "%s %d", m.name, m.boot))
 	m.Mesh = New(m.clock(), Config{
-		Identities: m.ids, Seed: seed, Boot: m.boot, Name: m.name, HardwareAES: true,
+		Identities: m.ids, Seed: seed, Boot: m.boot, SeqFloor: m.floor, Name: m.name, HardwareAES: true,
 		NoRelay: m.noRelay, Limits: m.limits, Trace: m.trace, NetworkKey: m.key,
 	}, m)
 	for _, p := range m.ports {

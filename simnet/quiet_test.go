@@ -1,0 +1,55 @@
+package simnet
+
+import (
+	"testing"
+	"time"
+)
+
+// headers is what IPv4 and UDP add to a datagram.
+const headers = 28
+
+// sent sums up what all hosts have sent, headers included.
+func (w *World) sentBytes() (bytes, packets uint64) {
+	for _, l := range w.links {
+		c := l.Counters()
+		bytes += c.SentBytes + headers*c.Sent
+		packets += c.Sent
+	}
+	return bytes, packets
+}
+
+// idleRate lets the world settle, and tells what each node then sends per second.
+func idleRate(w *World, settle, over time.Duration) (bytes, packets float64) {
+	w.Run(settle)
+	b, p := w.sentBytes()
+	w.Run(over)
+	b2, p2 := w.sentBytes()
+	per := over.Seconds() * float64(len(w.hosts))
+	return float64(b2-b) / per, float64(p2-p) / per
+}
+
+// TestR01IdleIsQuiet: what nodes on one LAN send when nobody has anything to say.
+func TestR01IdleIsQuiet(t *testing.T) { // spec O2.2, O3.4, O8
+	for _, test := range []struct {
+		nodes int
+		most  float64
+	}{{2, 30}, {8, 40}, {32, 60}, {128, 120}, {250, 120}} {
+		if (testing.Short() && test.nodes > 8) || (!*long && test.nodes > 32) {
+			continue
+		}
+		w := New(1)
+		hosts := w.AddNodes("n", test.nodes)
+		w.LAN("hall", LinkConfig{Latency: time.Millisecond}, hosts...)
+		if !w.RunUntilRoutesComplete(30 * time.Second) {
+			t.Errorf("%d nodes: no routes after 30 s", test.nodes)
+			continue
+		}
+		cold := w.Elapsed()
+		b, _ := w.sentBytes()
+		bytes, packets := idleRate(w, 2*time.Minute, 10*time.Minute)
+		t.Logf("%d nodes: routes after %v and %d bytes each; idle %.0f B/s, %.2f packets/s", test.nodes, cold, b/uint64(test.nodes), bytes, packets)
+		if bytes > test.most {
+			t.Errorf("%d nodes: %.0f B/s", test.nodes, bytes)
+		}
+	}
+}

@@ -114,6 +114,7 @@ func (m *Mesh) receiveBeacon(now time.Time, from link.Path, msg []byte) {
 	if h == nil {
 		return
 	}
+	h.last = m.units(now)
 	h.note(&b, interval, echoes)
 	if n != nil && n.state == greeting && n.start == from {
 		n.credit = min(n.credit+amplification*size, maxCredit)
@@ -122,9 +123,9 @@ func (m *Mesh) receiveBeacon(now time.Time, from link.Path, msg []byte) {
 		n.revive(now, from)
 	}
 	if h.proven && !known && h.startAt == 0 {
-		start := now
+		start := now.Add(m.greetingWait(f))
 		if m.self.Compare(b.SID) > 0 { // spec O2.5
-			start = now.Add(higherWaits)
+			start = start.Add(higherWaits)
 		}
 		h.startAt = m.moment(start)
 	}
@@ -138,6 +139,7 @@ func (h *heard) note(b *wire.Beacon, interval time.Duration, echoes bool) {
 	}
 	if interval > 0 {
 		h.interval = uint8((interval + intervalUnit - 1) / intervalUnit)
+		h.regular = uint8(min(int(h.regular)+1, 255))
 	}
 	h.beacons = uint8(min(int(h.beacons)+1, 255))
 	h.proven = h.proven || echoes
@@ -225,7 +227,9 @@ func (m *Mesh) attend(now time.Time, f *iface, h *heard, out *link.Batch) bool {
 	}
 	if agenda.Due(now, m.timeOf(h.startAt)) {
 		h.startAt = 0
-		m.approach(now, at, h)
+		if m.bySID[h.sid] != nil || m.chosen(now, f, h) {
+			m.approach(now, at, h)
+		}
 	}
 	return true
 }

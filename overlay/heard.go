@@ -30,7 +30,7 @@ func (m *Mesh) timeOf(x moment) time.Time {
 const intervalUnit = 50 * time.Millisecond
 
 // A heard is a source of beacons that is not a neighbour, or not yet on that path. It is kept
-// for whoever cares to send one, so it is small: 96 bytes (spec O13.1).
+// for whoever cares to send one, so it is small: 104 bytes (spec O13.1).
 type heard struct {
 	addr     netip.AddrPort
 	sid      sid.SID
@@ -38,10 +38,12 @@ type heard struct {
 	answered moment // when it may be answered as often at once as somebody new
 	startAt  moment // when we begin a handshake; 0 = not
 	boot     uint32
-	interval uint8 // of its regular beacons, in intervalUnits, rounded up; 0 = none heard
-	beacons  uint8 // heard in all, at most 255
-	proven   bool  // it has echoed what we sent to that address, and is owed no answer
-	owed     bool  // an answer
+	last     uint32 // heard, in intervalUnits from the start of the mesh
+	regular  uint8  // beacons to everybody heard, at most 255
+	interval uint8  // of its regular beacons, in intervalUnits, rounded up; 0 = none heard
+	beacons  uint8  // heard in all, at most 255
+	proven   bool   // it has echoed what we sent to that address, and is owed no answer
+	owed     bool   // an answer
 }
 
 // ready is when the source may be answered next (spec O2.3).

@@ -61,8 +61,8 @@ type Limits struct {
 	Neighbours        int // in all, at most 256; 192
 	PerInterface      int // of those on one LAN or radio; 64
 	Internet          int // of those on the Internet; 128
-	HeardPerInterface int // 64
-	Heard             int // in all; 256
+	HeardPerInterface int // 256
+	Heard             int // in all; 512
 	Origins           int // nodes known, at most 2048; 2048
 	Links             int // of one node, at most 192; 192
 	QueuePackets      int // per neighbour and class; 256
@@ -72,8 +72,8 @@ func (l *Limits) fill() {
 	bound(&l.Neighbours, 192, maxNeighbours)
 	bound(&l.PerInterface, 64, maxNeighbours)
 	bound(&l.Internet, 128, maxNeighbours)
-	bound(&l.HeardPerInterface, 64, 1024)
-	bound(&l.Heard, 256, 1<<16)
+	bound(&l.HeardPerInterface, 256, 1024)
+	bound(&l.Heard, 512, 1<<16)
 	bound(&l.Origins, 2048, 2048)
 	bound(&l.Links, wire.MaxLinks, wire.MaxLinks)
 	bound(&l.QueuePackets, 256, 65536)

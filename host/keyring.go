@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -290,7 +291,7 @@ func marshal(e keyring.Entry, passphrase []byte) []byte {
 	crand.Read(salt[:])
 	crand.Read(nonce[:])
 	profile := keyring.Standard
-	if m := machineMemory(); m > 0 && m <= 512<<20 {
+	if m := min(machineMemory(), uint64(debug.SetMemoryLimit(-1))); m <= 512<<20 { // -1 only asks
 		profile = keyring.Small
 	}
 	return keyring.Seal(e, passphrase, profile, salt, nonce)

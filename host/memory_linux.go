@@ -1,12 +1,16 @@
 package host
 
-import "golang.org/x/sys/unix"
+import (
+	"math"
 
-// memory is how much this machine has, in bytes; 0 = not known.
+	"golang.org/x/sys/unix"
+)
+
+// memory is how much this machine has, in bytes; the most there is when that is not known.
 func memory() uint64 {
 	var info unix.Sysinfo_t
 	if unix.Sysinfo(&info) != nil {
-		return 0
+		return math.MaxUint64
 	}
 	return uint64(info.Totalram) * uint64(info.Unit)
 }

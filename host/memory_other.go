@@ -2,5 +2,7 @@
 
 package host
 
-// memory is how much this machine has, in bytes; 0 = not known.
-func memory() uint64 { return 0 }
+import "math"
+
+// memory is how much this machine has, in bytes; the most there is when that is not known.
+func memory() uint64 { return math.MaxUint64 }

@@ -37,6 +37,7 @@ func TestScript(t *testing.T) {
 			env.Setenv("B", "bob-"+one)
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("XDG_DATA_HOME", "")
+			env.Setenv("GOMEMLIMIT", "512MiB") // passphrases are stretched quicker
 			for _, private := range []string{"pass", "wrong", "short", "bad"} {
 				_ = os.Chmod(filepath.Join(env.WorkDir, private), 0o600) // where there is one
 			}

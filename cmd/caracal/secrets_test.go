@@ -183,7 +183,7 @@ func (r *secretRun) verb(name string) {
 func (r *secretRun) run(name string, args ...string) {
 	cmd := exec.Command(r.program, args...)
 	cmd.Dir = r.work
-	cmd.Env = append(os.Environ(), "CARACAL_HOME="+filepath.Join(r.work, "home"), "HOME="+r.work)
+	cmd.Env = append(os.Environ(), "CARACAL_HOME="+filepath.Join(r.work, "home"), "HOME="+r.work, "GOMEMLIMIT=512MiB")
 	if name == "up" {
 		cmd.Args = append(cmd.Args, "--listen", "127.0.0.1:0", "--interface", "none*")
 	}

@@ -48,7 +48,7 @@ func atTerminal(t *testing.T, dir string, args ...string) *terminal {
 	c := &terminal{t: t, master: master, cmd: exec.Command(filepath.Join(dir, "caracal"), args...)}
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = slave, slave, slave
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	c.cmd.Env = append(os.Environ(), "CARACAL_HOME="+filepath.Join(dir, "home"), "HOME="+dir)
+	c.cmd.Env = append(os.Environ(), "CARACAL_HOME="+filepath.Join(dir, "home"), "HOME="+dir, "GOMEMLIMIT=512MiB")
 	if err := c.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -143,6 +143,7 @@ func covers(f *wire.MSPFrame, number uint64) bool {
 func (a *association) spurious(now time.Time, p *sentPacket) {
 	p.state = acked
 	a.e.status.Spurious++
+	a.rate.lost -= int64(p.size)
 	l := &a.loss
 	l.reordered, l.calm = true, 0
 	if l.widened.IsZero() || now.Sub(l.widened) >= a.rtt.Smoothed() {

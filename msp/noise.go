@@ -1,13 +1,14 @@
 package msp
 
-import "time"
+import (
+	"math/bits"
+	"time"
+)
 
 const (
 	maxNoise     = certain * 2 / 5
-	noiseMemory  = 256 // packets
-	noiseBlock   = 100 // the same
-	lossyRounds  = 4   // that are looked at, spec M9.6
-	quietRounds  = 3   // of these
+	noiseMemory  = 1000 // packets
+	noiseBlock   = 8    // packets expected to be lost
 	noisyPath    = certain / 50
 	longPath     = 5 * time.Millisecond
 	quietBand    = 16 // queues of less than 1/16 of the smallest RTT are none
@@ -58,16 +59,16 @@ func (n *noiseState) onRound(sum roundSum, smallest time.Duration, packet int64,
 	}
 }
 
-// refute halves what is taken for noise when much less than that was lost for a while: noise
-// does not pause.
+// refute halves what is taken for noise when less than half of it was lost among so many
+// packets that noise would have taken eight: noise does not pause.
 func (n *noiseState) refute(sum roundSum, packet int64) {
 	n.block.lost += sum.lost
 	n.block.delivered += sum.delivered
-	all := n.block.lost + n.block.delivered
-	if all < noiseBlock*packet {
+	expected := (n.block.lost + n.block.delivered) * n.share() / certain
+	if expected < noiseBlock*packet {
 		return
 	}
-	if n.block.lost*certain/all < n.share()/2 {
+	if n.block.lost < expected/2 {
 		n.lost /= 2
 	}
 	n.block = roundSum{}
@@ -84,14 +85,8 @@ func (n *noiseState) share() int64 {
 // persists reports whether loss has been noise for so long that a controller that
 // takes all loss for congestion is the wrong one (spec M9.6).
 func (n *noiseState) persists(smallest time.Duration) bool {
-	if n.rounds < lossyRounds {
-		return false
-	}
-	still := 0
-	for i := range lossyRounds {
-		still += int(n.history >> i & 1)
-	}
-	return still >= quietRounds && (smallest >= longPath || n.share() >= noisyPath)
+	rule := n.rounds >= 2 && n.history&3 == 3 || n.rounds >= 4 && bits.OnesCount8(n.history&15) >= 3
+	return rule && (smallest >= longPath || n.share() >= noisyPath)
 }
 
 // excessive reports whether more was lost in this round, or in it and some before, than

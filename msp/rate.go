@@ -79,7 +79,7 @@ func (r *rateState) turn(d departure, latest time.Duration) (sum roundSum, over 
 	if d.delivered < n.end {
 		return roundSum{}, false
 	}
-	sum = roundSum{r.delivered - n.delivered, r.lost - n.lost, n.rtt}
+	sum = roundSum{r.delivered - n.delivered, max(0, r.lost-n.lost), n.rtt}
 	*n = round{end: r.delivered, delivered: r.delivered, lost: r.lost}
 	return sum, true
 }

@@ -1,0 +1,190 @@
+package simnet
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caracal-mesh/caracal/link"
+	"github.com/caracal-mesh/caracal/msp"
+	"github.com/caracal-mesh/caracal/node"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// A road is a row of equal links.
+type road struct {
+	hops int
+	rate uint64        // bit/s of each link
+	rtt  time.Duration // of all
+	loss float64       // of each link, each way
+}
+
+func (r road) String() string {
+	return fmt.Sprintf("%d hops, %d Mbit/s, %v, %g %% loss", r.hops, r.rate/1e6, r.rtt, r.loss*100)
+}
+
+// queue holds what a link carries in a round trip, at least 50 ms and 30 packets.
+func (r road) queue() int {
+	product := int(r.rate/8) / 1000 * int(max(r.rtt, 50*time.Millisecond)/time.Millisecond)
+	return max(product, 30*DefaultMTU)
+}
+
+// carries is what the last link can deliver of its rate, in bit/s.
+func (r road) carries() float64 { return float64(r.rate) * (1 - r.loss) }
+
+// goodput is what one stream carries on the road, in bit/s, after it has had some time.
+func (r road) goodput(t testing.TB, warm, during time.Duration) float64 {
+	t.Helper()
+	w := New(7)
+	hosts := w.AddNodes("n", r.hops+1)
+	cfg := LinkConfig{Kind: link.Internet, Latency: r.rtt / 2 / time.Duration(r.hops), Rate: r.rate, Queue: r.queue(), Loss: r.loss}
+	for i := range r.hops {
+		w.Link(hosts[i], hosts[i+1], cfg)
+	}
+	if !w.RunUntilRoutesComplete(time.Minute) {
+		t.Fatalf("%v: no routes", r)
+	}
+	s := newSink(t, hosts[0], hosts[r.hops])
+	w.Run(warm)
+	before := s.read
+	w.Run(during)
+	return float64((s.read-before)*8) / during.Seconds()
+}
+
+// A sink is a stream that one host writes without end and another reads.
+type sink struct {
+	from *msp.Stream
+	read int
+	buf  [32 << 10]byte
+}
+
+func newSink(t testing.TB, from, to *Host) *sink {
+	t.Helper()
+	s := &sink{}
+	var l *msp.Listener
+	to.Do(func(_ time.Time, n *node.Node) {
+		var err error
+		if l, err = n.MSP().Listen(sid.None, msp.Target{Port: 99}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	var in *msp.Stream
+	to.OnWake = func(now time.Time) {
+		if in == nil {
+			in = l.Accept()
+		}
+		for in != nil && in.Readable() {
+			n, _, err := in.Read(now, s.buf[:])
+			if s.read += n; err != nil {
+				break
+			}
+		}
+		to.Node().MSP().Changed(func(*msp.Stream) {}, func(*msp.Listener) {})
+	}
+	from.OnWake = func(now time.Time) {
+		for s.from != nil && s.from.Writable() {
+			if _, err := s.from.Write(now, s.buf[:]); err != nil {
+				break
+			}
+		}
+		from.Node().MSP().Changed(func(*msp.Stream) {}, func(*msp.Listener) {})
+	}
+	from.Do(func(now time.Time, n *node.Node) {
+		var err error
+		if s.from, err = n.MSP().Dial(now, sid.None, to.SID(), msp.Target{Port: 99}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	return s
+}
+
+// What a stream must reach of what a path can carry, all headers included. docs/goodput.md has all paths.
+func TestGoodputOnSomePaths(t *testing.T) {
+	for _, c := range []struct {
+		road
+		least float64 // of what the last link delivers
+		long  bool
+	}{
+		{road{1, 20e6, 50 * time.Millisecond, 0.05}, 0.8, false},
+		{road{1, 20e6, 50 * time.Millisecond, 0.3}, 0.4, false},
+		{road{1, 1e6, 20 * time.Millisecond, 0.01}, 0.75, false},
+		{road{3, 20e6, 100 * time.Millisecond, 0.01}, 0.75, true},
+		{road{1, 100e6, 40 * time.Millisecond, 0.01}, 0.88, true},
+		{road{1, 20e6, 300 * time.Millisecond, 0.01}, 0.35, true},
+	} {
+		if c.long && testing.Short() {
+			continue
+		}
+		got := c.goodput(t, 3*time.Second, 4*time.Second)
+		t.Logf("%v: %.2f Mbit/s, %.0f %%", c.road, got/1e6, 100*got/c.carries())
+		if got < c.least*c.carries() {
+			t.Errorf("%v: %.2f Mbit/s is less than %.0f %% of what it carries", c.road, got/1e6, 100*c.least)
+		}
+	}
+}
+
+const goodputIntro = `# Goodput by loss, round trip, rate and hops
+
+What one stream carries over a row of equal links in the simulator, in Mbit/s: bytes that the reader gets, from the 4th second to the 7th, all
+headers paid (they take 7 %). Loss is of *each* link, each way; the round trip is of the whole row; every link has a queue of one round
+trip, at least 50 ms. Same seed, same figures. Written by
+
+	go test ./simnet -run GoodputTable -long -rewrite -timeout 2h
+`
+
+// TestGoodputTable writes docs/goodput.md; without -rewrite it tells where a path has lost a quarter or more.
+func TestGoodputTable(t *testing.T) {
+	if !*long {
+		t.Skip("takes half an hour: -long")
+	}
+	const file = "../docs/goodput.md"
+	var b strings.Builder
+	b.WriteString(goodputIntro)
+	losses := []float64{0, 0.001, 0.01, 0.05, 0.1, 0.2, 0.3}
+	for _, hops := range []int{1, 3, 10} {
+		for _, rate := range []uint64{1e6, 20e6, 200e6} {
+			fmt.Fprintf(&b, "\n## %d hops, %d Mbit/s\n\n| loss | 1 ms | 20 ms | 100 ms | 300 ms |\n|---|---|---|---|---|\n", hops, rate/1e6)
+			for _, loss := range losses {
+				fmt.Fprintf(&b, "| %g %% |", loss*100)
+				for _, rtt := range []time.Duration{1, 20, 100, 300} {
+					r := road{hops, rate, rtt * time.Millisecond, loss}
+					fmt.Fprintf(&b, " %.2f |", r.goodput(t, 4*time.Second, 3*time.Second)/1e6)
+				}
+				b.WriteString("\n")
+			}
+			if *rewrite {
+				if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	if *rewrite {
+		return
+	}
+	was, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareGoodput(t, string(was), b.String())
+}
+
+// compareGoodput compares two tables figure by figure.
+func compareGoodput(t *testing.T, was, is string) {
+	t.Helper()
+	old, now := strings.Fields(was), strings.Fields(is)
+	if len(old) != len(now) {
+		t.Fatal("docs/goodput.md has another form. Type: go test ./simnet -run GoodputTable -long -rewrite -timeout 2h")
+	}
+	for i := range now {
+		var a, b float64
+		if _, err := fmt.Sscan(old[i], &a); err != nil {
+			continue
+		}
+		if _, err := fmt.Sscan(now[i], &b); err == nil && b < 0.75*a {
+			t.Errorf("%.2f Mbit/s, were %.2f, in\n%s", b, a, strings.Join(now[max(0, i-12):i+1], " "))
+		}
+	}
+}

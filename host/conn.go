@@ -38,6 +38,7 @@ func newConn(x *Net, s *msp.Stream) *Conn {
 		remote: mdp.Addr{SID: s.Remote(), Port: s.RemotePort()},
 	}
 	s.User = c
+	s.GiveUpOnSilence(true)
 	return c
 }
 

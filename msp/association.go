@@ -77,6 +77,8 @@ type association struct {
 	heard           time.Time // anything
 	waiting         bool      // for a sign of life since alive
 	alive           time.Time
+	excused         time.Time // when the silence was last borne (spec M11.1)
+	link            LinkState
 	looked          time.Time // when life was looked at last
 	retryAt, paceAt time.Time
 	retry           time.Duration
@@ -122,6 +124,9 @@ func (a *association) newStream(now time.Time, id uint64) *Stream {
 	s := &Stream{a: a, id: id, index: len(a.streams), heard: now, undecided: id&1 != a.parity}
 	s.send.limit = initialStreamWindow
 	s.recv = recvSide{limit: max(initialStreamWindow, a.childMax), window: initialStreamWindow, final: noFinal, raised: now}
+	if s.undecided { // it came with a packet of the peer's
+		s.told = LinkUp
+	}
 	a.byID[id] = s
 	a.streams = append(a.streams, s)
 	a.live++
@@ -154,6 +159,7 @@ func (a *association) settle(s *Stream) {
 func (a *association) forget(s *Stream) {
 	s.ended = true
 	s.orphan()
+	a.e.lingering.Remove(&s.entry)
 	delete(a.byID, s.id)
 	last := a.streams[len(a.streams)-1]
 	a.streams[s.index], last.index = last, s.index
@@ -164,7 +170,9 @@ func (a *association) forget(s *Stream) {
 	}
 	a.e.work(a)
 	a.e.open--
-	s.send.drop(&a.e.pool)
+	if !s.keeps() {
+		s.send.drop(&a.e.pool)
+	}
 	s.dropDatagrams()
 	switch {
 	case s.waitsFor != nil && s.readErr != nil: // one that ended well is still worth accepting
@@ -238,6 +246,7 @@ func (a *association) processing(now time.Time) (next time.Time) {
 	a.judge(now)
 	a.detectLoss(now)
 	a.probe(now)
+	a.shed()
 	a.transmit(now)
 	if next = a.life(now); a.ended {
 		return time.Time{}
@@ -252,8 +261,8 @@ func (a *association) processing(now time.Time) (next time.Time) {
 	return agenda.Soonest(next, a.paceAt)
 }
 
-// life ends the association when the peer does not answer (spec M11.1) or nobody
-// needs it any more (spec M2.5), and returns when to look again.
+// life ends the association when the peer does not answer or nobody needs it any
+// more (spec M11.1, M2.5), and returns when to look again.
 func (a *association) life(now time.Time) (next time.Time) {
 	waiting := a.out.any() || !a.retryAt.IsZero()
 	if waiting && (!a.waiting || now.Sub(a.looked) > a.e.limits.FailTimeout/4) {
@@ -262,12 +271,7 @@ func (a *association) life(now time.Time) (next time.Time) {
 	a.looked = now
 	a.waiting = waiting
 	if waiting {
-		next = a.alive.Add(a.e.limits.FailTimeout)
-		if agenda.Due(now, next) {
-			a.e.status.TimedOut++
-			a.end(ErrTimeout)
-		}
-		return next
+		return a.await(now)
 	}
 	patience := forgetAfter
 	if a.live > 0 {

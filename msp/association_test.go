@@ -21,6 +21,7 @@ func TestOutage(t *testing.T) {
 	if n, _, err := b.Read(w.now, make([]byte, 10)); n != 4 || err != nil {
 		t.Fatalf("after the outage: %d, %v", n, err)
 	}
+	a.GiveUpOnSilence(true)
 	w.road.cut = true
 	_, err = a.Write(w.now, []byte("never"))
 	must(t, err)
@@ -62,6 +63,8 @@ func TestIdleStreamsOutliveTheirPeerByMinutes(t *testing.T) {
 		t.Errorf("in an idle hour %d packets; %v, %v", n, a.Err(), b.Err())
 	}
 	w.road.cut = true
+	a.GiveUpOnSilence(true)
+	b.GiveUpOnSilence(true)
 	w.pass(askAfter + 61*time.Second)
 	if a.Err() != ErrTimeout || b.Err() != ErrTimeout {
 		t.Errorf("after the peer has vanished: %v, %v", a.Err(), b.Err())

@@ -27,6 +27,7 @@ type Engine struct {
 	open         int            // streams in all
 	instance     uint32         // of the newest association (spec M2.1)
 	orphans      orphans
+	lingering    agenda.Agenda[*Stream] // closed, with something left to deliver
 
 	listeners map[listenKey]*Listener
 	named     []*Listener // those of services, by service, protocol and SID
@@ -212,6 +213,7 @@ func (e *Engine) work(a *association) {
 // sockets, and reports when to be called again.
 func (e *Engine) Processing(now time.Time) (next time.Time) {
 	next = e.classic.processing(now)
+	next = agenda.Soonest(next, e.dismiss(now))
 	for {
 		entry, ok := e.agenda.Pop(now)
 		if !ok {

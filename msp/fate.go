@@ -9,6 +9,9 @@ func (a *association) frameAcked(f *sentFrame) {
 	case sentOpen:
 		s.open = finAcked
 		s.announced()
+		if a.link == LinkUp && !s.ended {
+			s.tellLink(LinkUp)
+		}
 		if s.socket != nil {
 			s.notify()
 		}
@@ -80,7 +83,7 @@ func (s *Stream) controlLost(kind frameKind) {
 			s.recv.stop = finQueued
 		}
 	case sentMaxStreamData:
-		s.recv.raise = s.recv.final == noFinal && !s.recv.unwanted
+		s.recv.raise = s.grants()
 	case sentPriority:
 		s.wish.ask = true
 	case sentChildWindow:

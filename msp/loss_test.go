@@ -137,6 +137,7 @@ func TestNoRoute(t *testing.T) {
 	e := w.engines[0]
 	s, err := e.Dial(w.now, sid.None, testSID(2), Target{Port: 5})
 	must(t, err)
+	s.GiveUpOnSilence(true)
 	r := &told{}
 	c := e.Socket(r.handle)
 	must(t, c.Connect(w.now, testSID(2), 6))

@@ -49,6 +49,7 @@ type Limits struct {
 	Backlog           int // streams waiting to be accepted per listener; 256
 
 	FailTimeout time.Duration // without a sign of life while something is outstanding (spec M11.1); 60 s
+	Linger      time.Duration // of a closed stream that delivers nothing more (spec M4.10); 60 s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -69,6 +70,9 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Backlog, 256)
 	if l.FailTimeout <= 0 {
 		l.FailTimeout = 60 * time.Second
+	}
+	if l.Linger <= 0 {
+		l.Linger = 60 * time.Second
 	}
 	l.StreamWindow = max(l.StreamWindow, initialStreamWindow)
 	l.AssociationWindow = max(l.AssociationWindow, initialAssociationWindow)
@@ -103,6 +107,7 @@ var (
 	ErrTimeout       = errors.New("msp: peer does not answer")
 	ErrPeerRestarted = errors.New("msp: peer restarted")
 	ErrRefused       = errors.New("msp: refused: nothing listens there")
+	ErrViolation     = errors.New("msp: peer broke the rules of the stream")
 	ErrEmptyMessage  = errors.New("msp: empty message")
 	ErrTooLong       = errors.New("msp: message too long")
 	ErrBadTarget     = errors.New("msp: target is neither a port nor a service name")

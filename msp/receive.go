@@ -23,6 +23,7 @@ func (a *association) receive(now time.Time, h wire.MSPHeader, frames []byte, as
 		return
 	}
 	a.heard, a.alive, a.rested = now, now, false
+	a.setLink(LinkUp)
 	a.e.work(a)
 	f := &a.e.frame
 	for r := wire.Read(frames); r.MSPFrame(f); {
@@ -32,6 +33,7 @@ func (a *association) receive(now time.Time, h wire.MSPHeader, frames []byte, as
 			return
 		case err != nil:
 			a.e.status.Violations++
+			a.blame(now, f, err)
 			return
 		case a.ended:
 			return
@@ -149,7 +151,7 @@ func (s *Stream) onData(now time.Time, f *wire.MSPFrame) error {
 	}
 	more := max(d.highest, end) - d.highest
 	if a.received+more > a.maxReceived {
-		return errWindow
+		return errCredit
 	}
 	was, blocked := s.readiness(), d.highest == d.limit
 	if err := d.put(&a.e.pool, f.Offset, f.Data, f.Mark); err != nil {
@@ -203,11 +205,12 @@ func (s *Stream) onReset(now time.Time, f *wire.MSPFrame) error {
 	if f.Kind == wire.MSPResetRefused {
 		why = refused(f.Code)
 	}
+	was := s.readiness()
 	held := s.opened || s.open != finNone // else nobody will ever read it
 	clean := held && d.have == f.Max && d.final == f.Max
 	more := f.Max - d.highest
 	if a.received+more > a.maxReceived {
-		return errWindow
+		return errCredit
 	}
 	if s.readErr == nil && !clean && !d.unwanted {
 		s.readErr = why
@@ -229,6 +232,11 @@ func (s *Stream) onReset(now time.Time, f *wire.MSPFrame) error {
 	if !s.owned {
 		s.trim(now)
 	}
+	if s.Err() != nil {
+		s.happened(EventReset)
+	} else {
+		s.became(was)
+	}
 	s.notify()
 	a.settle(s)
 	return nil
@@ -244,7 +252,7 @@ func (s *Stream) onStop(now time.Time, f *wire.MSPFrame) {
 	}
 	s.send.abandon(&s.a.e.pool, wire.MSPResetStopped, f.Code, "")
 	s.a.control(s)
-	s.notify()
+	s.happened(EventReset)
 	s.a.settle(s)
 }
 
@@ -262,6 +270,15 @@ func (a *association) stall(d *recvSide) {
 	}
 }
 
+// blame resets the stream of ours whose frame broke a rule of its windows or its end (spec M1.6).
+func (a *association) blame(now time.Time, f *wire.MSPFrame, err error) {
+	s := a.byID[f.ID]
+	if s == nil || err != errWindow && err != errFinal || f.Type != wire.MSPStream && f.Type != wire.MSPReset {
+		return
+	}
+	s.reset(now, kindBoth, codeViolation, err.Error(), ErrViolation)
+}
+
 // consumed counts units read or dropped, and raises the limits (spec M6.2).
 func (a *association) consumed(now time.Time, s *Stream, units uint64) {
 	if units == 0 || a.ended {
@@ -269,8 +286,8 @@ func (a *association) consumed(now time.Time, s *Stream, units uint64) {
 	}
 	quick := 2 * a.rtt.Smoothed()
 	roomy := a.e.pool.used < a.e.pool.limit/2
-	if d := &s.recv; !s.ended && !d.unwanted && d.final == noFinal && d.limit-d.base <= d.window/2 {
-		if roomy && (d.stalled || now.Sub(d.raised) < quick) {
+	if d := &s.recv; !s.ended && s.grants() && d.limit-d.base <= d.window/2 {
+		if roomy && !d.fixed && (d.stalled || now.Sub(d.raised) < quick) {
 			d.window = min(2*d.window, uint64(a.e.limits.StreamWindow))
 		}
 		d.limit, d.raised, d.raise, d.stalled = d.base+d.window, now, true, false

@@ -39,7 +39,7 @@ func (s *Stream) WriteRecord(now time.Time, p []byte) (n int, err error) {
 // ErrWouldBlock, and the window is widened to let it become whole, up to
 // Limits.MaxRecord (ErrTooLarge). After the last it returns io.EOF.
 func (s *Stream) ReadRecord(now time.Time, p []byte) (n int, err error) {
-	if s.closed {
+	if s.closed || s.readClosed {
 		return 0, ErrClosed
 	}
 	d := &s.recv

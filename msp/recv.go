@@ -19,6 +19,7 @@ type recvSide struct {
 	final                      uint64 // the final size, noFinal while not known (spec M4.5)
 	marks                      int    // marks that can be read
 	window                     uint64 // limit - base right after a raise
+	fixed                      bool   // the window: it does not double
 	raised                     time.Time
 	stalled                    bool // used up, waiting for something lost, since
 	unwanted                   bool // nobody reads: everything is dropped as it comes
@@ -28,13 +29,15 @@ type recvSide struct {
 }
 
 const (
-	noFinal  = 1<<64 - 1
-	maxAhead = 4096 // spans ahead of what can be read, per stream
+	noFinal       = 1<<64 - 1
+	codeViolation = 0x56494f4c // of the RESET of a stream whose peer broke a rule (spec M1.6)
+	maxAhead      = 4096       // spans ahead of what can be read, per stream
 )
 
 // Why a frame stops its packet (spec M1.4); the engine counts these.
 var (
 	errWindow   = errors.New("beyond the window")
+	errCredit   = errors.New("beyond the association's window")
 	errFinal    = errors.New("against the final size")
 	errStream   = errors.New("stream never opened")
 	errUnsent   = errors.New("acknowledges what was not sent")

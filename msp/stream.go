@@ -4,6 +4,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/caracal-mesh/caracal/internal/agenda"
 	"github.com/caracal-mesh/caracal/sid"
 )
 
@@ -28,6 +29,7 @@ type Stream struct {
 
 	readErr, writeErr   error // why a direction ended before its time
 	closed, writeClosed bool  // by our owner
+	readClosed          bool  // by our owner, who may go on writing
 	opened              bool  // by the peer: its OPEN has come
 	abandoned           bool  // our owner left without a word (spec M12.4)
 	ended               bool  // forgotten by the association
@@ -37,7 +39,11 @@ type Stream struct {
 	changed             bool  // on the engine's list of changed streams
 	undecided           bool  // its owner had no chance yet to say what it listens to
 	wantRecord          bool  // its reader waits for a whole record
-	ephemeral           bool  // made of a best-effort datagram: no association knows it
+	givesUp             bool  // ends when the peer is silent for long
+	told                LinkState
+	entry               agenda.Entry[*Stream] // while it lingers
+	lingered            uint64                // send.base when that began
+	ephemeral           bool                  // made of a best-effort datagram: no association knows it
 	events              events
 
 	keepAsk, keepAnswer bool // KEEP to be sent (spec M4.9)
@@ -115,7 +121,7 @@ func (s *Stream) mayWrite() error {
 // after the last. It stops at a record mark; mark tells that the bytes returned
 // end a record. A mark that comes after its bytes were read gives (0, true, nil).
 func (s *Stream) Read(now time.Time, p []byte) (n int, mark bool, err error) {
-	if s.closed {
+	if s.closed || s.readClosed {
 		return 0, false, ErrClosed
 	}
 	if s.recv.base < s.recv.have {
@@ -159,7 +165,11 @@ func (s *Stream) Close(now time.Time) error {
 		s.recv.stop, s.recv.stopCode = finQueued, 0
 		s.a.control(s)
 	}
+	s.linger(now)
 	s.a.settle(s)
+	if s.ended {
+		s.send.drop(&s.a.e.pool)
+	}
 	return nil
 }
 
@@ -173,6 +183,7 @@ func (s *Stream) reset(now time.Time, kind uint8, code uint32, reason string, wh
 		s.closed, s.writeClosed = true, true
 		s.unwant(now)
 		s.trim(now)
+		s.send.drop(&s.a.e.pool)
 		return
 	}
 	s.fail(why)
@@ -211,6 +222,11 @@ func (s *Stream) fail(why error) {
 	}
 	if s.writeErr == nil && !s.send.done() {
 		s.writeErr = why
+	}
+	if _, reset := why.(*ResetError); reset {
+		s.happened(EventReset)
+	} else if s.Err() != nil {
+		s.happened(EventError)
 	}
 	s.notify()
 }
@@ -264,5 +280,30 @@ func (s *Stream) notify() {
 	if s.owned && !s.changed && !s.abandoned {
 		s.changed = true
 		s.a.e.changed = append(s.a.e.changed, s)
+	}
+}
+
+// CloseRead discards what was received and all that comes. The peer is not told: what it sends is
+// acknowledged as before, and we may go on writing.
+func (s *Stream) CloseRead(now time.Time) {
+	s.readClosed = true
+	s.unwant(now)
+	s.trim(now)
+}
+
+// grants reports whether the peer is to be granted more as units are read or dropped.
+func (s *Stream) grants() bool {
+	return s.recv.final == noFinal && (!s.recv.unwanted || s.readClosed && !s.closed)
+}
+
+// SetRecvBuffer sets how many units the peer may send unread from now on: at least 2,400, at most
+// Limits.StreamWindow. What was granted already stays so. The window does not
+// grow by itself any more, but for ReadRecord and RecvDatagram.
+func (s *Stream) SetRecvBuffer(now time.Time, n int) {
+	d := &s.recv
+	d.window, d.fixed = uint64(min(max(n, minWindow), s.a.e.limits.StreamWindow)), true
+	if limit := d.base + d.window; !s.ended && !d.unwanted && d.final == noFinal && limit > d.limit {
+		d.limit, d.raised, d.raise = limit, now, true
+		s.a.control(s)
 	}
 }

@@ -88,6 +88,8 @@ func (a *association) maySend(now time.Time, rate int64, size int) bool {
 	switch {
 	case a.probes > 0:
 		return true
+	case a.link == LinkDown && a.out.any(): // spec M11.4
+		return false
 	case a.out.bytes+size > a.cc.window():
 		return false
 	case rate > 0 && a.pace.credit <= 0:

@@ -62,7 +62,7 @@ func (s *Stream) OpenSub(now time.Time) (*Stream, error) {
 	switch {
 	case s.Err() != nil:
 		return nil, s.Err()
-	case s.closed || s.abandoned || s.ended:
+	case s.closed || s.readClosed || s.abandoned || s.ended:
 		return nil, ErrClosed
 	case a.e.open >= a.e.limits.Streams:
 		return nil, ErrWouldBlock

@@ -223,6 +223,19 @@ func TestMovers(t *testing.T) {
 	}
 }
 
+func TestBetweenHoldsForLongWays(t *testing.T) {
+	const age = 1_000_000 * time.Hour
+	for _, test := range []struct {
+		a, b        Length
+		part, whole time.Duration
+		want        Length
+	}{{0, 100, 1, 4, 25}, {100, 0, 1, 4, 75}, {-maxLength, maxLength, age / 2, age, 0}, {maxLength, -maxLength, age / 4, age, maxLength / 2}, {7, 7, 0, 1, 7}} {
+		if got := between(test.a, test.b, test.part, test.whole); got != test.want {
+			t.Errorf("%+v: %d", test, got)
+		}
+	}
+}
+
 func TestRoot(t *testing.T) {
 	for _, n := range []uint64{0, 1, 2, 3, 4, 1<<32 - 1, 1 << 52, 1<<62 - 1, 1<<64 - 1, 999999999999999999} {
 		r := root(n)

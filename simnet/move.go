@@ -1,6 +1,7 @@
 package simnet
 
 import (
+	"math/bits"
 	"slices"
 	"time"
 )
@@ -82,6 +83,16 @@ func (w *World) moveAll() {
 	}
 }
 
+// between is the place part of whole on the way from a to b; part is less than whole.
+func between(a, b Length, part, whole time.Duration) Length {
+	if b < a {
+		return a - (between(b, a, part, whole) - b)
+	}
+	hi, lo := bits.Mul64(uint64(b-a), uint64(part))
+	on, _ := bits.Div64(hi, lo, uint64(whole))
+	return a + Length(on)
+}
+
 // step puts the host where it is at that time. It reports whether it will move again.
 func (m *mover) step(now time.Duration) bool {
 	for m.more != nil && m.path[len(m.path)-1].At <= now {
@@ -94,9 +105,8 @@ func (m *mover) step(now time.Duration) bool {
 	place := at.Place
 	if len(m.path) > 1 && now > at.At {
 		next := m.path[1]
-		whole, part := (next.At - at.At).Milliseconds(), (now - at.At).Milliseconds()
-		along := func(a, b Length) Length { return a + Length(int64(b-a)*part/max(1, whole)) }
-		place = Place{along(at.Place.X, next.Place.X), along(at.Place.Y, next.Place.Y)}
+		whole, part := next.At-at.At, now-at.At
+		place = Place{between(at.Place.X, next.Place.X, part, whole), between(at.Place.Y, next.Place.Y, part, whole)}
 	}
 	if place != m.host.place || !m.host.placed {
 		m.host.MoveTo(place)

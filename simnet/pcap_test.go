@@ -79,8 +79,8 @@ func TestCaptureHoldsWhatWasSentAndReceived(t *testing.T) {
 // TestWiresharkReadsCaptures: where there is tshark, it finds nothing to complain of.
 func TestWiresharkReadsCaptures(t *testing.T) {
 	tshark, err := exec.LookPath("tshark")
-	if err != nil {
-		t.Skip("SKIP: there is no tshark")
+	if err != nil || testing.Short() {
+		t.Skip("SKIP: there is no tshark, or no time for it")
 	}
 	var file bytes.Buffer
 	s, err := ParseScenario("x.toml", []byte("[sim]\nduration = \"3s\"\n[[lan]]\nname = \"hall\"\nnodes = 3\n"))

@@ -76,6 +76,9 @@ func TestInACrowdWhoIsNotReachedIsGreeted(t *testing.T) { // spec O3.8
 }
 
 func TestACrowdIsJoined(t *testing.T) { // spec O3.8
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
 	w := newWorld(t, 1)
 	var n []*member
 	for i := range 40 {

@@ -42,7 +42,8 @@ func (m *Mesh) hop(o *origin) Hop {
 	}
 	p := n.active
 	h := Hop{
-		Slow: n.slow(), PostQuantum: n.peer.PostQuantum(), SID: n.sid, Path: p.to, Kind: p.kind, Distance: o.distance, Hops: o.hops}
+		Slow: n.slow(), PostQuantum: n.peer.PostQuantum(), SID: n.sid, Path: p.to, Kind: p.kind, Distance: o.distance, Hops: o.hops,
+	}
 	if f := m.iface(p.to.Iface); f != nil {
 		h.Iface = f.caps.Name
 	}

@@ -57,3 +57,30 @@ func TestR01IdleIsQuiet(t *testing.T) { // spec O2.2, O3.4, O8
 		}
 	}
 }
+
+// TestR02AGridConvergesAndIsQuiet: a grid of 10 by 10, its cold start, idling, and what a cut costs.
+func TestR02AGridConvergesAndIsQuiet(t *testing.T) { // spec O8, O10
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
+	w := New(1)
+	links := w.Grid(LinkConfig{Latency: 2 * time.Millisecond}, 10, w.AddNodes("n", 100)...)
+	if !w.RunUntilRoutesComplete(2 * time.Second) {
+		t.Fatal("no routes after 2 s")
+	}
+	cold := w.Elapsed()
+	b, _ := w.sentBytes()
+	bytes, packets := idleRate(w, 2*time.Minute, 2*time.Minute)
+	before, _ := w.sentBytes()
+	links[90].Unplug(links[90].Hosts()[0])
+	w.Run(5 * time.Second)
+	after, _ := w.sentBytes()
+	change := float64(after-before)/100 - 5*bytes
+	t.Logf("routes after %v and %d bytes each; idle %.0f B/s, %.2f packets/s each; a cut %.0f bytes each", cold, b/100, bytes, packets, change)
+	if bytes > 150 || change > 10_000 {
+		t.Errorf("idle %.0f B/s, a cut %.0f bytes each", bytes, change)
+	}
+	if !w.RoutesComplete() {
+		t.Error("no routes after the cut")
+	}
+}

@@ -196,3 +196,38 @@ func TestHeldIsBounded(t *testing.T) { // spec O7.10
 		t.Errorf("%d held of a neighbour that is no more", len(n[1].db.held)-1)
 	}
 }
+
+func TestACrowdIsBroughtInSlowly(t *testing.T) { // spec O13.4
+	w := newWorld(t, 1)
+	some := func(m *member) { m.limits = Limits{Origins: 1000} }
+	a, evil := w.node("a", some), w.node("evil", some)
+	w.wire(time.Millisecond, a, evil)
+	w.until(time.Second, "routes", allReach(a, evil))
+	w.run(time.Second)
+	var first []sid.SID
+	for i := range 190 {
+		id, _ := sybil(i)
+		first = append(first, id.SID())
+	}
+	evil.pretend(first...)
+	w.run(time.Second)
+	for i := range first {
+		var children []sid.SID
+		for j := range 4 {
+			id, _ := sybil(200 + 4*i + j)
+			children = append(children, id.SID())
+		}
+		id, l := sybil(i, append(children, evil.self)...)
+		hand(a, evil, id, &l)
+		for j := range children {
+			child, l := sybil(200+4*i+j, id.SID())
+			hand(a, evil, child, &l)
+		}
+		w.run(10 * time.Millisecond)
+	}
+	known := len(a.Nodes())
+	want := 500 + broughtMax // and a few that come before it is known who is in the crowd
+	if known > want+20 || known < want || a.Stats().IntroductionsRefused == 0 {
+		t.Errorf("%d known, want about %d; %d refused", known, want, a.Stats().IntroductionsRefused)
+	}
+}

@@ -50,12 +50,14 @@ func (r rate) lacking(now, full time.Time) time.Duration {
 // rates are those of handshakes 1 that are opened (spec S6.1). Tests change them.
 type rates struct {
 	source, proven, hop rate // of a prefix without proof, of an address with proof, through a neighbour
+	cookie              rate // to one address and port
 }
 
 var defaultRates = rates{
 	source: rate{time.Second / 20, 5},
 	proven: rate{time.Second / 20, 32},
 	hop:    rate{time.Second / 200, 256},
+	cookie: rate{time.Second / 5, 4},
 }
 
 // DefaultHandshakes is how many handshakes 1 are opened per second where Config does not say.
@@ -67,6 +69,7 @@ type load struct {
 	open, known time.Time // when the tokens of the table are all back: without proof, with
 	sources     quotas
 	addresses   quotas
+	asked       quotas
 }
 
 // admits decides about a handshake 1 whose mac1 is right, before anything is computed for
@@ -87,7 +90,9 @@ func (t *Table) admits(now time.Time, from Source, l *local, h wire.Handshake, m
 		if all.ready(now, d.open) && !t.crowded() && d.source.take(now, d.sources.of(now, from.prefix())) {
 			return all.take(now, &d.open)
 		}
-		t.oweCookie(from.Path, l, h)
+		if d.cookie.take(now, d.asked.of(now, from)) {
+			t.oweCookie(from.Path, l, h)
+		}
 	}
 	t.stats.Limited++
 	return false

@@ -71,6 +71,7 @@ type association struct {
 	rate            rateState
 	noise           noiseState
 	mtu             pathMTU
+	count           PathStats // its counters
 	packet          int       // what a full packet takes, bytes
 	probes          int       // packets to be sent whatever the window says (spec M8.4)
 	lastSent        time.Time // anything

@@ -143,6 +143,7 @@ func covers(f *wire.MSPFrame, number uint64) bool {
 func (a *association) spurious(now time.Time, p *sentPacket) {
 	p.state = acked
 	a.e.status.Spurious++
+	a.count.Lost--
 	a.rate.lost -= int64(p.size)
 	l := &a.loss
 	l.reordered, l.calm = true, 0
@@ -214,6 +215,7 @@ func (a *association) lose(now time.Time, p *sentPacket, r *lossRound) {
 		return
 	}
 	a.e.status.Lost++
+	a.count.Lost++
 	a.observe(true)
 	a.rate.lost += int64(p.size)
 	if r.packets == 0 || p.number != r.unbroken {

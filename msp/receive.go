@@ -39,6 +39,8 @@ func (a *association) receive(now time.Time, h wire.MSPHeader, frames []byte, as
 			return
 		}
 	}
+	a.count.PacketsIn++
+	a.count.BytesIn += uint64(wire.MSPHeaderSize + len(frames))
 	a.acks.add(now, number, wire.MSPHeaderSize+len(frames), asks)
 }
 

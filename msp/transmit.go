@@ -157,6 +157,8 @@ func (a *association) finish(now time.Time, p *sentPacket, size int, asks bool) 
 	a.out.commit(p, asks)
 	a.e.below.Commit(now, size)
 	a.e.status.PacketsOut++
+	a.count.PacketsOut++
+	a.count.BytesOut += uint64(size)
 	a.lastSent, a.rested = now, false
 	if asks {
 		a.loss.elicited = now

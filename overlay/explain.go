@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -81,7 +82,7 @@ func (m *Mesh) Explain(dst sid.SID) (Explanation, error) {
 			return 1
 		}
 		if a.Distance != b.Distance {
-			return int(int64(a.Distance) - int64(b.Distance))
+			return cmp.Compare(a.Distance, b.Distance)
 		}
 		return a.SID.Compare(b.SID)
 	})
@@ -134,7 +135,7 @@ func (n *neighbour) ways() []Way {
 		case a.Active != b.Active:
 			return 1
 		}
-		return int(int64(a.Cost) - int64(b.Cost))
+		return cmp.Compare(a.Cost, b.Cost)
 	})
 	return list
 }

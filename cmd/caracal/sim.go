@@ -29,6 +29,13 @@ The nodes run the very code of this program, in virtual time; the same seed give
   caracal sim check plans/                   run all scenarios of a folder, for CI
 
 The keys of scenarios: docs/simnet.md. Examples: examples/sim.`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fail(client.Usage, "there is no verb \"sim %s\". Which there are: caracal sim --help", client.Printable(args[0]))
+			}
+			return cmd.Help()
+		},
 	}
 	cmd.AddCommand(c.simRun(), c.simCheck(), c.simGen(), c.simView())
 	return cmd

@@ -17,10 +17,15 @@ import (
 func (c *command) simCheck() *cobra.Command {
 	var jobs int
 	check := &cobra.Command{
-		Use: "check PATH…", Short: "Run all scenarios of folders, and say which fail", Args: cobra.MinimumNArgs(1),
+		Use: "check PATH…", Short: "Run all scenarios of folders, and say which fail",
 		Long: `Run scenario files, and all *.toml of folders: a line for each. For the CI of your own network plan.
 Exit code 9: a scenario is wrong; 10: an expectation was not met.`,
-		RunE: func(_ *cobra.Command, args []string) error { return c.checkScenarios(args, jobs) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return misused(cmd, missing([]string{"PATH"}))
+			}
+			return c.checkScenarios(args, jobs)
+		},
 	}
 	check.Flags().IntVarP(&jobs, "jobs", "j", runtime.NumCPU(), "how many at once")
 	return check

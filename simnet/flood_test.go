@@ -47,8 +47,8 @@ func (f *handshakeFlood) message() []byte {
 	if f.sent%3 == 0 {
 		return bytes.Clone(f.genuine[f.rand.IntN(len(f.genuine))])
 	}
-	msg := wire.AppendHandshakeHead(f.junk[:0], wire.TypeHandshake1, f.rand.Uint32())
-	msg = f.junk[:wire.Handshake1Size]
+	wire.AppendHandshakeHead(f.junk[:0], wire.TypeHandshake1, f.rand.Uint32())
+	msg := f.junk[:wire.Handshake1Size]
 	msg[8], msg[9], msg[10] = 9, byte(f.sent), byte(f.sent>>8)
 	covered, mac1, _ := wire.HandshakeMACs(msg)
 	h, err := blake2s.New128(f.mac[:])

@@ -189,9 +189,10 @@ func TestSharingOverMinutes(t *testing.T) {
 	}
 	for _, c := range []struct {
 		models      int
+		d           time.Duration
 		least, most float64
-	}{{2, 0.48, 0.52}, {0, 0.42, 0.58}} {
-		if share := rivals(t, 1, 2*time.Minute, c.models); share < c.least || share > c.most {
+	}{{2, 4 * time.Minute, 0.48, 0.52}, {0, time.Minute, 0.4, 0.6}} {
+		if share := rivals(t, 1, c.d, c.models); share < c.least || share > c.most {
 			t.Errorf("%d models: %.3f", c.models, share)
 		}
 	}

@@ -103,7 +103,7 @@ func (e *Engine) ListenAs(local sid.SID, target Target, about About) (*Listener,
 		return nil, ErrNotOurs
 	case e.listeners[key] != nil && target.Port == 0:
 		return nil, ErrServiceInUse
-	case e.listeners[key] != nil:
+	case e.listeners[key] != nil, target.Port == PortServices:
 		return nil, ErrInUse
 	}
 	l := &Listener{e: e, key: key, about: about}
@@ -117,6 +117,10 @@ func (e *Engine) ListenAs(local sid.SID, target Target, about About) (*Listener,
 // accept hands a stream that the peer opened to whoever listens; the listener at
 // its very SID before the one at all. Else code says why nobody takes it.
 func (e *Engine) accept(now time.Time, s *Stream) (code uint32, ok bool) {
+	if s.target.Port == PortServices {
+		e.tellServices(now, s)
+		return 0, true
+	}
 	l := e.listeners[listenKey{s.a.pair.local, s.target}]
 	if l == nil {
 		l = e.listeners[listenKey{sid.None, s.target}]

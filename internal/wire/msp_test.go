@@ -144,3 +144,29 @@ func FuzzMSPFrames(f *testing.F) {
 		}
 	})
 }
+
+// spec M16.4
+func TestMSPServiceRow(t *testing.T) {
+	s := MSPService{"web", "h1", "pages", ""}
+	b := AppendMSPService(nil, s)
+	if want := golden(t, "03 776562 02 6831 05 7061676573 00"); !bytes.Equal(b, want) {
+		t.Errorf("% x", b)
+	}
+	if got, err := ParseMSPService(b); got != s || err != nil {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for n := range b {
+		if _, err := ParseMSPService(b[:n]); err == nil {
+			t.Errorf("cut to %d bytes it parses", n)
+		}
+	}
+}
+
+func FuzzMSPService(f *testing.F) {
+	f.Add(AppendMSPService(nil, MSPService{"web", "h1", "pages", "1.1"}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if s, err := ParseMSPService(b); err == nil && !bytes.Equal(AppendMSPService(nil, s), b) {
+			t.Errorf("%+v is not % x", s, b)
+		}
+	})
+}

@@ -72,3 +72,32 @@ func AppendMSPDatagram(b []byte, id, number uint64, fragment, count int, data []
 	b = append(b, byte((count-1)<<4|fragment))
 	return append(binary.BigEndian.AppendUint16(b, uint16(len(data))), data...)
 }
+
+// An MSPService is one row of the answer to who asks for services (spec M16.4). All four are UTF-8.
+type MSPService struct{ Service, Protocol, AboutService, AboutProtocol string }
+
+// AppendMSPService appends the row; each text is at most 255 bytes.
+//
+//	│ length 1, service │ length 1, protocol │ length 1, about the service │ length 1, about the protocol │
+func AppendMSPService(b []byte, s MSPService) []byte {
+	for _, text := range [...]string{s.Service, s.Protocol, s.AboutService, s.AboutProtocol} {
+		text = text[:min(len(text), 255)]
+		b = append(append(b, byte(len(text))), text...)
+	}
+	return b
+}
+
+// MaxMSPService is the longest row, in bytes.
+const MaxMSPService = 4 * 256
+
+// ParseMSPService reads a row; one without a service is malformed.
+func ParseMSPService(b []byte) (s MSPService, err error) {
+	r := Read(b)
+	for _, text := range [...]*string{&s.Service, &s.Protocol, &s.AboutService, &s.AboutProtocol} {
+		*text = string(r.Bytes(int(r.Uint8())))
+	}
+	if s.Service == "" {
+		r.Fail()
+	}
+	return s, r.End()
+}

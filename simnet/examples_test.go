@@ -19,7 +19,7 @@ var (
 // TestExamplesMeetTheirExpectations: what we ship works.
 func TestExamplesMeetTheirExpectations(t *testing.T) {
 	files, err := filepath.Glob("../examples/sim/*.toml")
-	if err != nil || len(files) < 11 {
+	if err != nil || len(files) < 12 {
 		t.Fatal("no examples", err)
 	}
 	for _, file := range files {

@@ -2,6 +2,7 @@ package mdp
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -80,6 +81,41 @@ func TestARestartCostsOneRoundTrip(t *testing.T) {
 			t.Errorf("%s first: got %q", first, g)
 		}
 	}
+}
+
+// TestTwoRunsMayHaveTheSameStamps: the clock of a begins at the same time with each life // spec D3.5
+func TestTwoRunsMayHaveTheSameStamps(t *testing.T) {
+	for _, blind := range []bool{true, false} {
+		w := newWorld(t, "a", "b")
+		a, b := w.bind("a", 100), w.bind("b", 200)
+		n := w.nodes["a"]
+		n.blind = blind
+		w.say(a, "b", 200, "one")
+		w.run(time.Second)
+		w.want(b, "one!")
+		n.skew -= time.Second
+		n.restart(Limits{})
+		w.say(w.bind("a", 100), "b", 200, "two")
+		w.run(time.Second)
+		w.want(b, "two!")
+	}
+}
+
+// TestReleasedEarlyDataIsNotDeliveredAtOnceLater: it named this run, and was held because there was no room to remember it; when
+// there is, its copy must not pass for what was never delivered // spec D3.5
+func TestReleasedEarlyDataIsNotDeliveredAtOnceLater(t *testing.T) {
+	w, _, b := firstContact(t)
+	n := w.nodes["b"]
+	n.seen.max = 1
+	n.seen.take(w.now, runOf(9, 9), 1)
+	w.run(time.Second)
+	w.want(b, "first!")
+	if n.stats.EarlyHeld != 1 {
+		t.Fatalf("%+v", n.stats)
+	}
+	w.run(20 * time.Minute) // all else is forgotten
+	w.play(rand.New(rand.NewPCG(1, 1)), w.seen, 3, time.Second)
+	w.want(b, "")
 }
 
 // TestHeldEarlyDataIsBounded: of one pair, and in all // spec D3.7

@@ -118,18 +118,47 @@ func TestNoAnswerCountsAfterAFlightWasGivenUp(t *testing.T) { // spec S2.6
 
 // One handshake of a flight that is over must not pass for a new one when the session is gone.
 func TestTheRestOfAFlightIsNotFreshLater(t *testing.T) { // spec S2.8, S2.11
+	for _, known := range []bool{false, true} { // that is, whether the first of the flight was fresh
+		a, b := pairOf(t, nil)
+		a.eager = true
+		now := start
+		if known {
+			a.start(now, "")
+			exchange(now, a, b, nil)
+			now = now.Add(time.Hour)
+			a.process(now)
+		}
+		a.fly(now, "e", 3)
+		a.process(now)
+		shots := a.take()
+		b.receive(now, shots[0])
+		exchange(now, a, b, nil)
+		later := now.Add(time.Hour)
+		b.process(later)
+		init, err := b.table.ReceiveInit(later, Source{}, shots[2])
+		if err != nil || init.Fresh {
+			t.Errorf("known %v: %v, fresh %v", known, err, err == nil && init.Fresh)
+		}
+	}
+}
+
+// A clock that begins at the same time with each life makes the same stamps.
+func TestFlightsOfTwoRunsAreTwo(t *testing.T) { // spec S2.11
 	a, b := pairOf(t, nil)
 	a.eager = true
-	a.fly(start, "e", 3)
-	a.process(start)
-	shots := a.take()
-	b.receive(start, shots[0])
+	a.start(start, "one")
 	exchange(start, a, b, nil)
-	later := start.Add(time.Hour)
-	b.process(later)
-	init, err := b.table.ReceiveInit(later, Source{}, shots[2])
-	if err != nil || init.Fresh {
-		t.Errorf("%v, fresh %v", err, err == nil && init.Fresh)
+	base := FlightOf(b.peer.current.stamp)
+	a.restart(99)
+	again := start.Add(doubtPause)
+	a.skew = -doubtPause
+	a.start(again, "two")
+	if a.peer.initiation.base != base {
+		t.Fatal("not the same stamps: this proves nothing")
+	}
+	exchange(again, a, b, nil)
+	if b.peer.RemoteBoot() != 99 || len(b.peer.sessions) != 2 {
+		t.Errorf("boot %d, %d sessions", b.peer.RemoteBoot(), len(b.peer.sessions))
 	}
 }
 

@@ -266,7 +266,11 @@ func (r *recorder) moment(kind, node, text string) {
 	if r == nil {
 		return
 	}
-	if len(r.out.Moments) == maxMoments {
+	room := maxMoments
+	if node != "" {
+		room = maxMoments * 3 / 4 // what the script does finds room even when a thousand nodes meet
+	}
+	if len(r.out.Moments) >= room {
 		r.out.Lost++
 		return
 	}

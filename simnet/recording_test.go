@@ -102,3 +102,16 @@ func TestRecordingSurvivesJSON(t *testing.T) {
 		t.Error("an index that leads nowhere passed")
 	}
 }
+
+// TestMomentsKeepRoomForTheScript: however many neighbours meet.
+func TestMomentsKeepRoomForTheScript(t *testing.T) {
+	var rec Recording
+	r := &recorder{run: &run{world: New(1)}, out: &rec}
+	for range 3 * maxMoments {
+		r.moment("neighbour-up", "a", "b")
+	}
+	r.moment("script", "", "kill a")
+	if n := len(rec.Moments); n > maxMoments || rec.Moments[n-1].Kind != "script" || rec.Lost == 0 {
+		t.Errorf("%d moments, %d lost, the last is %+v", n, rec.Lost, rec.Moments[n-1])
+	}
+}

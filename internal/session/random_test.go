@@ -51,7 +51,7 @@ func (s *storm) step() {
 			s.wire = append(s.wire, flying{1 - me, pkt})
 		}
 	case n < 40:
-		if side.peer.Start(s.now, []byte(text)) {
+		if side.peer.Start(s.now.Add(side.skew), []byte(text)) {
 			s.early[1-me][text] = true
 		}
 	case n < 48:
@@ -59,7 +59,7 @@ func (s *storm) step() {
 			s.early[1-me][text] = true
 		}
 	case n < 50:
-		side.peer.SuspectDead(s.now)
+		side.peer.SuspectDead(s.now.Add(side.skew))
 	case n < 84 && len(s.wire) > 0:
 		s.deliver()
 	case n < 99:
@@ -166,7 +166,7 @@ func (s *storm) calm() {
 	later := s.now.Add(30 * time.Second)
 	run(s.now, later, a, b, nil)
 	later = later.Add(doubtPause)
-	a.peer.Start(later, nil)
+	a.start(later, "")
 	exchange(later, a, b, nil)
 	a.got, b.got = nil, nil
 	a.seal(later, "ping")

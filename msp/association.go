@@ -253,7 +253,7 @@ func (a *association) processing(now time.Time) (next time.Time) {
 		return time.Time{}
 	}
 	next = agenda.Soonest(next, a.rest(now))
-	next = agenda.Soonest(next, a.loss.at)
+	next = agenda.Soonest(agenda.Soonest(next, a.loss.at), a.loss.overtaken)
 	next = agenda.Soonest(next, a.ptoAt())
 	if !a.retryAt.IsZero() {
 		return agenda.Soonest(next, a.retryAt) // acknowledgements wait for it too

@@ -14,11 +14,13 @@ const (
 	maxPTO          = 2 * time.Second // spec M8.4
 	calmRecoveries  = 16              // spec M8.2
 	maxRecent       = 256
+	queueLife       = 4 * time.Second // spec M8.3: no queue below keeps a packet for longer
 )
 
 // A lossState decides which packets are lost (spec M8).
 type lossState struct {
 	at        time.Time // when the next packet in flight will count as lost
+	overtaken time.Time // when the next of those counts that more urgent ones overtook
 	largest   uint64    // acknowledged so far + 1
 	reordered bool      // a packet overtook another of its class
 	window    int       // n of spec M8.2
@@ -166,7 +168,7 @@ func (a *association) reorderingWindow() time.Duration {
 
 // detectLoss counts packets as lost and stores when to look again (spec M8.1).
 func (a *association) detectLoss(now time.Time) {
-	a.loss.at = time.Time{}
+	a.loss.at, a.loss.overtaken = time.Time{}, time.Time{}
 	if a.loss.largest == 0 || !a.out.any() {
 		return
 	}
@@ -179,10 +181,15 @@ func (a *association) detectLoss(now time.Time) {
 		}
 		n = p.next
 		after := a.loss.after[p.class]
-		if p.number+1 >= after {
+		due := p.at.Add(patience)
+		if p.number+1 >= after { // only more urgent ones came
+			if due = due.Add(queueLife); agenda.Due(now, due) {
+				a.lose(now, p, &round)
+			} else {
+				a.loss.overtaken = agenda.Soonest(a.loss.overtaken, due)
+			}
 			continue
 		}
-		due := p.at.Add(patience)
 		if agenda.Due(now, due) || !a.loss.reordered && after-1 >= p.number+packetThreshold {
 			a.lose(now, p, &round)
 			continue

@@ -164,11 +164,9 @@ func TestS42PrioritiesAreStrictAndChangeWithinARoundTrip(t *testing.T) {
 	a, b := w.tree()
 	const size = 300_000
 	type flow struct {
-		from, to  *Stream
-		wrote     int
-		read      int
-		done      time.Time
-		startedAt time.Time
+		from, to    *Stream
+		wrote, read int
+		done        time.Time
 	}
 	var flows []*flow
 	open := func(priority int32) *flow {

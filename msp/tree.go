@@ -183,9 +183,13 @@ func (s *Stream) Accept(now time.Time) *Stream {
 	if w.child == nil {
 		return s.single(w.data)
 	}
-	w.child.waitsIn = nil
-	w.child.accepted()
-	return w.child
+	c := w.child
+	c.waitsIn = nil
+	if mode := s.family.mode; c.undecided && mode.Inherit && c.kids().mode == (ListenMode{}) {
+		c.family.mode = mode // it came before our owner had said so
+	}
+	c.accepted()
+	return c
 }
 
 // Waiting counts the substreams and datagrams that wait to be taken.

@@ -42,6 +42,16 @@ func (a Account) ListenService(service string) (net.Listener, error) {
 	return a.net.listen(a.local, msp.Target{Service: service})
 }
 
+// Dial is Net.Dial as this identity.
+func (a Account) Dial(ctx context.Context, peer sid.SID, to msp.Target, options ...DialOption) (*Conn, error) {
+	return a.net.Dial(ctx, peer, to, append([]DialOption{From(a.local)}, options...)...)
+}
+
+// Listen is Net.Listen as this identity.
+func (a Account) Listen(to msp.Target, about msp.About) (*Listener, error) {
+	return a.net.listenAs(a.local, to, about, true)
+}
+
 // ListenPacket binds the port; 0 picks a free one. mdp.ErrPortInUse when taken, mdp.ErrNotOurs.
 func (a Account) ListenPacket(port uint32) (*PacketConn, error) {
 	return a.net.listenPacket(a.local, port)

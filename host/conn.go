@@ -14,7 +14,8 @@ import (
 	"github.com/caracal-mesh/caracal/sid"
 )
 
-// A Conn is a stream as a net.Conn. Errors are *net.OpError around os.ErrDeadlineExceeded,
+// A Conn is a stream as a net.Conn, and with what a structured stream has more: records, substreams, datagrams,
+// priorities, events. Errors are *net.OpError around os.ErrDeadlineExceeded,
 // net.ErrClosed, or those of package msp (ErrRefused, ErrTimeout, ErrPeerRestarted, *ResetError).
 type Conn struct {
 	net           *Net
@@ -38,7 +39,6 @@ func newConn(x *Net, s *msp.Stream) *Conn {
 		remote: mdp.Addr{SID: s.Remote(), Port: s.RemotePort()},
 	}
 	s.User = c
-	s.GiveUpOnSilence(true)
 	return c
 }
 

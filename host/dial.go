@@ -2,17 +2,13 @@ package host
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/caracal-mesh/caracal/mdp"
 	"github.com/caracal-mesh/caracal/msp"
-	"github.com/caracal-mesh/caracal/node"
-	"github.com/caracal-mesh/caracal/overlay"
 	"github.com/caracal-mesh/caracal/sid"
 )
 
@@ -34,35 +30,11 @@ func (x *Net) DialPort(ctx context.Context, peer sid.SID, port uint32) (net.Conn
 	return x.dial(ctx, sid.None, peer, msp.Target{Port: port})
 }
 
-// dial opens a stream from our local; zero is the primary.
+// dial opens a stream from our local, zero for the primary, that gives up on silence.
 func (x *Net) dial(ctx context.Context, local, peer sid.SID, target msp.Target) (net.Conn, error) {
-	remote := targetAddr{peer, target}
-	if err := ctx.Err(); err != nil {
-		return nil, opError("dial", nil, remote, err)
-	}
-	if isClosed(x.shut) {
-		return nil, opError("dial", nil, remote, net.ErrClosed)
-	}
-	var c *Conn
-	var err error
-	x.doer.Do(func(now time.Time, n *node.Node) {
-		var s *msp.Stream
-		if peer != n.SID() { // msp has a better word for that
-			_, err = n.MDP().MaxPayload(peer)
-		}
-		if err == nil {
-			s, err = n.MSP().Dial(now, local, peer, target)
-		}
-		if err == nil {
-			c = newConn(x, s)
-			c.dialled = remote
-		}
-	})
-	if errors.Is(err, overlay.ErrNoRoute) {
-		err = fmt.Errorf("%s cannot be reached now: %w", peer.Short(), err)
-	}
+	c, err := x.open(ctx, peer, target, dialing{local: local, givesUp: true})
 	if err != nil {
-		return nil, opError("dial", nil, remote, err)
+		return nil, err
 	}
 	return c, nil
 }

@@ -1,6 +1,8 @@
 package host
 
 import (
+	"context"
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -20,6 +22,7 @@ type Listener struct {
 	accept   deadline
 	closing  sync.Once
 	closed   chan struct{}
+	lasting  bool // what it accepts does not give up on silence
 }
 
 var _ net.Listener = (*Listener)(nil)
@@ -35,12 +38,27 @@ func (x *Net) ListenService(service string) (net.Listener, error) {
 	return x.listen(sid.None, msp.Target{Service: service})
 }
 
+// Listen takes structured streams opened to a port, or to a service and protocol, of any of our SIDs, and tells
+// peers who ask what about says. They last until one of the ends closes them: silence does not end them.
+// msp.ErrInUse when taken; of a service that is msp.ErrServiceInUse.
+func (x *Net) Listen(to msp.Target, about msp.About) (*Listener, error) {
+	return x.listenAs(sid.None, to, about, true)
+}
+
 // listen takes streams opened to the target of our local; zero is all of ours.
 func (x *Net) listen(local sid.SID, target msp.Target) (net.Listener, error) {
-	k := &Listener{net: x, closed: make(chan struct{})}
+	k, err := x.listenAs(local, target, msp.About{}, false)
+	if err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+func (x *Net) listenAs(local sid.SID, target msp.Target, about msp.About, lasting bool) (*Listener, error) {
+	k := &Listener{net: x, closed: make(chan struct{}), lasting: lasting}
 	var err error
 	x.doer.Do(func(_ time.Time, n *node.Node) {
-		if k.listener, err = n.MSP().Listen(local, target); err == nil {
+		if k.listener, err = n.MSP().ListenAs(local, target, about); err == nil {
 			k.listener.User = k
 			k.addr = mdp.Addr{SID: orPrimary(local, n), Port: target.Port}
 		}
@@ -53,6 +71,15 @@ func (x *Net) listen(local sid.SID, target msp.Target) (net.Listener, error) {
 
 // Accept waits for the next stream. msp.ErrRemoved when the identity it listens at is locked.
 func (k *Listener) Accept() (net.Conn, error) {
+	c, err := k.AcceptContext(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// AcceptContext is Accept that also ends with ctx, and with the error of that.
+func (k *Listener) AcceptContext(ctx context.Context) (*Conn, error) {
 	w := waiter{&k.accept, k.closed, k.net.shut}
 	for {
 		if err := w.ready(); err != nil {
@@ -64,6 +91,7 @@ func (k *Listener) Accept() (net.Conn, error) {
 		k.net.doer.Do(func(time.Time, *node.Node) {
 			if s := k.listener.Accept(); s != nil {
 				c = newConn(k.net, s)
+				s.GiveUpOnSilence(!k.lasting)
 			}
 			ended, changed = k.listener.Err(), k.changed.next()
 		})
@@ -73,10 +101,19 @@ func (k *Listener) Accept() (net.Conn, error) {
 		case ended != nil:
 			return nil, opError("accept", k.addr, nil, ended)
 		}
-		if err := w.until(changed); err != nil {
+		err := w.untilDone(changed, ctx.Done())
+		if errors.Is(err, errDone) {
+			err = ctx.Err()
+		}
+		if err != nil {
 			return nil, opError("accept", k.addr, nil, err)
 		}
 	}
+}
+
+// Subs says which substreams and datagrams the streams accepted from now on take; none when it is not called.
+func (k *Listener) Subs(mode msp.ListenMode) {
+	k.net.doer.Do(func(time.Time, *node.Node) { k.listener.Subs(mode) })
 }
 
 // SetDeadline sets when Accept gives up; zero is never.

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"net"
 	"os"
 	"sync"
@@ -84,11 +85,19 @@ func (w waiter) ready() error {
 	return nil
 }
 
-// until waits for the change, and returns nil when it came first.
-func (w waiter) until(changed <-chan struct{}) error {
+// errDone tells that the caller's context has ended.
+var errDone = errors.New("context done")
+
+// untilDone is until that also ends with errDone when done is closed.
+func (w waiter) untilDone(changed, done <-chan struct{}) error {
+	if isClosed(done) {
+		return errDone
+	}
 	select {
 	case <-changed:
 		return nil
+	case <-done:
+		return errDone
 	case <-w.deadline.wait():
 		return os.ErrDeadlineExceeded
 	case <-w.closed:
@@ -97,3 +106,6 @@ func (w waiter) until(changed <-chan struct{}) error {
 		return net.ErrClosed
 	}
 }
+
+// until waits for the change, and returns nil when it came first.
+func (w waiter) until(changed <-chan struct{}) error { return w.untilDone(changed, nil) }

@@ -12,9 +12,7 @@ func (a *association) frameAcked(f *sentFrame) {
 		if a.link == LinkUp && !s.ended {
 			s.tellLink(LinkUp)
 		}
-		if s.socket != nil {
-			s.notify()
-		}
+		s.notify()
 		a.settle(s)
 	case sentReset:
 		s.send.reset.state = finAcked

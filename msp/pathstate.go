@@ -38,6 +38,9 @@ func (s *Stream) Link() LinkState {
 // Limits.FailTimeout (spec M11.1). If not, as at first, it lasts until its owner ends it.
 func (s *Stream) GiveUpOnSilence(yes bool) { s.givesUp = yes }
 
+// GivesUpOnSilence reports what GiveUpOnSilence chose.
+func (s *Stream) GivesUpOnSilence() bool { return s.givesUp }
+
 // setLink tells all streams of the association.
 func (a *association) setLink(state LinkState) {
 	if a.link == state {

@@ -248,6 +248,12 @@ func (s *Stream) Acked() bool {
 		(s.send.fin == finNone || s.send.fin == finAcked)
 }
 
+// Known reports whether the peer knows of the stream: it was opened by the peer, or our open is acknowledged.
+func (s *Stream) Known() bool { return s.open == finNone || s.open == finAcked }
+
+// Over reports whether the association has forgotten the stream: nothing more comes of it.
+func (s *Stream) Over() bool { return s.ended }
+
 // Err is why the stream ended before its time, nil otherwise.
 func (s *Stream) Err() error {
 	if s.readErr != nil {

@@ -188,6 +188,9 @@ func (c *Conn) setDeadline(d *deadline, t time.Time) error {
 
 // opError dresses an error as package net does.
 func (c *Conn) opError(op string, err error) error {
+	if errors.Is(err, msp.ErrClosed) && isClosed(c.net.shut) { // the host ended between two looks
+		err = net.ErrClosed
+	}
 	if c.dialled != nil {
 		return opError(op, c.local, c.dialled, err)
 	}

@@ -7,6 +7,7 @@ GOFUMPT     := $(GO) run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME    ?= 60s
+FUZZJOBS    ?= 2
 SOAKTIME    ?= 1h
 
 .DEFAULT_GOAL := help
@@ -61,13 +62,10 @@ netns: ## run the tests between Linux network namespaces (needs root)
 demo: build ## three nodes in a row, a file from one end to the other
 	./bin/caracal demo
 
-fuzz: ## run every fuzz target for FUZZTIME (60s)
-	@grep -rl --include='*_test.go' --exclude-dir=testdata '^func Fuzz' . | sort | while read -r file; do \
-		sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file" | while read -r target; do \
-			echo "== $$(dirname $$file) $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x "$$(dirname $$file)" </dev/null || exit 1; \
-		done || exit 1; \
-	done
+fuzz: ## run every fuzz target for FUZZTIME (60s), FUZZJOBS (2) at a time
+	@grep -r --include='*_test.go' --exclude-dir=testdata '^func Fuzz' . | \
+		sed -E 's|^(.*)/[^/]*:func (Fuzz[A-Za-z0-9_]*)\(.*|\1 \2|' | sort | \
+		while read -r target; do echo "$$target $(FUZZTIME)"; done | GO="$(GO)" xargs -P $(FUZZJOBS) -L 1 test/fuzz.sh
 
 soak: ## run the tests called TestSoak… for SOAKTIME (1h)
 	CARACAL_SOAK=$(SOAKTIME) $(GO) test -run '^TestSoak' -count=1 -timeout 0 -v ./...

@@ -45,6 +45,10 @@ func (t *Table) ReceiveInit(now time.Time, from Source, msg []byte) (*Init, erro
 	if err != nil {
 		return nil, t.badHandshake()
 	}
+	if t.hopeless(now, from, h) {
+		t.stats.Limited++
+		return nil, ErrLoad
+	}
 	l := t.addressee(h)
 	if l == nil || !ephemeralValid(h) {
 		return nil, t.badHandshake()

@@ -35,6 +35,7 @@ type initiation struct {
 	retry  time.Duration // what is waited after the next sending
 	due    time.Time     // of the next sending of all
 	sent   time.Time     // the last one
+	forged time.Time     // when answers that do not open are all forgotten (spec S6.6)
 }
 
 // A shot is one handshake 1 of ours.
@@ -189,26 +190,15 @@ func (p *Peer) abandon() {
 }
 
 // ReceiveReply opens a handshake 2 (first byte C2) and makes its session current.
-// Errors: ErrUnknownIndex, ErrAuth. The caller should seal and send something
-// soon: only that confirms the session to the remote (spec S4.4).
+// Errors: ErrUnknownIndex, ErrAuth, and ErrLoad when many have come that did not open
+// (spec S6.6). The caller should seal and send something soon: only that confirms the
+// session to the remote (spec S4.4).
 func (t *Table) ReceiveReply(now time.Time, msg []byte) (*Peer, error) {
-	h, err := wire.ParseHandshake2(msg)
+	h, p, err := t.answered(now, msg)
 	if err != nil {
-		return nil, t.badHandshake()
-	}
-	p := t.pending[h.Index]
-	if p == nil {
-		t.stats.UnknownIndex++
-		return nil, ErrUnknownIndex
-	}
-	if !p.local.isFor(h) || !ephemeralValid(h) {
-		return nil, t.badHandshake()
+		return nil, err
 	}
 	i := p.initiation
-	if agenda.Due(now, i.born.Add(giveUpAfter)) { // no session comes of a flight so late (spec S2.6)
-		t.stats.UnknownIndex++
-		return nil, ErrUnknownIndex
-	}
 	state, used := i.shot(h.Index).state, secret{}
 	if h.Mixed {
 		if used = i.secret; used.id == 0 {
@@ -221,6 +211,7 @@ func (t *Table) ReceiveReply(now time.Time, msg []byte) (*Peer, error) {
 	}
 	payload, fromInitiator, fromResponder, err := state.ReadMessage(nil, h.Noise)
 	if err != nil { // the state is as before: the true reply may still come
+		t.forgedAnswer(now, i)
 		return nil, t.badHandshake()
 	}
 	p.abandon()
@@ -240,6 +231,31 @@ func (t *Table) ReceiveReply(now time.Time, msg []byte) (*Peer, error) {
 	p.adopt(k)
 	p.spend(k)
 	return p, nil
+}
+
+// answered finds the peer whose flight a handshake 2 answers, if that is worth opening.
+func (t *Table) answered(now time.Time, msg []byte) (h wire.Handshake, p *Peer, err error) {
+	if h, err = wire.ParseHandshake2(msg); err != nil {
+		return h, nil, t.badHandshake()
+	}
+	p = t.pending[h.Index]
+	if p == nil {
+		t.stats.UnknownIndex++
+		return h, nil, ErrUnknownIndex
+	}
+	i := p.initiation
+	if !t.hearsAnswers(now, i) {
+		t.stats.AnswersLimited++
+		return h, nil, ErrLoad
+	}
+	if !p.local.isFor(h) || !ephemeralValid(h) {
+		return h, nil, t.badHandshake()
+	}
+	if agenda.Due(now, i.born.Add(giveUpAfter)) { // no session comes of a flight so late (spec S2.6)
+		t.stats.UnknownIndex++
+		return h, nil, ErrUnknownIndex
+	}
+	return h, p, nil
 }
 
 func (t *Table) badHandshake() error {

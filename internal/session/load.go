@@ -51,6 +51,7 @@ func (r rate) lacking(now, full time.Time) time.Duration {
 type rates struct {
 	source, proven, hop rate // of a prefix without proof, of an address with proof, through a neighbour
 	cookie              rate // to one address and port
+	answer              rate // handshakes 2 that do not open, to one flight of ours (spec S6.6)
 }
 
 var defaultRates = rates{
@@ -58,6 +59,7 @@ var defaultRates = rates{
 	proven: rate{time.Second / 20, 32},
 	hop:    rate{time.Second / 200, 256},
 	cookie: rate{time.Second / 5, 4},
+	answer: rate{time.Second / 50, 32},
 }
 
 // DefaultHandshakes is how many handshakes 1 are opened per second where Config does not say.
@@ -67,16 +69,34 @@ const DefaultHandshakes = 500
 type load struct {
 	rates
 	open, known time.Time // when the tokens of the table are all back: without proof, with
+	replies     time.Time // the same, of handshakes 2 that do not open
 	sources     quotas
 	addresses   quotas
 	asked       quotas
 }
 
+// hopeless reports whether admits would refuse the handshake 1, and owe nothing for it, whatever
+// its mac1 is. It costs less than to check that.
+func (t *Table) hopeless(now time.Time, from Source, h wire.Handshake) bool {
+	d := &t.load
+	switch {
+	case t.cfg.Purpose == EndToEnd:
+		return !t.all().ready(now, d.open) || !d.sources.ready(now, from, d.hop)
+	case [wire.MACSize]byte(h.MAC2) != [wire.MACSize]byte{}, d.asked.ready(now, from, d.cookie):
+		return false
+	}
+	return !t.all().ready(now, d.open) || t.crowded() || !d.sources.ready(now, from.prefix(), d.source)
+}
+
+// all is the rate of those opened in all.
+func (t *Table) all() rate {
+	return rate{time.Second / time.Duration(t.cfg.Handshakes), max(t.cfg.Handshakes/4, 1)}
+}
+
 // admits decides about a handshake 1 whose mac1 is right, before anything is computed for
 // it. When it refuses, the sender may have been asked to prove its address.
 func (t *Table) admits(now time.Time, from Source, l *local, h wire.Handshake, msg []byte) bool {
-	all := rate{time.Second / time.Duration(t.cfg.Handshakes), max(t.cfg.Handshakes/4, 1)}
-	d := &t.load
+	all, d := t.all(), &t.load
 	switch {
 	case t.cfg.Purpose == EndToEnd:
 		if all.ready(now, d.open) && d.hop.take(now, d.sources.of(now, from)) {
@@ -96,6 +116,18 @@ func (t *Table) admits(now time.Time, from Source, l *local, h wire.Handshake, m
 	}
 	t.stats.Limited++
 	return false
+}
+
+// hearsAnswers reports whether a handshake 2 to the flight is worth a Diffie–Hellman: few have been
+// forged lately (spec S6.6).
+func (t *Table) hearsAnswers(now time.Time, i *initiation) bool {
+	return t.all().ready(now, t.load.replies) && t.load.answer.ready(now, i.forged)
+}
+
+// forgedAnswer notes that a handshake 2 to the flight did not open.
+func (t *Table) forgedAnswer(now time.Time, i *initiation) {
+	t.all().take(now, &t.load.replies)
+	t.load.answer.take(now, &i.forged)
 }
 
 // crowded reports whether so many sessions wait for their confirmation that only proven

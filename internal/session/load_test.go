@@ -264,33 +264,3 @@ func TestInventedNamesEvictNobodyProven(t *testing.T) { // spec S6.5
 		t.Errorf("%+v, %d sessions", s, len(b.sessions))
 	}
 }
-
-// What a forged handshake 1 costs once the budget is spent.
-func BenchmarkForged(b *testing.B) {
-	for _, c := range []struct {
-		name   string
-		mangle func(msg []byte)
-	}{
-		{"BadMac1", func(msg []byte) { msg[20]++ }},
-		{"NoMac2", func([]byte) {}},
-		{"BadMac2", func(msg []byte) { msg[len(msg)-1]++ }},
-	} {
-		b.Run(c.name, func(b *testing.B) {
-			_, s := loadedPair(new(testing.T))
-			flood(start, s)
-			msg := forged(s, 1)
-			c.mangle(msg)
-			b.ReportAllocs()
-			n := 0
-			for b.Loop() {
-				n++
-				if _, err := s.table.ReceiveInit(start, anywhere(n), msg); err == nil {
-					b.Fatal("accepted")
-				}
-				if n%64 == 0 {
-					s.table.Cookies(start, func(link.Path, []byte) bool { return true })
-				}
-			}
-		})
-	}
-}

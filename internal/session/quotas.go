@@ -48,6 +48,13 @@ func (q *quotas) of(now time.Time, who Source) *time.Time {
 	return &q.entries[at].full
 }
 
+// ready reports whether the rate would admit the source. It changes nothing, so that whoever is refused
+// pushes nobody out.
+func (q *quotas) ready(now time.Time, who Source, r rate) bool {
+	at, known := q.where[who]
+	return !known || r.ready(now, q.entries[at].full)
+}
+
 func (q *quotas) unlink(at int) {
 	e := &q.entries[at]
 	if q.newest == at {

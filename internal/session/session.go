@@ -84,6 +84,7 @@ type Stats struct {
 	PostQuantumLost uint64 // sessions without a secret that replaced one with it
 	Opened          uint64 // handshakes 1 for which keys were computed
 	Limited         uint64 // handshakes 1 not opened, being over a budget
+	AnswersLimited  uint64 // handshakes 2 not opened, too many having been forged
 	CookiesSent     uint64 // to who must prove its address
 	CookiesDropped  uint64 // more were owed than are kept
 	CookiesReceived uint64

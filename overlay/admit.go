@@ -50,16 +50,16 @@ func (n *neighbour) makeRoom(now time.Time, f *frame) bool {
 func (n *neighbour) pop() *frame {
 	f := n.queues.pop()
 	c := &n.queues.class[n.queues.picked]
-	if c.refused && f.limit == math.MaxUint32 {
-		l, left := c.find(f.flow), 0
-		if l != nil {
-			left = l.frames.n
-		}
-		if 2*left <= n.window.ownPackets(n.m.cfg.Limits.QueuePackets) {
-			c.refused, n.m.room = false, true
-		}
+	if c.refused && (c.n == 0 || (f.limit == math.MaxUint32 && n.hasHalf(c, f.flow))) {
+		c.refused, n.m.room = false, true
 	}
 	return f
+}
+
+// hasHalf reports whether half of what may wait of a flow of ours is gone.
+func (n *neighbour) hasHalf(c *classQueue, flow uint32) bool {
+	l := c.find(flow)
+	return l == nil || 2*l.frames.n <= n.window.ownPackets(n.m.cfg.Limits.QueuePackets)
 }
 
 // release tells all who were refused to try again: the neighbour carries nothing any more.

@@ -167,7 +167,7 @@ func (m *Mesh) relay(now time.Time, from *neighbour, o *origin, w *wire.Forward)
 		m.stats.DropQueue++
 		return
 	}
-	f.dst, f.class, f.hop, f.limit = o, class, w.HopLimit-1, w.Distance
+	f.dst, f.class, f.hop, f.limit = o, class, w.HopLimit-1, min(w.Distance, math.MaxUint32-1) // beyond is what is ours
 	f.deflected, f.flow = w.Deflected, flowKey(o, from)
 	f.n = copy(f.buf, w.Payload)
 	f.expires = now.Add(lifetimes[class])

@@ -63,7 +63,7 @@ func (p *path) rto() time.Duration {
 func (p *path) took(now time.Time, d, held time.Duration) {
 	held = min(max(held, 0), ackDelay)
 	p.rtt.Sample(d, held)
-	p.low.sample(now, max(d-held, d/2))
+	p.low.sample(now, max(d-held, d/8))
 }
 
 // settled takes the fate of a packet into the delivery ratio.

@@ -125,7 +125,9 @@ func (n *neighbour) lose(now time.Time, t *flight, lost *[link.NumClasses]fifo) 
 		}
 		p := t.miss(c)
 		n.m.stats.LinkLost++
-		p.path.settled(false)
+		if t == &n.tx { // else it may have arrived: under new keys the neighbour does not say
+			p.path.settled(false)
+		}
 		if !passed && !p.path.lastAck.After(p.at) {
 			missed = missed || p.path == n.active
 		}

@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"slices"
 	"time"
 
 	"github.com/caracal-mesh/caracal/internal/agenda"
@@ -75,6 +76,18 @@ func (n *neighbour) give(o *origin) {
 	n.dirty = true
 }
 
+// spare takes back what give queued: the neighbour has it.
+func (n *neighbour) spare(o *origin) {
+	bit := uint64(1) << (n.slot % 64)
+	if o.pending[n.slot/64]&bit == 0 {
+		return
+	}
+	o.pending[n.slot/64] &^= bit
+	if at := slices.Index(n.sync.todo, o); at >= 0 {
+		n.sync.todo = slices.Delete(n.sync.todo, at, at+1)
+	}
+}
+
 // grant gives the neighbour what it asked for, within reason (spec O8.6).
 func (n *neighbour) grant(now time.Time, o *origin) {
 	if n.gifts.take(now, checkEvery, giftBurst) {
@@ -120,6 +133,8 @@ func (m *Mesh) receiveState(now time.Time, n *neighbour, w *wire.LinkStateFrame)
 		m.stats.LinkStateOld++
 		if w.Seq < o.seq {
 			n.give(o)
+		} else {
+			n.spare(o)
 		}
 		return
 	}

@@ -2,6 +2,7 @@ package host
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -138,5 +139,58 @@ func TestContactsSurviveARestart(t *testing.T) {
 	defer h.close()
 	if c, ok := h.book.Named("kitchen"); !ok || c.SID != friend {
 		t.Errorf("kitchen is %v, %v after a restart, want %v", c, ok, friend.Short())
+	}
+}
+
+// S02: the same store is the same SID at each start; with a damaged private key nothing starts, and
+// what is there is left as it is.
+func TestS02TheStoreIsTheIdentity(t *testing.T) {
+	dir := t.TempDir()
+	start := func() (*Host, error) {
+		return Start(context.Background(), Config{Home: dir, Listen: "127.0.0.1:0", NoDiscovery: true})
+	}
+	var first sid.SID
+	for i := range 2 {
+		h, err := start()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			first = h.Self()
+		} else if h.Self() != first {
+			t.Errorf("%v at the second start, %v at the first", h.Self(), first)
+		}
+		h.Close()
+	}
+	path := filepath.Join(dir, keyFile)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := 0; at < len(whole); at += 3 { // wherever a letter of it is another one
+		damaged := bytes.Clone(whole)
+		damaged[at] ^= 1
+		if err := os.WriteFile(path, damaged, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		h, err := openHome(dir, nil)
+		if err == nil {
+			if h.unlocked[0].Identity.SID() != first {
+				t.Errorf("letter %d damaged: another identity starts", at)
+			}
+			h.close()
+		} else if !errors.Is(err, ErrCorruptKey) {
+			t.Errorf("letter %d damaged: %v", at, err)
+		}
+		if now, _ := os.ReadFile(path); !bytes.Equal(now, damaged) {
+			t.Fatalf("letter %d damaged: the file was overwritten", at)
+		}
+	}
+	half := whole[:len(whole)/2]
+	if err := os.WriteFile(path, half, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := start(); !errors.Is(err, ErrCorruptKey) {
+		t.Errorf("half a key: %v", err)
 	}
 }

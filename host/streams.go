@@ -5,6 +5,7 @@ import (
 
 	"github.com/caracal-mesh/caracal/msp"
 	"github.com/caracal-mesh/caracal/node"
+	"github.com/caracal-mesh/caracal/overlay"
 	"github.com/caracal-mesh/caracal/sid"
 )
 
@@ -40,6 +41,13 @@ func (c *Conn) SetChildRecvBuffer(n int) { c.do(func(time.Time) { c.stream.SetCh
 func (c *Conn) Stats() (stream msp.StreamStats, path msp.PathStats) {
 	c.do(func(time.Time) { stream, path = c.stream.Stats(), c.stream.PathStats() })
 	return stream, path
+}
+
+// NextHop tells over which neighbour and which of its paths packets to the peer go now. That may change at any
+// time; the stream does not. overlay.ErrNoRoute when there is no way now.
+func (c *Conn) NextHop() (hop overlay.Hop, err error) {
+	c.net.doer.Do(func(_ time.Time, n *node.Node) { hop, err = n.Mesh().NextHop(c.remote.SID) })
+	return hop, err
 }
 
 // Buffered is how many bytes have come and are not read.

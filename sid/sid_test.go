@@ -206,3 +206,28 @@ func BenchmarkVerify(b *testing.B) {
 		id.SID().Verify("test", nil, sig[:])
 	}
 }
+
+// S03: for a thousand SIDs both text forms read back, in either case and with spaces; a letter that is
+// none and a wrong length are refused.
+func TestS03TextFormsOfAThousandSIDs(t *testing.T) { // spec I2
+	for n := range 1000 {
+		s := FromSeed([32]byte{byte(n), byte(n >> 8), 3}).SID()
+		for _, text := range []string{s.String(), s.Base32()} {
+			spaced := strings.ReplaceAll(text, "-", " ")
+			for _, form := range []string{text, strings.ToUpper(text), spaced, text[:7] + " " + text[7:]} {
+				if got, err := Parse(form); err != nil || got != s {
+					t.Fatalf("Parse(%q) = %v, %v", form, got, err)
+				}
+			}
+			at := n % len(text)
+			if text[at] == '-' {
+				at++
+			}
+			for _, form := range []string{text[:at] + "!" + text[at+1:], text[:at] + text[at+1:], text + "0"} {
+				if _, err := Parse(form); err == nil {
+					t.Fatalf("Parse(%q) takes it", form)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,35 @@
+package simnet
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/caracal-mesh/caracal/link"
+)
+
+// S47: over two hops the round trip told after two hundred packets is that of the links within a tenth, and stays
+// so; nothing is told as lost that was not.
+func TestS47WhatIsToldIsWhatThePathIs(t *testing.T) {
+	const rtt = 80 * time.Millisecond
+	w := New(47)
+	hosts := w.AddNodes("n", 3)
+	w.Line(LinkConfig{Kind: link.Internet, Latency: rtt / 4}, hosts...)
+	if !w.RunUntilRoutesComplete(time.Minute) {
+		t.Fatal("no routes")
+	}
+	talk := newTalk(t, hosts[0], hosts[2])
+	for i := range 500 {
+		talk.say(make([]byte, 100))
+		w.Run(20 * time.Millisecond)
+		talk.read()
+		if p := talk.from.PathStats(); p.PacketsOut >= 200 && math.Abs(float64(p.RTT-rtt)) > float64(rtt)/10 {
+			t.Errorf("packet %d: round trip %v of %v", i, p.RTT, rtt)
+		}
+	}
+	w.Run(5 * time.Second)
+	near, far := talk.from.PathStats(), talk.to.PathStats()
+	if near.PacketsOut < 500 || near.PacketsOut != far.PacketsIn || near.PacketsIn != far.PacketsOut || near.Lost != 0 || far.Lost != 0 {
+		t.Errorf("one end %+v, the other %+v", near, far)
+	}
+}

@@ -20,7 +20,9 @@ import (
 type Conn struct {
 	net           *Net
 	stream        *msp.Stream // touched inside the Doer only
-	changed       gate        // guarded by the Doer
+	changed       gate        // guarded by the Doer, as the next two
+	readable      gate        // only when Read would not wait
+	writable      gate        // only when Write would not
 	local, remote mdp.Addr
 	dialled       net.Addr // for errors: the peer as it was dialled; nil when it dialled us
 	read, write   deadline
@@ -42,6 +44,18 @@ func newConn(x *Net, s *msp.Stream) *Conn {
 	return c
 }
 
+// wake is called inside the Doer when the stream may have changed. Each acknowledgement is a
+// change: who reads or writes is left alone until there is something to do.
+func (c *Conn) wake() {
+	c.changed.open()
+	if c.stream.Readable() {
+		c.readable.open()
+	}
+	if c.stream.Writable() {
+		c.writable.open()
+	}
+}
+
 // Read waits for bytes and takes as many as there are; io.EOF after the last.
 func (c *Conn) Read(p []byte) (n int, err error) {
 	w := waiter{&c.read, c.closed, c.net.shut}
@@ -57,7 +71,9 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 			for mark := true; mark && n == 0 && err == nil; { // past records that are empty
 				n, mark, err = c.stream.Read(now, p)
 			}
-			changed = c.changed.next()
+			if n == 0 {
+				changed = c.readable.next()
+			}
 		})
 		if n > 0 {
 			return n, nil
@@ -86,8 +102,9 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 		var changed <-chan struct{}
 		var m int
 		c.net.doer.Do(func(now time.Time, _ *node.Node) {
-			m, err = c.stream.Write(now, p[n:])
-			changed = c.changed.next()
+			if m, err = c.stream.Write(now, p[n:]); err != nil {
+				changed = c.writable.next()
+			}
 		})
 		n += m
 		if err == nil {

@@ -44,7 +44,7 @@ func (x *Net) Shut() { x.once.Do(func() { close(x.shut) }) }
 
 func wakeStream(s *msp.Stream) {
 	if c, ok := s.User.(*Conn); ok {
-		c.changed.open()
+		c.wake()
 	}
 }
 

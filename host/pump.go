@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	batchBytes     = 256 << 10
+	batchBytes     = 384 << 10 // a whole queue of full packets
 	batchDatagrams = 512
 	// maxRounds is how long a caller may be kept sending what others bring up.
 	maxRounds = 16

@@ -177,7 +177,7 @@ func (c *Conn) CloseRead() error {
 	if isClosed(c.closed) {
 		return c.opError("close", net.ErrClosed)
 	}
-	c.do(func(now time.Time) { c.stream.CloseRead(now); c.changed.open() })
+	c.do(func(now time.Time) { c.stream.CloseRead(now); c.changed.open(); c.readable.open() })
 	return nil
 }
 

@@ -38,6 +38,7 @@ type association struct {
 	dirty    bool
 	parity   uint64 // of the ids that we open (spec M4.1)
 	byID     map[uint64]*Stream
+	latest   *Stream // that a frame came for; in byID
 	streams  []*Stream
 	live     int
 	opened   uint64 // streams we opened so far
@@ -162,6 +163,7 @@ func (a *association) forget(s *Stream) {
 	s.orphan()
 	a.e.lingering.Remove(&s.entry)
 	delete(a.byID, s.id)
+	a.latest = nil
 	last := a.streams[len(a.streams)-1]
 	a.streams[s.index], last.index = last, s.index
 	a.streams[len(a.streams)-1] = nil

@@ -21,6 +21,7 @@ type Engine struct {
 	status Status
 
 	byPair       map[pair]*association
+	latest       *association // that a packet came for; not ended
 	associations []*association
 	agenda       agenda.Agenda[*association]
 	dirty        []*association // with something to do now
@@ -95,7 +96,7 @@ func (e *Engine) Deliver(now time.Time, local, remote sid.SID, packet []byte) {
 
 // admit finds or makes the association that a packet belongs to (spec M2). nil: drop it.
 func (e *Engine) admit(now time.Time, p pair, h wire.MSPHeader) *association {
-	a := e.byPair[p]
+	a := e.find(p)
 	if h.To != 0 && (a == nil || h.To != a.own) {
 		e.status.Orphans++
 		if !h.Orphan {
@@ -128,6 +129,16 @@ func (e *Engine) admit(now time.Time, p pair, h wire.MSPHeader) *association {
 	return a
 }
 
+// find is the association of the pair, nil when there is none. Packets come in runs.
+func (e *Engine) find(p pair) *association {
+	if a := e.latest; a != nil && a.pair == p {
+		return a
+	}
+	a := e.byPair[p]
+	e.latest = a
+	return a
+}
+
 // associate makes a new association, nil when there are too many (spec M2.6).
 func (e *Engine) associate(now time.Time, p pair) *association {
 	if len(e.associations) >= e.limits.Associations {
@@ -155,6 +166,7 @@ func (e *Engine) associate(now time.Time, p pair) *association {
 // remove takes an ended association off the engine.
 func (e *Engine) remove(a *association) {
 	delete(e.byPair, a.pair)
+	e.latest = nil
 	e.agenda.Remove(&a.entry)
 	for i, b := range e.associations {
 		if b == a {

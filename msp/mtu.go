@@ -5,6 +5,7 @@ import (
 
 	"github.com/caracal-mesh/caracal/internal/agenda"
 	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/link"
 )
 
 const (
@@ -122,12 +123,12 @@ func (a *association) probeMTU(now time.Time, size int) {
 	if want == 0 || a.out.bytes < mtuFlight*size || a.out.bytes > a.cc.window() || !a.out.room() {
 		return
 	}
-	room, err := a.e.below.Begin(now, a.pair.local, a.pair.remote, a.packetClass(false), want)
+	room, err := a.e.below.Begin(now, a.pair.local, a.pair.remote, link.Interactive, want)
 	if err != nil {
 		return
 	}
 	p := a.out.begin()
-	p.at, p.class = now, a.packetClass(false)
+	p.at, p.class = now, link.Interactive
 	b := wire.MSPHeader{From: a.own, To: a.peer, Number: uint32(p.number)}.Append(room[:0:want])
 	b = wire.AppendMSPPadding(wire.AppendMSPPing(b), want-len(b)-1)
 	a.mtu.probe, a.mtu.number = want, p.number

@@ -20,8 +20,8 @@ type rateState struct {
 // A departure is what a packet remembers of its leaving.
 type departure struct {
 	delivered int64
-	at        time.Time // delivered had grown last
-	firstSent time.Time
+	grown     time.Duration // before it left, delivered had grown last
+	first     time.Duration // before it left, the packet acknowledged last had left
 	limited   bool
 }
 
@@ -30,7 +30,7 @@ func (r *rateState) depart(now time.Time, idle bool) departure {
 	if idle {
 		r.at, r.firstSent = now, now
 	}
-	return departure{r.delivered, r.at, r.firstSent, r.limited > r.delivered}
+	return departure{r.delivered, now.Sub(r.at), now.Sub(r.firstSent), r.limited > r.delivered}
 }
 
 // A rateSample is what one ACK tells about the rate; interval is 0 when it tells nothing.
@@ -48,7 +48,7 @@ func (r *rateState) arrive(now, sentAt time.Time, d departure) rateSample {
 	r.at, r.firstSent = now, sentAt
 	return rateSample{
 		bytes:    r.delivered - d.delivered,
-		interval: max(now.Sub(d.at), sentAt.Sub(d.firstSent)),
+		interval: max(now.Sub(sentAt)+d.grown, d.first),
 		limited:  d.limited,
 	}
 }

@@ -90,7 +90,11 @@ func (a *association) onFrame(now time.Time, f *wire.MSPFrame) error {
 // stream finds the stream a frame is for, making those that the peer opens. It
 // returns nil for one that is forgotten (spec M4.8).
 func (a *association) stream(now time.Time, id uint64) (*Stream, error) {
+	if s := a.latest; s != nil && s.id == id {
+		return s, nil
+	}
 	if s := a.byID[id]; s != nil {
+		a.latest = s
 		return s, nil
 	}
 	k := id / 2

@@ -47,18 +47,20 @@ func (a *association) transmit(now time.Time) {
 		a.probeMTU(now, size)
 	}
 	for {
-		withData := a.eager() && a.maySend(now, rate, size)
+		turn := a.nextTurn()
+		withData := (turn != nil || a.urgent()) && a.maySend(now, rate, size)
 		if !withData && !a.acks.due(now) || !a.out.room() {
 			break
 		}
-		room, err := a.e.below.Begin(now, a.pair.local, a.pair.remote, a.packetClass(withData), size)
+		class := packetClass(turn, withData)
+		room, err := a.e.below.Begin(now, a.pair.local, a.pair.remote, class, size)
 		if err != nil {
 			a.refused(now)
 			a.block()
 			return
 		}
 		a.retry = 0
-		if !a.send(now, room, withData) {
+		if !a.send(now, room, class, withData) {
 			break
 		}
 	}
@@ -78,8 +80,11 @@ func (a *association) starve(now time.Time) {
 }
 
 // eager reports whether there is anything to send that asks for acknowledgement.
-func (a *association) eager() bool {
-	return a.ping || a.raiseData || a.raiseIDs || a.nextControl() != nil || a.nextTurn() != nil
+func (a *association) eager() bool { return a.urgent() || a.nextTurn() != nil }
+
+// urgent reports whether there is anything of that kind but data.
+func (a *association) urgent() bool {
+	return a.ping || a.raiseData || a.raiseIDs || a.nextControl() != nil
 }
 
 // maySend reports whether window and pacer allow a packet; if the pacer does not
@@ -115,20 +120,18 @@ func (a *association) block() {
 	}
 }
 
-// packetClass is the class of the next packet (spec M10.3).
-func (a *association) packetClass(withData bool) link.Class {
-	if withData {
-		if s := a.nextTurn(); s != nil {
-			return classOf(s.priority)
-		}
+// packetClass is the class of the next packet, turn being the stream that is next, or nil (spec M10.3).
+func packetClass(turn *Stream, withData bool) link.Class {
+	if withData && turn != nil {
+		return classOf(turn.priority)
 	}
 	return link.Interactive
 }
 
 // send fills room with one packet. It reports false when there was nothing to put in.
-func (a *association) send(now time.Time, room []byte, withData bool) bool {
+func (a *association) send(now time.Time, room []byte, class link.Class, withData bool) bool {
 	p := a.out.begin()
-	p.at, p.class = now, a.packetClass(withData)
+	p.at, p.class = now, class
 	b := wire.MSPHeader{From: a.own, To: a.peer, Number: uint32(p.number)}.Append(room[:0:len(room)])
 	head := len(b)
 	b = a.acks.append(now, b, len(room)-len(b)-maxSmallFrame)
@@ -258,7 +261,9 @@ func (a *association) appendData(b []byte, p *sentPacket) []byte {
 		if room < 1 || room < leastData && len(p.frames) > 0 {
 			break
 		}
-		b = a.appendStream(b, p, s, room)
+		if b = a.appendStream(b, p, s, room); cap(b)-len(b) < leastData {
+			break // what happens most: the packet is full
+		}
 	}
 	a.rotate(first)
 	return b

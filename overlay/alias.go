@@ -124,12 +124,20 @@ func (m *Mesh) resolve(a *arrivals, alias uint16) (o *origin, known bool) {
 // followEpoch begins a new flight when the session has begun a new epoch. What flew
 // under the one before may still be acknowledged (spec O6.8).
 func (n *neighbour) followEpoch(now time.Time) {
-	epoch := n.peer.Epoch()
-	if epoch == n.tx.epoch {
-		return
+	if epoch := n.peer.Epoch(); epoch != n.tx.epoch {
+		n.turnTo(now, epoch)
 	}
-	n.abandonFlight(now, &n.old)
-	n.old, n.tx = n.tx, flight{epoch: epoch}
+}
+
+// turnTo makes the flight of the epoch the present one. When handshakes have crossed, it may be that of before
+// (spec S2.7), in which no alias may be given a second time (spec O5.1).
+func (n *neighbour) turnTo(now time.Time, epoch uint32) {
+	if n.old.epoch == epoch {
+		n.old, n.tx = n.tx, n.old
+	} else {
+		n.abandonFlight(now, &n.old)
+		n.old, n.tx = n.tx, flight{epoch: epoch}
+	}
 	if n.old.flying > 0 {
 		n.dirty = true
 	}

@@ -140,7 +140,6 @@ func (p *Peer) Accept(now time.Time, init *Init) bool {
 func (p *Peer) join(now time.Time, init *Init) bool {
 	for _, k := range p.sessions {
 		if !k.initiator && k.boot == init.Boot && FlightOf(k.stamp) == FlightOf(init.Stamp) {
-			k.early = k.early || len(init.Early) > 0
 			k.answerAgain(now)
 			init.Epoch, init.Joined = k.epoch, true
 			return true
@@ -190,7 +189,7 @@ func (p *Peer) answer(now time.Time, init *Init) *keys {
 	}
 	msg := wire.AppendHandshake2Head(make([]byte, 0, wire.Handshake2Size), init.index, mixed)
 	stamp := t.stamp(now)
-	if p.initiation != nil { // it must still count as fresh (spec S2.8)
+	if p.initiation != nil { // it must still count as fresh (spec S2.8), and both must know that they crossed (spec S2.7)
 		stamp = p.initiation.base - 1
 	}
 	payload := wire.AppendAnswer(nil, wire.Answer{Index: index, Stamp: stamp, Boot: t.cfg.Boot, AES: gcm, KEM: kem})
@@ -202,7 +201,7 @@ func (p *Peer) answer(now time.Time, init *Init) *keys {
 	k := newKeys(fromInitiator, fromResponder, false, gcm)
 	k.index, k.remoteIndex, k.boot, k.asked = index, init.index, init.Boot, init.mac1
 	k.kem, k.postQuantum = kem, mixed
-	k.fresh, k.stamp, k.early = init.Fresh, init.Stamp, len(init.Early) > 0
+	k.fresh, k.stamp, k.told = init.Fresh, init.Stamp, stamp
 	k.live(now, &t.limits)
 	key := macKey(p.remote, t.network)
 	k.answer, k.owed = appendMACs(msg, &key), true

@@ -224,7 +224,7 @@ func (t *Table) ReceiveReply(now time.Time, msg []byte) (*Peer, error) {
 	t.stamps.take(pair{p.local.sid, p.remote}, answer.Stamp)
 	k := newKeys(fromInitiator, fromResponder, true, answer.AES)
 	k.index, k.remoteIndex, k.boot, k.fresh, k.proven = h.Index, answer.Index, answer.Boot, true, true
-	k.early = i.early
+	k.stamp, k.told = i.base, answer.Stamp
 	k.kem, k.postQuantum = answer.KEM && t.cfg.Encapsulate != nil, used.id != 0
 	k.live(i.born, &t.limits)
 	p.add(k)

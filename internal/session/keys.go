@@ -19,7 +19,8 @@ type keys struct {
 	epoch       uint32
 	boot        uint32 // the remote's
 	initiator   bool
-	early       bool // a handshake of its flight carried early bytes
+	stamp       uint64 // of a handshake 1 of its flight
+	told        uint64 // the stamp in the answer
 
 	// fresh: the handshake was no replay. proven: the remote has shown that it holds
 	// the keys. heard: a packet opened.
@@ -36,10 +37,9 @@ type keys struct {
 	born                 time.Time
 	sealUntil, openUntil time.Time
 
-	// As responder: the mac1 of the handshake answered, and its stamp; until a packet opens,
+	// As responder: the mac1 of the handshake answered; until a packet opens,
 	// the answer, when it was sent last, and whether it is to be sent now.
 	asked    [wire.MACSize]byte
-	stamp    uint64
 	answer   []byte
 	answered time.Time
 	owed     bool

@@ -29,7 +29,6 @@ const (
 	longestRetry = 4 * time.Second
 	giveUpAfter  = 20 * time.Second
 	contendFor   = time.Second      // how long our own handshake outranks the remote's
-	crossWithin  = 2 * time.Second  // how far apart two flights that crossed may begin (spec S2.7)
 	usedWithin   = 60 * time.Second // a session not used for longer is not rekeyed
 	rekeyRetry   = 10 * time.Second // pause after a rekeying that came to nothing
 	suspectPause = 5 * time.Second  // between handshakes begun on suspicion

@@ -89,7 +89,7 @@ func (p *Peer) Confirmed() bool { return p.current != nil && p.current.proven }
 
 // Epoch counts the sessions this peer has had; it changes exactly when Seal
 // begins to use another session. 0 = none yet. It rises, not always by one, and falls
-// only when flights with early bytes have crossed (spec S2.7).
+// back only when handshakes of both sides have crossed (spec S2.7).
 func (p *Peer) Epoch() uint32 { return p.epoch }
 
 // RemoteBoot is the boot number the remote told in the handshake of the session

@@ -55,22 +55,25 @@ func (p *Peer) adopt(k *keys) {
 // holds the keys, and that it will soon use no older ones (spec S4.4). It reports
 // whether it confirmed a session that we accepted.
 func (p *Peer) heard(now time.Time, k *keys) (confirmed bool) {
-	if k.heard {
-		if k != p.current && p.current != nil && p.crossed(k, p.current) {
-			p.take(now, k)
-			p.retire(now, k)
+	first := !k.heard
+	if first {
+		if confirmed = !k.proven; confirmed {
+			p.confirm(now, k)
+			p.spend(k)
 		}
-		return false
+		k.heard = true
 	}
-	if confirmed = !k.proven; confirmed {
-		p.confirm(now, k)
-		p.spend(k)
-	}
-	k.heard = true
-	if p.current == nil || p.supersedes(k, p.current) {
+	overtakes := first && p.current == nil || p.current != nil && k != p.current && p.supersedes(k, p.current)
+	if overtakes {
 		p.take(now, k)
 	}
-	p.retire(now, k)
+	switch {
+	case !first && !overtakes:
+	case p.current != nil && p.current.heard:
+		p.retire(now, p.current) // k with them, if it is older
+	default:
+		p.retire(now, k)
+	}
 	return confirmed
 }
 
@@ -91,17 +94,18 @@ func (p *Peer) retire(now time.Time, k *keys) {
 	}
 }
 
-// supersedes reports whether k is to be used rather than old: it is newer, or of two that crossed,
-// the lower SID began it (spec S2.7).
+// supersedes reports whether k is to be used rather than old: the newer one is, and of two that crossed, the
+// one that the lower SID began. Both sides come to the same, because of two sessions begun by
+// different sides only stamps decide that both know (spec S2.7).
 func (p *Peer) supersedes(k, old *keys) bool {
-	return p.crossed(k, old) || (k.epoch > old.epoch && !p.crossed(old, k))
-}
-
-// crossed reports whether the two sessions come of flights that both sides began at about the same time, at
-// least one of them with early bytes, and the one of k counts because the lower SID began it.
-func (p *Peer) crossed(k, old *keys) bool {
-	return k.initiator != old.initiator && k.initiator == (p.local.sid.Compare(p.remote) < 0) &&
-		(k.early || old.early) && k.boot == old.boot && k.born.Sub(old.born).Abs() < crossWithin
+	if k.initiator == old.initiator || k.boot != old.boot {
+		return k.epoch > old.epoch
+	}
+	lower, higher := k, old
+	if k.initiator != (p.local.sid.Compare(p.remote) < 0) {
+		lower, higher = old, k
+	}
+	return (lower.told+1 >= FlightOf(higher.stamp)) == (lower == k)
 }
 
 // confirm takes note that the handshake which made k was no replay: its stamp counts, and our
@@ -113,8 +117,8 @@ func (p *Peer) confirm(now time.Time, k *keys) {
 		return
 	}
 	p.table.stamps.take(pair{p.local.sid, p.remote}, lastOf(k.stamp))
+	k.live(k.born, &p.table.limits)
 	if p.current == nil || p.supersedes(k, p.current) {
-		k.live(k.born, &p.table.limits)
 		p.yield(now)
 	}
 }

@@ -14,6 +14,8 @@ const (
 	batchDatagrams = 512
 	// maxRounds is how long a caller may be kept sending what others bring up.
 	maxRounds = 16
+	// maxReads is how often a reader reads many small datagrams before the node processes.
+	maxReads = 8
 	// readPause is how long a reader waits after an error that is not the end.
 	readPause = 10 * time.Millisecond
 )
@@ -121,11 +123,22 @@ func (h *Host) read(r *udp.Reader) {
 			continue
 		}
 		h.mu.Lock()
-		now := h.clock.now()
-		for from, datagram := range r.Datagrams() {
-			h.node.Receive(now, h.table.From(from), datagram)
+		h.receive(r)
+		for n := 1; n < maxReads && r.Crowded(); n++ {
+			h.mu.Unlock()
+			r.More()
+			h.mu.Lock()
+			h.receive(r)
 		}
 		h.pump.run()
+	}
+}
+
+// receive gives the node what was read.
+func (h *Host) receive(r *udp.Reader) {
+	now := h.clock.now()
+	for from, datagram := range r.Datagrams() {
+		h.node.Receive(now, h.table.From(from), datagram)
 	}
 }
 

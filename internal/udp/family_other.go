@@ -107,6 +107,12 @@ func (r *Reader) Read() error {
 	return nil
 }
 
+// Crowded is for where many datagrams are read a call.
+func (r *Reader) Crowded() bool { return false }
+
+// More would follow Crowded.
+func (r *Reader) More() bool { return false }
+
 func (r *Reader) receive() (n, iface int, from net.Addr, err error) {
 	if r.f.four {
 		n, cm, from, err := r.f.p4.ReadFrom(r.buffer)

@@ -11,6 +11,7 @@ import (
 const (
 	readMessages = 8       // messages per recvmmsg
 	readSize     = 1 << 16 // bytes per message: as much as GRO coalesces
+	smallRead    = 1 << 13 // bytes up to which a full call is of small datagrams
 )
 
 // A Reader reads datagrams of one family, many a call, for one goroutine.
@@ -20,8 +21,10 @@ type Reader struct {
 	messages [readMessages]message
 	buffer   []byte
 	got      int
+	bytes    int
 	errno    unix.Errno
 	try      func(fd uintptr) bool
+	tryMore  func(fd uintptr) bool
 }
 
 func newReader(f *family) *Reader {
@@ -33,17 +36,14 @@ func newReader(f *family) *Reader {
 		m.point(&r.headers[i])
 	}
 	r.try = r.receive
+	r.tryMore = func(fd uintptr) bool { r.receive(fd); return true }
 	return r
 }
 
 // Read waits for datagrams and takes all that is there, up to its room. They
 // are then yielded by Datagrams. The error is net.ErrClosed after Close.
 func (r *Reader) Read() error {
-	r.got = 0
-	for i := range r.headers {
-		r.headers[i].hdr.Namelen = uint32(unsafe.Sizeof(r.messages[i].name))
-		r.headers[i].hdr.SetControllen(controlSize)
-	}
+	r.prepare()
 	if err := r.f.raw.Read(r.try); err != nil {
 		return err
 	}
@@ -52,6 +52,29 @@ func (r *Reader) Read() error {
 	}
 	r.f.owner.stats.reads.Add(1)
 	return nil
+}
+
+// Crowded reports whether the last call was full and all it took small, as in a flood: then it is
+// worth calling More, so that what is done once per Read is not done for every few datagrams.
+func (r *Reader) Crowded() bool { return r.got == readMessages && r.bytes <= smallRead }
+
+// More is Read without waiting. It reports whether it took any.
+func (r *Reader) More() bool {
+	r.prepare()
+	if r.f.raw.Read(r.tryMore) != nil || r.got == 0 {
+		return false
+	}
+	r.f.owner.stats.reads.Add(1)
+	return true
+}
+
+// prepare makes room for the system call.
+func (r *Reader) prepare() {
+	r.got, r.bytes = 0, 0
+	for i := range r.headers {
+		r.headers[i].hdr.Namelen = uint32(unsafe.Sizeof(r.messages[i].name))
+		r.headers[i].hdr.SetControllen(controlSize)
+	}
 }
 
 // receive is the system call; false means wait until readable.
@@ -68,6 +91,9 @@ func (r *Reader) receive(fd uintptr) bool {
 	r.errno = errno
 	if errno == 0 {
 		r.got = int(n)
+	}
+	for i := range r.got {
+		r.bytes += int(r.headers[i].n)
 	}
 	return true
 }

@@ -113,7 +113,7 @@ func TestStreamsCrossAChangeOfRelay(t *testing.T) { // spec M11.5
 		t.Fatal("no routes")
 	}
 	w.Run(10 * time.Second)
-	c := newCargo(t, a, b, 24<<20)
+	c := newCargo(t, a, b, 12<<20)
 	part := func(share int) {
 		t.Helper()
 		at := w.Now()

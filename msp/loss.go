@@ -58,6 +58,7 @@ func (a *association) onAck(now time.Time, f *wire.MSPFrame) error {
 			}
 		}
 	}
+	a.flushAcked(&r)
 	a.loss.largest = max(a.loss.largest, r.largest+1)
 	if r.packets == 0 {
 		return nil
@@ -83,6 +84,7 @@ type ackRound struct {
 	delay   time.Duration // of it, the peer's
 	newest  departure     // of the newest, and when that was sent
 	sentAt  time.Time
+	data    sentFrame // of one stream, acknowledged and not yet taken note of; s nil = none
 }
 
 // acknowledge settles one packet in flight.
@@ -109,7 +111,29 @@ func (a *association) acknowledge(r *ackRound, p *sentPacket) {
 		a.loss.after[c] = max(a.loss.after[c], p.number+1)
 	}
 	for i := range p.frames {
-		a.frameAcked(&p.frames[i])
+		a.gather(r, &p.frames[i])
+	}
+}
+
+// gather is frameAcked, but joins data of a stream that follows each other.
+func (a *association) gather(r *ackRound, f *sentFrame) {
+	if d := &r.data; d.s != nil && f.kind == sentStream && f.s == d.s && f.start == d.end {
+		d.end, d.fin = f.end, d.fin || f.fin
+		return
+	}
+	a.flushAcked(r)
+	if f.kind == sentStream {
+		r.data = *f
+		return
+	}
+	a.frameAcked(f)
+}
+
+// flushAcked takes note of what was gathered.
+func (a *association) flushAcked(r *ackRound) {
+	if r.data.s != nil {
+		a.dataAcked(r.data.s, &r.data)
+		r.data.s = nil
 	}
 }
 

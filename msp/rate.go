@@ -7,10 +7,11 @@ import "time"
 // delivered when it left, so its acknowledgement tells how much was delivered
 // since, and in how long.
 type rateState struct {
-	delivered int64     // bytes acknowledged so far
-	lost      int64     // bytes counted as lost so far
-	at        time.Time // delivered grew last
-	firstSent time.Time // the packet acknowledged last was sent
+	delivered int64         // bytes acknowledged so far
+	lost      int64         // bytes counted as lost so far
+	since     time.Time     // what the next two count from
+	at        time.Duration // delivered grew last
+	firstSent time.Duration // the packet acknowledged last was sent
 
 	// A packet sent before delivered exceeds it measures what we had to send, not the path.
 	limited int64
@@ -20,17 +21,21 @@ type rateState struct {
 // A departure is what a packet remembers of its leaving.
 type departure struct {
 	delivered int64
-	grown     time.Duration // before it left, delivered had grown last
-	first     time.Duration // before it left, the packet acknowledged last had left
+	at        time.Duration // delivered had grown last
+	firstSent time.Duration
 	limited   bool
 }
 
 // depart notes that a packet leaves; idle tells that none was in flight.
 func (r *rateState) depart(now time.Time, idle bool) departure {
 	if idle {
-		r.at, r.firstSent = now, now
+		if r.since.IsZero() {
+			r.since = now
+		}
+		r.at = now.Sub(r.since)
+		r.firstSent = r.at
 	}
-	return departure{r.delivered, now.Sub(r.at), now.Sub(r.firstSent), r.limited > r.delivered}
+	return departure{r.delivered, r.at, r.firstSent, r.limited > r.delivered}
 }
 
 // A rateSample is what one ACK tells about the rate; interval is 0 when it tells nothing.
@@ -45,10 +50,10 @@ func (s rateSample) perSecond() int64 { return s.bytes * 1e9 / int64(s.interval)
 
 // arrive takes the newest packet of an ACK, when delivered counts the whole ACK.
 func (r *rateState) arrive(now, sentAt time.Time, d departure) rateSample {
-	r.at, r.firstSent = now, sentAt
+	r.at, r.firstSent = now.Sub(r.since), sentAt.Sub(r.since)
 	return rateSample{
 		bytes:    r.delivered - d.delivered,
-		interval: max(now.Sub(sentAt)+d.grown, d.first),
+		interval: max(r.at-d.at, r.firstSent-d.firstSent),
 		limited:  d.limited,
 	}
 }

@@ -38,6 +38,7 @@ type Server struct {
 	once      sync.Once
 	mux       *http.ServeMux
 	strangers atomic.Uint64 // callers of other users, refused
+	untaken   untaken
 }
 
 // Listen binds the socket in home, for this user only. A socket that a dead node
@@ -133,6 +134,8 @@ func (s *Server) routesOfAPI() {
 	one("GET /v1/routes", s.routes)
 	one("GET /v1/trace", s.trace)
 	one("GET /v1/inbox", s.inbox)
+	one("GET /v1/services", s.services)
+	one("GET /v1/streams", s.streams)
 	one("POST /v1/name", s.name)
 	one("POST /v1/forget", s.forget)
 	one("POST /v1/inbox/{id}/accept", s.decide(true))
@@ -140,6 +143,9 @@ func (s *Server) routesOfAPI() {
 	one("POST /v1/down", s.down)
 	s.mux.HandleFunc("GET /v1/ping", s.ping)
 	s.mux.HandleFunc("POST /v1/send", s.send)
+	s.mux.HandleFunc("POST /v1/streams/dial", s.dial)
+	s.mux.HandleFunc("POST /v1/streams/expose", s.expose)
+	s.mux.HandleFunc("POST /v1/streams/take", s.take)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, client.Errorf(client.Usage, "the node does not know %s %s.", r.Method, client.Printable(r.URL.Path)))
 	})

@@ -81,7 +81,7 @@ func (a *association) fragment() int {
 	if err != nil || size < minPacket {
 		size = baseSize
 	}
-	return min(size, maxPacket) - wire.MSPHeaderSize - wire.MSPDatagramOverhead - datagramCost
+	return min(size, a.packet) - wire.MSPHeaderSize - wire.MSPDatagramOverhead - datagramCost
 }
 
 // bestEffort reports whether a datagram goes unreliably: in one packet, or in few of which

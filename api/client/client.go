@@ -189,17 +189,25 @@ func (c *Client) do(ctx context.Context, method, path string, body any) (*http.R
 	if resp.StatusCode == http.StatusOK {
 		return resp, nil
 	}
+	return nil, refusal(resp)
+}
+
+// refusal is the error in an answer.
+func refusal(resp *http.Response) error {
 	defer resp.Body.Close()
 	e := &Error{}
 	if json.NewDecoder(io.LimitReader(resp.Body, maxDocument)).Decode(e) != nil || e.Code == 0 {
 		e = Errorf(Failed, "the node answered %s. Is it of another version? Try: caracal down, then: caracal up", resp.Status)
 	}
-	return nil, e
+	return e
 }
 
 // unreachable tells why there was no answer at all.
 func (c *Client) unreachable(ctx context.Context, err error) error {
+	var told *Error
 	switch {
+	case errors.As(err, &told):
+		return err
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOTDIR):

@@ -22,6 +22,12 @@ const (
 	SchemaTrace      = "caracal.trace/1"
 	SchemaTransfer   = "caracal.transfer/1"
 	SchemaInbox      = "caracal.inbox/1"
+	SchemaServices   = "caracal.services/1"
+	SchemaStreams    = "caracal.streams/1"
+	SchemaPipe       = "caracal.pipe/1"
+	SchemaForward    = "caracal.forward/1"
+	SchemaExpose     = "caracal.expose/1"
+	SchemaSocks      = "caracal.socks/1"
 	SchemaVersion    = "caracal.version/1"
 	SchemaError      = "caracal.error/1"
 )
@@ -39,6 +45,12 @@ var Schemas = [][2]string{
 	{SchemaTrace, "trace"},
 	{SchemaTransfer, "send, a line for each event: offer, warning, waiting, accepted, resuming, progress, retrying, done"},
 	{SchemaInbox, "inbox"},
+	{SchemaServices, "services"},
+	{SchemaStreams, "streams; with -w a line each second"},
+	{SchemaPipe, "pipe, on stderr, a line for each event: listening, open, closed"},
+	{SchemaForward, "forward, a line for each event: listening, open, closed, failed"},
+	{SchemaExpose, "expose, a line for each event: listening, open, closed, failed, denied"},
+	{SchemaSocks, "socks, a line for each event: listening, open, closed, failed"},
 	{"caracal.sim/1", "sim run, sim view"},
 	{"caracal.sim-check/1", "sim check"},
 	{"caracal.sim.recording/1", "sim run --record"},
@@ -264,7 +276,15 @@ type Error struct {
 	Event  string `json:"event"` // "error"
 	Code   int    `json:"code"`  // as the command line exits
 	Text   string `json:"error"` // one or two lines
+
+	Reason string `json:"reason,omitempty"` // of some: one of the Reason constants
 }
+
+// What a program may want to tell apart.
+const (
+	ReasonService  = "service"  // the peer has no such service
+	ReasonProtocol = "protocol" // it has, with another protocol
+)
 
 func (e *Error) Error() string { return e.Text }
 

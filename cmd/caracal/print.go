@@ -23,7 +23,9 @@ func (c *command) document(doc any) error {
 }
 
 // line prints one line of JSON.
-func (c *command) line(doc any) { json.NewEncoder(c.out).Encode(doc) }
+func (c *command) line(doc any) { writeLine(c.out, doc) }
+
+func writeLine(f *os.File, doc any) { json.NewEncoder(f).Encode(doc) }
 
 func (c *command) printf(format string, args ...any) { fmt.Fprintf(c.out, format, args...) }
 

@@ -95,7 +95,7 @@ func (s *Switch) deliverEarly(now time.Time, p *peer, init *session.Init, named 
 		s.stats.EarlyCopies++
 		return true
 	}
-	if named == 0 {
+	if _, noRoute := s.carrier.MaxFrame(p.remote); named == 0 || noRoute != nil {
 		return false
 	}
 	switch s.seen.take(now, run{p.pair, init.Boot}, init.Stamp) {

@@ -267,7 +267,7 @@ func TestLongEarlyDataWaits(t *testing.T) {
 // TestNothingArrivesTwice: whatever the network does and whoever restarts, no datagram is
 // delivered twice, and when the network heals, the two find together // spec D3.3, D3.6
 func TestNothingArrivesTwice(t *testing.T) {
-	for seed := range uint64(15) {
+	for seed := range uint64(4) {
 		w := newWorld(t, "a", "b")
 		random := rand.New(rand.NewPCG(seed, 0))
 		w.fate = func(packet) (delays []time.Duration) {

@@ -69,7 +69,8 @@ func (s *Switch) expire(now time.Time, p *peer) {
 // noteEpoch notes that other keys seal now.
 func (s *Switch) noteEpoch(now time.Time, p *peer) {
 	if e := p.keys.Epoch(); e != p.epoch {
-		p.epoch, p.since, p.outdated = e, now, false
+		p.epoch, p.since = e, now
+		p.outdated = p.outdated && e <= p.over
 	}
 }
 

@@ -184,7 +184,7 @@ func TestHonest(t *testing.T) {
 // TestHonestUnderLossAndRestarts: house law 3, where packets are lost, late, and repeated,
 // and the other one restarts.
 func TestHonestUnderLossAndRestarts(t *testing.T) {
-	for seed := range uint64(5) {
+	for seed := range uint64(2) {
 		w := newWorld(t, "a", "b")
 		a, b := w.nodes["a"], w.nodes["b"]
 		ka, kb := w.bind("a", 100), w.bind("b", 200)

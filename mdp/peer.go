@@ -24,9 +24,10 @@ type peer struct {
 	epoch   uint32    // of keys, as last seen
 	since   time.Time // when epoch began
 
-	outdated  bool // the remote restarted after epoch began (spec D4.3)
-	answering bool // a session was accepted, and the answer not sent yet (spec D3.8)
-	greet     bool // something must be sealed, to confirm our handshake (spec D3.8)
+	outdated  bool   // the remote restarted after the session that seals was made (spec D4.3)
+	over      uint32 // the epoch then; it may fall back behind that (spec S2.7)
+	answering bool   // a session was accepted, and the answer not sent yet (spec D3.8)
+	greet     bool   // something must be sealed, to confirm our handshake (spec D3.8)
 
 	openings [2][maxOpenings]opening // of doubtful handshakes, and of others
 	held     int                     // early datagrams in them
@@ -44,7 +45,7 @@ type peer struct {
 
 // usable reports whether datagrams can be sealed now.
 func (p *peer) usable() bool {
-	return !p.answering && p.keys.Ready() && !(p.outdated && p.keys.Epoch() == p.epoch)
+	return !p.answering && p.keys.Ready() && !(p.outdated && p.keys.Epoch() <= p.over)
 }
 
 // peers are all pairs in use, in the order of their use: those that have shown that they

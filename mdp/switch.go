@@ -137,12 +137,13 @@ func (s *Switch) MaxPayload(dst sid.SID) (int, error) {
 }
 
 // Restarted tells that peer runs under a new boot number (overlay.Upper): what is sent to it
-// next waits for a new handshake (spec D4.3).
+// next waits for a session with that run (spec D4.3).
 func (s *Switch) Restarted(now time.Time, peer sid.SID) {
 	for _, local := range s.ours {
 		if p := s.peers.byPair[pair{local, peer}]; p != nil {
 			s.noteEpoch(now, p)
-			p.outdated = true
+			p.over = p.epoch
+			p.outdated = p.keys.RemoteBoot() != s.carrier.Boot(peer) // else the session is with the new run
 		}
 	}
 }

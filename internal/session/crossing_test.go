@@ -102,9 +102,9 @@ func (c *crossing) step(n int) {
 // Whatever way flights cross, both sides settle to sessions that the other one has, and never close what
 // the other one uses // spec S2.7, S4.4
 func TestHoweverFlightsCrossNothingIsLostAfterwards(t *testing.T) {
-	seeds := uint64(200)
+	seeds := uint64(100)
 	if testing.Short() {
-		seeds = 60
+		seeds = 30
 	}
 	for seed := range seeds {
 		c := newCrossing(t, seed)

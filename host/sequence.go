@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 const (
@@ -19,7 +20,10 @@ const (
 // wrong: then the mesh reminds the node, as long as somebody there remembers it.
 type sequence struct {
 	path  string
-	saved uint64
+	saved uint64 // what is in the file, or about to be; guarded by the host's lock
+
+	mu      sync.Mutex
+	written uint64
 }
 
 // load reads the number, 0 when there is none that makes sense.
@@ -45,10 +49,21 @@ func (h *Host) keepSequence() {
 		return
 	}
 	s.saved = seq + sequenceAhead
-	data := strconv.AppendUint(nil, s.saved, 10)
+	floor := s.saved
 	h.done.Go(func() {
-		if err := writeFile(s.path, append(data, '\n')); err != nil {
+		if err := s.write(floor); err != nil {
 			h.note("sequence", "cannot keep the sequence number of link state: "+err.Error())
 		}
 	})
+}
+
+// write keeps the number, unless a higher one was written meanwhile.
+func (s *sequence) write(floor uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if floor <= s.written {
+		return nil
+	}
+	s.written = floor
+	return writeFile(s.path, append(strconv.AppendUint(nil, floor, 10), '\n'))
 }

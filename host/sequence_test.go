@@ -41,3 +41,17 @@ func TestSequenceNumbersSurviveARestart(t *testing.T) { // spec O7.4
 		}
 	}
 }
+
+// A number is written beside the node: one may overtake another.
+func TestSequenceNumbersNeverFall(t *testing.T) { // spec O7.4
+	s, home := sequence{}, t.TempDir()
+	s.load(home)
+	for _, floor := range []uint64{1 << 20, 1 << 21, 1 << 20} {
+		if err := s.write(floor); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := (&sequence{}).load(home); got != 1<<21 {
+		t.Errorf("%d", got)
+	}
+}

@@ -2,6 +2,7 @@ package overlay
 
 import (
 	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/caracal-mesh/caracal/link"
@@ -60,6 +61,13 @@ func (m *Mesh) chosen(now time.Time, f *iface, h *heard) bool {
 // present reports whether the source, its address proven, was heard a short while ago.
 func (m *Mesh) present(now time.Time, h *heard) bool {
 	return h.proven && h.interval > 0 && m.units(now)-h.last < heardSpans*uint32(h.interval)
+}
+
+// packed reports whether all places for sources on the interface are taken by those who are there still. Were one of them
+// given up for each of the others who is only heard, all would be answered for ever (spec O2.7).
+func (m *Mesh) packed(now time.Time, f *iface) bool {
+	return len(f.heard) >= m.cfg.Limits.HeardPerInterface &&
+		!slices.ContainsFunc(f.heard, func(h heard) bool { return !m.present(now, &h) })
 }
 
 // units is the time since the start of the mesh in intervalUnits; it wraps after six years.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caracal-mesh/caracal/internal/wire"
 	"github.com/caracal-mesh/caracal/link"
 	"github.com/caracal-mesh/caracal/sid"
 )
@@ -104,5 +105,33 @@ func TestACrowdIsJoined(t *testing.T) { // spec O3.8
 	numbered(w, n[0], n[39], link.Interactive, 20, 100, time.Second)
 	if n[39].distinct() != 20 {
 		t.Errorf("%d of 20 arrived", n[39].distinct())
+	}
+}
+
+// Where more are than are remembered, each of whose beacons would push another out, nobody answers for that.
+func TestAPackedLANIsQuiet(t *testing.T) { // spec O2.7
+	a, f := inACrowd(t, 256)
+	sent := 0
+	a.w.check = func(_ *member, to link.Path, _ []byte) {
+		if !to.Everybody() {
+			sent++
+		}
+	}
+	hear := func(b wire.Beacon) {
+		b.SID, b.Nonce = sid.FromSeed([32]byte{2, byte(sent)}).SID(), 7
+		at := link.Path{Iface: f.index, Addr: netip.MustParseAddrPort("10.7.9.9:9")}
+		a.Receive(a.w.now, at, wire.AppendBeacon(nil, b))
+		a.next = a.w.now
+		a.w.run(time.Millisecond)
+	}
+	if hear(wire.Beacon{Interval: 800}); sent != 0 || len(f.heard) != 256 {
+		t.Errorf("%d answers to one who does not ask", sent)
+	}
+	if hear(wire.Beacon{Interval: 800, Solicit: true}); sent != 1 {
+		t.Errorf("%d answers to one who asks", sent)
+	}
+	a.w.run(10 * time.Second) // nobody is there any more
+	if hear(wire.Beacon{Interval: 800}); sent != 2 {
+		t.Errorf("%d answers after a while", sent)
 	}
 }

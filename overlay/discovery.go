@@ -110,6 +110,10 @@ func (m *Mesh) receiveBeacon(now time.Time, from link.Path, msg []byte) {
 		return
 	}
 	echoes := b.Echo == m.cookie(from)
+	if !echoes && !b.Solicit && m.packed(now, f) && m.heardAt(from, b.SID) == nil {
+		m.stats.HeardRefused++
+		return
+	}
 	h := m.hear(f, from.Addr, b.SID, echoes)
 	if h == nil {
 		return

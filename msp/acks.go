@@ -38,6 +38,7 @@ type ackState struct {
 	fast     bool // more than fastBytes a second came of late
 	measured int  // bytes, since
 	since    time.Time
+	judge    time.Time // when fast is found anew
 }
 
 type ackRange struct {
@@ -104,10 +105,12 @@ func (s *ackState) add(now time.Time, number uint64, size int, asks bool) {
 // measure follows how much comes (spec M7.5).
 func (s *ackState) measure(now time.Time, size int) {
 	s.measured += size
-	if elapsed := now.Sub(s.since); elapsed >= measureTime {
-		s.fast = int64(s.measured)*int64(time.Second) > fastBytes*int64(min(elapsed, time.Minute))
-		s.measured, s.since = 0, now
+	if now.Before(s.judge) {
+		return
 	}
+	elapsed := min(now.Sub(s.since), time.Minute)
+	s.fast = int64(s.measured)*int64(time.Second) > fastBytes*int64(elapsed)
+	s.measured, s.since, s.judge = 0, now, now.Add(measureTime)
 }
 
 // insert puts the number between ranges i-1 and i, joining what touches.

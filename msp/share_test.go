@@ -139,17 +139,35 @@ func TestModelAndCubicShare(t *testing.T) {
 	}
 }
 
-// Two associations with the same controller share within 10 %.
+// Two associations with the same controller share within 10 %, whatever the chances. The road has
+// some jitter: in a queue without any chance the order of a few losses decides for minutes who gives way, CUBIC or not.
 func TestTwoAssociationsShareEvenly(t *testing.T) {
 	for _, c := range []struct {
 		queue  float64
 		models int
-	}{{1, 2}, {0.5, 2}, {2, 0}} {
-		if testing.Short() && c.queue != 1 {
-			continue
-		}
-		if share := rivals(t, c.queue, 40*time.Second, c.models); share < 0.45 || share > 0.55 {
-			t.Errorf("%d models with a queue of %g products: %.2f", c.models, c.queue, share)
+	}{{1, 0}, {2, 0}, {1, 2}, {0.5, 2}} {
+		for seed := uint64(5); seed < 8; seed++ {
+			if testing.Short() && (c.queue != 1 || seed > 5) {
+				continue
+			}
+			w := newWorld(t, seed, 3, road{
+				delay: 20 * time.Millisecond, jitter: time.Millisecond, rate: 5 * mbit, drops: true,
+				queue: int(c.queue * 5 * mbit * 0.04),
+			})
+			x, y := w.load(w.engines[0], w.engines[1], 100), w.load(w.engines[0], w.engines[2], 100)
+			pin(x.from.a)
+			pin(y.from.a)
+			if c.models == 2 {
+				x.model()
+				y.model()
+			}
+			w.carry(5*time.Second, x, y)
+			r := w.carry(60*time.Second, x, y)
+			share := r[0] / (r[0] + r[1])
+			t.Logf("seed %d, queue of %g products, %d models: %.3f of %.1f Mbit/s", seed, c.queue, c.models, share, (r[0]+r[1])/1e6)
+			if share < 0.45 || share > 0.55 || r[0]+r[1] < 4.4e6 {
+				t.Errorf("seed %d, queue of %g products, %d models: %.3f of %.1f Mbit/s", seed, c.queue, c.models, share, (r[0]+r[1])/1e6)
+			}
 		}
 	}
 }

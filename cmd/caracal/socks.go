@@ -108,13 +108,13 @@ func (p proxy) run(ctx context.Context, at string) error {
 	})
 }
 
-// greet takes the greeting and the request; the code is not socksDone when it cannot be granted.
+// greet takes the greeting and the request (RFC 1928 §3 and §4); the code is not socksDone when it cannot be granted.
 func greet(conn io.ReadWriter) (host string, port uint16, code byte) {
-	var b [256]byte
-	if _, err := io.ReadFull(conn, b[:2]); err != nil || b[0] != socksVersion {
+	var head [2]byte
+	if _, err := io.ReadFull(conn, head[:]); err != nil || head[0] != socksVersion {
 		return "", 0, socksFailed
 	}
-	methods := b[2 : 2+min(int(b[1]), 254)]
+	methods := make([]byte, head[1])
 	if _, err := io.ReadFull(conn, methods); err != nil {
 		return "", 0, socksFailed
 	}
@@ -125,19 +125,25 @@ func greet(conn io.ReadWriter) (host string, port uint16, code byte) {
 	if _, err := conn.Write([]byte{socksVersion, socksNoAuth}); err != nil {
 		return "", 0, socksFailed
 	}
-	if _, err := io.ReadFull(conn, b[:4]); err != nil || b[0] != socksVersion {
+	return readRequest(conn)
+}
+
+// readRequest takes the request: CONNECT to a name.
+func readRequest(conn io.Reader) (host string, port uint16, code byte) {
+	var head [4]byte
+	if _, err := io.ReadFull(conn, head[:]); err != nil || head[0] != socksVersion {
 		return "", 0, socksFailed
 	}
-	command, kind := b[1], b[3]
+	command, kind := head[1], head[3]
 	size := map[byte]int{1: 4, 4: 16}[kind]
 	if kind == 3 {
-		if _, err := io.ReadFull(conn, b[:1]); err != nil {
+		if _, err := io.ReadFull(conn, head[:1]); err != nil {
 			return "", 0, socksFailed
 		}
-		size = int(b[0])
+		size = int(head[0])
 	}
-	request := make([]byte, size+2)
-	if _, err := io.ReadFull(conn, request); err != nil {
+	rest := make([]byte, size+2)
+	if _, err := io.ReadFull(conn, rest); err != nil {
 		return "", 0, socksFailed
 	}
 	switch {
@@ -148,7 +154,7 @@ func greet(conn io.ReadWriter) (host string, port uint16, code byte) {
 	case kind != 3 || size == 0:
 		return "", 0, socksNoAddrType
 	}
-	return string(request[:size]), binary.BigEndian.Uint16(request[size:]), socksDone
+	return string(rest[:size]), binary.BigEndian.Uint16(rest[size:]), socksDone
 }
 
 // answer answers a request; the address bound is of no use to anybody.

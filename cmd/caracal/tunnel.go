@@ -112,8 +112,10 @@ func (u *tunnel) join(ctx context.Context, conn streamConn, t *client.Tube, l tu
 }
 
 // onlyWriter and onlyReader keep io.Copy from asking for more.
-type onlyWriter struct{ io.Writer }
-type onlyReader struct{ io.Reader }
+type (
+	onlyWriter struct{ io.Writer }
+	onlyReader struct{ io.Reader }
+)
 
 func (u *tunnel) ended(l tunnelLine, err error) {
 	l.Event = "closed"

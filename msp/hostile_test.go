@@ -132,6 +132,9 @@ func TestASpuriousLossIsUndone(t *testing.T) {
 	if st := w.engines[0].Status(); st.Spurious != 1 || a.a.cc.window() < before || a.a.loss.window != 2 {
 		t.Errorf("window %d, then %d; spurious %d", before, a.a.cc.window(), st.Spurious)
 	}
+	if lost := a.PathStats().Lost; lost != 0 {
+		t.Errorf("%d told as lost that came after all", lost)
+	}
 }
 
 // spec M8.4: the probes of an outage do not slow down what comes after it.

@@ -11,10 +11,10 @@ var roads = []struct {
 	bytes int
 	limit time.Duration
 }{
-	{"lan", road{delay: 100 * time.Microsecond}, 20 << 20, time.Second},
-	{"internet", road{delay: 20 * time.Millisecond, rate: 12_500_000, queue: 250_000, drops: true}, 20 << 20, 4 * time.Second},
-	{"busy", road{delay: 5 * time.Millisecond, rate: 12_500_000, queue: 100_000}, 20 << 20, 3 * time.Second},
-	{"reordering", road{delay: 10 * time.Millisecond, jitter: 8 * time.Millisecond}, 20 << 20, 6 * time.Second},
+	{"lan", road{delay: 100 * time.Microsecond}, 8 << 20, time.Second},
+	{"internet", road{delay: 20 * time.Millisecond, rate: 12_500_000, queue: 250_000, drops: true}, 8 << 20, 4 * time.Second},
+	{"busy", road{delay: 5 * time.Millisecond, rate: 12_500_000, queue: 100_000}, 8 << 20, 3 * time.Second},
+	{"reordering", road{delay: 10 * time.Millisecond, jitter: 8 * time.Millisecond}, 8 << 20, 6 * time.Second},
 	{"lossy", road{delay: 10 * time.Millisecond, jitter: 5 * time.Millisecond, loss: 0.05, double: 0.05}, 2 << 20, 20 * time.Second},
 	{"awful", road{delay: 10 * time.Millisecond, jitter: 10 * time.Millisecond, loss: 0.3, double: 0.3}, 256 << 10, 60 * time.Second},
 }

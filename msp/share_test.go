@@ -82,7 +82,7 @@ func TestNoiseCostsWhatItLoses(t *testing.T) {
 		{rate: 100 * mbit, rtt: 40 * time.Millisecond, loss: 0.001, least: 0.92, long: true},
 		{rate: 20 * mbit, rtt: 200 * time.Millisecond, loss: 0.01, least: 0.8, long: true},
 	} {
-		if c.long && testing.Short() {
+		if c.long && !*long {
 			continue
 		}
 		w := newWorld(t, 5, 2, road{
@@ -172,7 +172,7 @@ func TestTwoAssociationsShareEvenly(t *testing.T) {
 		models bool
 	}{{1, false}, {2, false}, {1, true}, {0.5, true}} {
 		for seed := uint64(5); seed < 8; seed++ {
-			if testing.Short() && (c.queue != 1 || seed > 5) {
+			if !*long && (seed > 6 || testing.Short() && (c.queue != 1 || seed > 5)) {
 				continue
 			}
 			if share := twins(t, seed, c.queue, time.Duration(60*max(1, c.queue))*time.Second, c.models); share < 0.45 || share > 0.55 {

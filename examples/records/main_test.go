@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"testing"
 )
 
@@ -42,7 +41,7 @@ func TestS66AProgramOfThirtyLines(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	run := exec.Command(filepath.Join(runtime.GOROOT(), "bin", "go"), "run", ".")
+	run := exec.Command("go", "run", ".")
 	run.Dir = dir
 	run.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off")
 	out, err := run.CombinedOutput()

@@ -62,18 +62,22 @@ func (c *terminal) Write(p []byte) (int, error) {
 	return c.screen.Write(p)
 }
 
+// text is all that the screen ever showed.
+func (c *terminal) text() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.screen.String()
+}
+
 // shows waits until the screen shows the text.
 func (c *terminal) shows(text string) {
 	c.t.Helper()
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
-		c.mu.Lock()
-		found := strings.Contains(c.screen.String(), text)
-		c.mu.Unlock()
-		if found {
+		if strings.Contains(c.text(), text) {
 			return
 		}
 	}
-	c.t.Fatalf("the terminal never showed %q, but %q", text, c.screen.String())
+	c.t.Fatalf("the terminal never showed %q, but %q", text, c.text())
 }
 
 // types types a line when asked, as soon as nothing typed shows any more.
@@ -95,7 +99,7 @@ func (c *terminal) exits(code int) {
 	c.t.Helper()
 	_ = c.cmd.Wait() // the code tells
 	if got := c.cmd.ProcessState.ExitCode(); got != code {
-		c.t.Errorf("%v: exit code %d, want %d; %q", c.cmd.Args[1:], got, code, c.screen.String())
+		c.t.Errorf("%v: exit code %d, want %d; %q", c.cmd.Args[1:], got, code, c.text())
 	}
 }
 
@@ -109,8 +113,8 @@ func TestPassphraseIsTypedUnseen(t *testing.T) {
 	c.types("The same again: ", typed+"\n")
 	c.shows("is new, and locked")
 	c.exits(0)
-	if strings.Contains(c.screen.String(), "canary") {
-		t.Errorf("the passphrase shows: %q", c.screen.String())
+	if strings.Contains(c.text(), "canary") {
+		t.Errorf("the passphrase shows: %q", c.text())
 	}
 	c = atTerminal(t, r.work, "id", "new", "--passphrase")
 	c.types("New passphrase: ", typed+"\n")
@@ -126,7 +130,7 @@ func TestPassphraseIsTypedUnseen(t *testing.T) {
 	c = atTerminal(t, r.work, "up", "-q", "--listen", "127.0.0.1:0", "--interface", "none*")
 	c.types("Passphrase of ", typed+"\n")
 	c.exits(0)
-	if pid := r.pid(); pid == 0 || strings.Contains(c.screen.String(), "canary") {
-		t.Errorf("node %d; the terminal shows %q", pid, c.screen.String())
+	if pid := r.pid(); pid == 0 || strings.Contains(c.text(), "canary") {
+		t.Errorf("node %d; the terminal shows %q", pid, c.text())
 	}
 }

@@ -37,8 +37,8 @@ lint: ## form, vet, staticcheck and the laws of the house
 	@echo "== laws"
 	$(GO) test -count=1 ./internal/arch
 
-race: ## run all tests with the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race ./...
+race: ## run the tests with the race detector, but for the longest (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -short ./...
 
 test386: ## run all tests as a 32-bit program
 	GOARCH=386 CGO_ENABLED=0 $(GO) test -short ./...

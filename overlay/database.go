@@ -28,6 +28,7 @@ type origin struct {
 	taken   time.Time // when this object came
 	expires time.Time
 	since   time.Time // the route or its absence began
+	was     former    // the route before
 
 	admitted bool      // two-sided links have led there; else it is held (spec O7.10)
 	by       int       // held: the slot of the neighbour that it came from

@@ -15,6 +15,7 @@ import (
 type Explanation struct {
 	Dst        sid.SID
 	Since      time.Time   // the present route, or the lack of one, began
+	Change     Change      // how it came about
 	Candidates []Candidate // the one in use first, then by distance; empty: no neighbour leads there
 }
 
@@ -38,6 +39,7 @@ type Candidate struct {
 	Cost     uint32 // of the link to it, as both ends together tell it (spec O7.3)
 	Distance uint32 // to the destination that way
 	Paths    []Way  // to the neighbour, the one in use first
+	Switch   Switch // how its path in use came to be
 }
 
 // A Way is one path to a neighbour.
@@ -64,7 +66,7 @@ func (m *Mesh) Explain(dst sid.SID) (Explanation, error) {
 	m.spf.alternates = false
 	m.findAlternates()
 	m.search(o) // links cost the same both ways: the distance from o to a neighbour is the neighbour's to o
-	e := Explanation{Dst: dst, Since: o.since}
+	e := Explanation{Dst: dst, Since: o.since, Change: m.change(o)}
 	self := m.db.byNID[m.nid]
 	for _, n := range m.neighbours {
 		if n == nil || !n.isUp() || !m.linked(self, n.nid) {
@@ -91,7 +93,7 @@ func (m *Mesh) Explain(dst sid.SID) (Explanation, error) {
 
 // candidate judges the way to o over the neighbour n, after a search from o.
 func (m *Mesh) candidate(self *origin, n *neighbour, near, o *origin) Candidate {
-	c := Candidate{SID: n.sid, Cost: max(self.link(n.nid).Cost, near.link(m.nid).Cost), Paths: n.ways()}
+	c := Candidate{SID: n.sid, Cost: max(self.link(n.nid).Cost, near.link(m.nid).Cost), Paths: n.ways(), Switch: n.switched}
 	c.Distance = uint32(min(uint64(c.Cost)+uint64(near.visit.distance), math.MaxUint32-1))
 	switch {
 	case o.via == n:

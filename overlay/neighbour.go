@@ -40,27 +40,30 @@ type neighbour struct {
 	peer  *session.Peer
 	state neighbourState
 	since time.Time // of the state
+	risen time.Time // when it came up last
+	fell  Reason    // why it fell last
 
-	paths   []*path // in the order found
-	active  *path   // the one in use; nil only while greeting or down
-	latest  *path   // where the newest packet came from, nil = unknown
-	start   link.Path
-	credit  int                 // bytes that may be sent there while greeting (spec O1.3)
-	replies [maxReplies]replyTo // where handshakes 1 came from
-	queues  queues
-	window  window
-	tx      flight
-	old     flight // of the epoch before
-	rx      []*arrivals
-	probe   bool      // a probe goes out on the active path
-	heard   time.Time // last authentic packet
-	sync    syncState
-	echoes  bucket // probes that answer what came while down
-	checks  bucket // signatures checked for this neighbour
-	gifts   bucket // link state that it is sent because it asked
-	relays  bucket // broadcasts
-	brought bucket // nodes that were not known before, when many are
-	assembl [8]assembly
+	paths    []*path // in the order found
+	active   *path   // the one in use; nil only while greeting or down
+	latest   *path   // where the newest packet came from, nil = unknown
+	switched Switch  // how the one in use came to be
+	start    link.Path
+	credit   int                 // bytes that may be sent there while greeting (spec O1.3)
+	replies  [maxReplies]replyTo // where handshakes 1 came from
+	queues   queues
+	window   window
+	tx       flight
+	old      flight // of the epoch before
+	rx       []*arrivals
+	probe    bool      // a probe goes out on the active path
+	heard    time.Time // last authentic packet
+	sync     syncState
+	echoes   bucket // probes that answer what came while down
+	checks   bucket // signatures checked for this neighbour
+	gifts    bucket // link state that it is sent because it asked
+	relays   bucket // broadcasts
+	brought  bucket // nodes that were not known before, when many are
+	assembl  [8]assembly
 
 	sessionAt time.Time // the session's own deadline
 	lossAt    time.Time // the oldest packet in flight counts as lost
@@ -134,6 +137,7 @@ func (n *neighbour) rise(now time.Time, p *path) {
 		return
 	}
 	n.enter(now, up)
+	n.risen = now
 	n.use(now, p, "up")
 	n.m.emit(trace.Event{At: now, Kind: trace.NeighbourUp, Peer: n.sid, Path: p.to})
 	n.cost = p.cost()
@@ -155,12 +159,13 @@ func (n *neighbour) calm(now time.Time) {
 }
 
 // fall takes the neighbour out of the mesh at once: what waited for it goes other ways (spec O3.6).
-func (n *neighbour) fall(now time.Time, reason string) {
+func (n *neighbour) fall(now time.Time, reason Reason) {
 	if !n.isUp() {
 		return
 	}
 	m := n.m
 	n.enter(now, down)
+	n.fell = reason
 	n.probe, n.dirty = false, true
 	if n.active != nil {
 		n.start = n.active.to
@@ -169,7 +174,7 @@ func (n *neighbour) fall(now time.Time, reason string) {
 	for _, p := range n.paths {
 		p.probeAt, p.probes = now.Add(reviveFirst), 0
 	}
-	m.emit(trace.Event{At: now, Kind: trace.NeighbourDown, Peer: n.sid, Reason: reason})
+	m.emit(trace.Event{At: now, Kind: trace.NeighbourDown, Peer: n.sid, Reason: string(reason)})
 	m.db.unpend(n.slot)
 	m.signSoon(now, true)
 	m.runSPF(now)
@@ -267,7 +272,7 @@ func (n *neighbour) talk(now time.Time) {
 	var gaveUp bool
 	n.sessionAt, gaveUp = n.peer.Processing(now, n.sendHandshake)
 	if gaveUp && !n.peer.Ready() && n.isUp() {
-		n.fall(now, "no-handshake")
+		n.fall(now, ReasonNoAnswer)
 	}
 	if n.isUp() {
 		n.peer.SetSlow(n.slow())

@@ -70,8 +70,10 @@ func (n *neighbour) dropPath(now time.Time, p *path) {
 	}
 	if p == n.active {
 		n.active, n.start = nil, p.to
-		if !n.choose(now, "path-gone") && n.isUp() {
-			n.fall(now, "no-path")
+		if n.choose(now, "path-gone") {
+			n.switchedFrom(now, p, "path-gone")
+		} else if n.isUp() {
+			n.fall(now, ReasonNoPath)
 		}
 	}
 	n.m.wantAgain(now)
@@ -139,12 +141,20 @@ func (n *neighbour) use(now time.Time, p *path, reason string) {
 	if n.active == p {
 		return
 	}
-	changed := n.active != nil
-	n.active = p
+	before := n.active
+	n.active, n.switched = p, Switch{}
 	n.dirty = true
 	p.probeAt = agenda.Soonest(p.probeAt, now.Add(p.silence(true)))
-	if changed && n.isUp() {
-		n.m.emit(trace.Event{At: now, Kind: trace.PathChanged, Peer: n.sid, Path: p.to, Reason: reason})
+	if before != nil {
+		n.switchedFrom(now, before, reason)
+	}
+}
+
+// switchedFrom notes that another path is in use than before.
+func (n *neighbour) switchedFrom(now time.Time, before *path, reason string) {
+	n.switched = Switch{At: now, From: before.to, Reason: reason}
+	if n.isUp() {
+		n.m.emit(trace.Event{At: now, Kind: trace.PathChanged, Peer: n.sid, Path: n.active.to, Reason: reason})
 		n.m.linkChanged(now)
 	}
 }

@@ -220,7 +220,7 @@ func (n *neighbour) miss(now time.Time, p *path) {
 	}
 	silent := now.Sub(p.missing)
 	if p == n.active && (p.misses >= p.enough && silent >= fallEarliest || p.misses >= 4 && silent >= fallLatest) {
-		n.fall(now, "no-answer")
+		n.fall(now, ReasonNoAnswer)
 	}
 }
 

@@ -162,6 +162,7 @@ func (m *Mesh) adoptRoutes(now time.Time) {
 				e.Peer = v.via.sid
 			}
 			m.emit(e)
+			o.changed(v.via, v.distance)
 			o.since = now
 		}
 		o.via, o.distance, o.hops, o.mtu = v.via, v.distance, v.hops, v.mtu

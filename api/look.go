@@ -24,7 +24,8 @@ func (s *Server) status(*http.Request) (any, error) {
 		Links: st.Links, Peers: roundPeers(st.Peers), Sessions: st.Sessions, Transfers: []client.Transfer{},
 		Receiving: []client.Item{}, Notes: st.Notes, Counters: counters(st.Counters),
 	}
-	doc.Counters["api"] = map[string]uint64{"strangers": s.strangers.Load()}
+	refused, lost := s.Feed.counters()
+	doc.Counters["api"] = map[string]uint64{"strangers": s.strangers.Load(), "watchers_refused": refused, "events_lost": lost}
 	doc.Self.Uptime = client.Round(doc.Self.Uptime, 1)
 	for i := range doc.Sessions {
 		doc.Sessions[i].Since = client.Round(doc.Sessions[i].Since, 1)

@@ -34,6 +34,7 @@ type Server struct {
 	Files    string     // where received files go
 	Accept   share.Mode // whose files are taken without asking
 	Down     func()     // ends the node; must return at once
+	Feed     *Feed      // what the node tells of itself; nil = nothing
 
 	once      sync.Once
 	mux       *http.ServeMux
@@ -142,6 +143,7 @@ func (s *Server) routesOfAPI() {
 	one("POST /v1/inbox/{id}/reject", s.decide(false))
 	one("POST /v1/down", s.down)
 	s.mux.HandleFunc("GET /v1/ping", s.ping)
+	s.mux.HandleFunc("GET /v1/watch", s.watch)
 	s.mux.HandleFunc("POST /v1/send", s.send)
 	s.mux.HandleFunc("POST /v1/streams/dial", s.dial)
 	s.mux.HandleFunc("POST /v1/streams/expose", s.expose)

@@ -135,10 +135,12 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request) {
 	var last share.Event
 	err = s.Exchange.Send(r.Context(), peer, ask.Paths, func(e share.Event) {
 		last = e
+		s.Feed.sent(e, "")
 		out.put(s.transfer(e))
 	})
 	if err != nil {
 		err = s.sendError(peer, last.What, last.Total, err)
+		s.Feed.sent(last, explain(err).Text)
 	}
 	out.end(err)
 }

@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/caracal-mesh/caracal/internal/lan"
+	"github.com/caracal-mesh/caracal/internal/trace"
 	"github.com/caracal-mesh/caracal/internal/udp"
+	"github.com/caracal-mesh/caracal/link"
 )
 
 // interfaces are those in use.
@@ -34,11 +36,17 @@ func (h *Host) setInterfaces(ifaces []lan.Interface) {
 			h.socket.SetReach(old.Index, udp.Reach{})
 			h.node.RemoveInterface(now, old.Index)
 			h.log.Info("interface gone", "interface", old.Name)
+			h.traceInterface(now, trace.InterfaceDown, old)
 		}
 	}
 	for _, i := range ifaces {
 		if !slices.ContainsFunc(before, i.Equal) {
 			h.setInterface(now, i)
+			kind := trace.InterfaceUp
+			if slices.ContainsFunc(before, func(o lan.Interface) bool { return o.Index == i.Index }) {
+				kind = trace.InterfaceChanged
+			}
+			h.traceInterface(now, kind, i)
 		}
 	}
 	h.repeatPeers(now)
@@ -47,6 +55,10 @@ func (h *Host) setInterfaces(ifaces []lan.Interface) {
 	if h.mdns != nil {
 		h.mdns.SetInterfaces(ifaces)
 	}
+}
+
+func (h *Host) traceInterface(now time.Time, kind trace.Kind, i lan.Interface) {
+	h.cfg.Trace.Emit(trace.Event{At: now, Kind: kind, Path: link.Path{Iface: i.Index}, Reason: i.Name})
 }
 
 func (h *Host) setInterface(now time.Time, i lan.Interface) {

@@ -59,6 +59,7 @@ type inbox struct {
 	file  string
 	items []*Item                // oldest first
 	asked map[*Item]chan verdict // offers whose sender waits
+	told  func(Item)             // of changes; may be nil
 }
 
 // A verdict is a person's decision.
@@ -153,7 +154,7 @@ func (b *inbox) enter(from sid.SID, o *offer, state State) *Item {
 	}
 	it.Files, it.Size, it.Since = int(o.files), int64(o.bytes), time.Now().UTC()
 	it.State, it.Text, it.Path = state, "", ""
-	b.save()
+	b.changed(it)
 	return it
 }
 
@@ -162,7 +163,15 @@ func (b *inbox) set(it *Item, change func(*Item)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	change(it)
+	b.changed(it)
+}
+
+// changed keeps and tells what became of an item.
+func (b *inbox) changed(it *Item) {
 	b.save()
+	if b.told != nil {
+		b.told(*it)
+	}
 }
 
 // ask returns where the decision about a waiting item will come. The stop function
@@ -199,7 +208,7 @@ func (b *inbox) decide(id string, accept bool) (Item, error) {
 	if accept {
 		it.State = StateAccepted
 	}
-	b.save()
+	b.changed(it)
 	if c := b.asked[it]; c != nil {
 		c <- verdict(accept) // it waits, so c is empty
 	}

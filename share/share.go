@@ -43,6 +43,7 @@ type Config struct {
 	Accept Mode               // whose files are taken without asking; "" = Contacts
 	Known  func(sid.SID) bool // who is a contact; nil = nobody
 	Block  func(sid.SID) bool // whose offers are refused whatever Accept says; nil = nobody's
+	Told   func(Item)         // of every state that an incoming transfer takes; must return at once and not call back; nil = nobody
 	Log    *slog.Logger       // nil = silent
 }
 
@@ -86,6 +87,7 @@ func New(cfg Config, network Network) (*Exchange, error) {
 	if err != nil {
 		return nil, err
 	}
+	box.told = cfg.Told
 	st, err := openStore(cfg.Files)
 	if err != nil {
 		return nil, err

@@ -30,12 +30,14 @@ type daemon struct {
 func startDaemon(ctx context.Context, cfg host.Config, files string, accept share.Mode) (*daemon, error) {
 	d := &daemon{}
 	d.ctx, d.cancel = context.WithCancel(ctx)
+	feed := &api.Feed{}
+	cfg.Trace, cfg.Log = feed.Trace, slog.New(feed.Log(cfg.Log.Handler()))
 	h, err := host.Start(context.WithoutCancel(ctx), cfg)
 	if err != nil {
 		return nil, startError(cfg, err)
 	}
 	d.host = h
-	d.files, err = share.New(share.Config{Home: cfg.Home, Files: files, Accept: accept, Known: d.known, Block: d.blocked, Log: cfg.Log}, h)
+	d.files, err = share.New(share.Config{Home: cfg.Home, Files: files, Accept: accept, Known: d.known, Block: d.blocked, Told: feed.Received, Log: cfg.Log}, h)
 	if err != nil {
 		h.Close()
 		var unreadable *share.SourceError
@@ -48,7 +50,7 @@ func startDaemon(ctx context.Context, cfg host.Config, files string, accept shar
 		d.close()
 		return nil, fail(client.Failed, "cannot make the control socket in %s: %v", client.Printable(cfg.Home), err)
 	}
-	d.server = &api.Server{Host: h, Exchange: d.files, Version: version, Files: files, Accept: accept, Down: d.cancel}
+	d.server = &api.Server{Host: h, Exchange: d.files, Version: version, Files: files, Accept: accept, Down: d.cancel, Feed: feed}
 	d.parts.Go(func() { d.complain(cfg.Log, d.files.Serve()) })
 	d.parts.Go(func() { d.complain(cfg.Log, d.server.Serve(d.ctx, d.socket, cfg.Home)) })
 	return d, nil

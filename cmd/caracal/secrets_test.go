@@ -54,6 +54,7 @@ var runs = map[string][]string{
 	"socks":         {"socks", "nonsense"},
 	"services":      {"services", "SEALED", "--timeout", "1s"},
 	"streams":       {"streams", "--json"},
+	"watch":         {"watch", "log", "peer", "--for", "300ms"},
 	"version":       {"version"},
 	"exit-codes":    {"help", "exit-codes"},
 	"json":          {"help", "json"},

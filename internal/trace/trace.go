@@ -25,6 +25,9 @@ const (
 	SessionUp                        // Peer, Reason = "link" or "end-to-end"
 	SessionDown                      // Peer, Reason
 	PathChanged                      // Peer, Path = the one now used, Reason
+	InterfaceUp                      // Path = any address there; Reason = its name, as in the next two
+	InterfaceChanged                 // likewise
+	InterfaceDown                    // likewise
 	Note                             // Reason; anything else worth a line
 )
 
@@ -33,6 +36,7 @@ var kindNames = [...]string{
 	NeighbourUp: "neighbour-up", NeighbourSuspect: "neighbour-suspect", NeighbourDown: "neighbour-down",
 	RouteChanged: "route", SessionUp: "session-up", SessionDown: "session-down",
 	PathChanged: "path", Note: "note",
+	InterfaceUp: "interface-up", InterfaceChanged: "interface-changed", InterfaceDown: "interface-down",
 }
 
 // String names the kind as in transcripts.

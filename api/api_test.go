@@ -105,6 +105,7 @@ func TestDocumentsKeepTheirContract(t *testing.T) {
 	for path, schema := range map[string]string{
 		"/v1/status": client.SchemaStatus, "/v1/id": client.SchemaID, "/v1/peers?all=true": client.SchemaPeers,
 		"/v1/routes": client.SchemaRoutes, "/v1/inbox": client.SchemaInbox, "/v1/trace?peer=alpha": client.SchemaTrace,
+		"/v1/topology": client.SchemaTopology,
 	} {
 		if code, doc := b.ask(t, "GET", path, ""); code != http.StatusOK || doc["schema"] != schema {
 			t.Errorf("%s: %d, schema %v", path, code, doc["schema"])

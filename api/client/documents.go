@@ -45,6 +45,7 @@ var Schemas = [][2]string{
 	{SchemaTrace, "trace"},
 	{SchemaTransfer, "send, a line for each event: offer, warning, waiting, accepted, resuming, progress, retrying, done"},
 	{SchemaInbox, "inbox"},
+	{SchemaTopology, "what caracal web draws"},
 	{SchemaWatch, "watch, a line for each event"},
 	{SchemaServices, "services"},
 	{SchemaStreams, "streams; with -w a line each second"},

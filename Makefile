@@ -11,10 +11,10 @@ FUZZJOBS    ?= 2
 SOAKTIME    ?= 1h
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check lint race test386 cross netns demo fuzz soak bench vuln clean
+.PHONY: help run build test check lint race test386 cross netns kills demo fuzz soak bench bench-files vuln clean
 
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## build, and start a node
 	./bin/caracal up
@@ -59,6 +59,9 @@ netns: ## run the tests between Linux network namespaces (needs root)
 		echo "== $$script"; bash "$$script" || exit 1; \
 	done
 
+kills: ## 50 transfers of 5,000 files of 1 GB while sender and receiver are killed all the time (needs root)
+	TRANSFERS=50 TREE_MB=1000 FILES=5000 GAP_MS=6000 bash test/netns/files_kills.sh
+
 demo: build ## three nodes in a row, a file from one end to the other
 	./bin/caracal demo
 
@@ -72,6 +75,9 @@ soak: ## run the tests called TestSoak… for SOAKTIME (1h)
 
 bench: build ## measure throughput and latency beside other transports (needs root)
 	cd bench && $(GO) build -o ../bin/bench . && ./bench.sh
+
+bench-files: ## measure files beside one bare stream; fails below 0.8 of it or above 64 MB of memory (needs root)
+	BAR=0.8 bench/files.sh
 
 vuln: ## look for known weaknesses in what we are built on
 	@echo "== modules are what go.sum says"

@@ -140,6 +140,7 @@ func (s *Server) routesOfAPI() {
 	one("GET /v1/streams", s.streams)
 	one("POST /v1/name", s.name)
 	one("POST /v1/forget", s.forget)
+	s.routesOfContacts(one)
 	one("POST /v1/inbox/{id}/accept", s.decide(true))
 	one("POST /v1/inbox/{id}/reject", s.decide(false))
 	one("POST /v1/down", s.down)

@@ -18,6 +18,8 @@ const (
 	SchemaPeers      = "caracal.peers/1"
 	SchemaRoutes     = "caracal.routes/1"
 	SchemaName       = "caracal.name/1"
+	SchemaContact    = "caracal.contact/1"
+	SchemaContacts   = "caracal.contacts/1"
 	SchemaPing       = "caracal.ping/1"
 	SchemaTrace      = "caracal.trace/1"
 	SchemaTransfer   = "caracal.transfer/1"
@@ -41,6 +43,8 @@ var Schemas = [][2]string{
 	{SchemaPeers, "peers"},
 	{SchemaRoutes, "routes"},
 	{SchemaName, "name, forget"},
+	{SchemaContact, "trust PEER, block PEER"},
+	{SchemaContacts, "trust, block"},
 	{SchemaPing, "ping, a line for each event: reply, lost, summary"},
 	{SchemaTrace, "trace"},
 	{SchemaTransfer, "send, a line for each event: offer, warning, waiting, accepted, resuming, progress, retrying, done"},

@@ -81,7 +81,7 @@ func (c *command) root() *cobra.Command {
 	flags.BoolVar(&c.json, "json", false, "print JSON")
 	flags.BoolVarP(&c.quiet, "quiet", "q", false, "say nothing but data and errors")
 	root.AddCommand(
-		c.up(), c.down(), c.status(), c.id(), c.peers(), c.nameVerb(), c.forget(), c.ping(), c.trace(), c.routes(),
+		c.up(), c.down(), c.status(), c.id(), c.peers(), c.nameVerb(), c.forget(), c.trust(), c.block(), c.ping(), c.trace(), c.routes(),
 		c.send(), c.inbox(), c.pipe(), c.forward(), c.expose(),
 		c.watch(), c.socks(), c.services(), c.streams(), c.sim(), c.versionVerb(), c.demo(), c.network(), exitCodes(), schemas(),
 	)

@@ -22,8 +22,8 @@ type seen struct {
 	max    int
 	runs   map[run]*list.Element
 	order  *list.List // of *stamps
-	lost   [lostSize]uint64
-	secret [32]byte // so that nobody can choose whose bucket it shares
+	lost   []uint64   // nil as long as nothing was forgotten
+	secret [32]byte   // so that nobody can choose whose bucket it shares
 }
 
 // A run is one life of a remote, as one of our SIDs knows it.
@@ -79,8 +79,7 @@ func (s *seen) spend(r run, stamp uint64) {
 		st.take(stamp)
 		return
 	}
-	b := s.bucket(r.pair)
-	*b = max(*b, stamp)
+	s.forget(r.pair, stamp)
 }
 
 func (s *seen) of(r run) *stamps {
@@ -93,7 +92,7 @@ func (s *seen) of(r run) *stamps {
 // add begins to remember a run by its first stamp. It gives nil when the stamp may have been taken
 // by what was forgotten, or when all that is remembered is too young to be forgotten.
 func (s *seen) add(now time.Time, r run, stamp uint64) *stamps {
-	low := *s.bucket(r.pair)
+	low := s.forgotten(r.pair)
 	if stamp <= low {
 		return nil
 	}
@@ -104,9 +103,8 @@ func (s *seen) add(now time.Time, r run, stamp uint64) *stamps {
 		}
 		s.order.Remove(s.order.Back())
 		delete(s.runs, oldest.run)
-		b := s.bucket(oldest.pair)
-		*b = max(*b, oldest.high)
-		low = *s.bucket(r.pair)
+		s.forget(oldest.pair, oldest.high)
+		low = s.forgotten(r.pair)
 		if stamp <= low {
 			return nil
 		}
@@ -116,14 +114,31 @@ func (s *seen) add(now time.Time, r run, stamp uint64) *stamps {
 	return st
 }
 
-// bucket is where the highest stamp forgotten of the pair is kept, and of others.
-func (s *seen) bucket(p pair) *uint64 {
+// forget keeps the stamp as one forgotten of the pair.
+func (s *seen) forget(p pair, stamp uint64) {
+	if s.lost == nil {
+		s.lost = make([]uint64, lostSize)
+	}
+	b := &s.lost[s.bucket(p)]
+	*b = max(*b, stamp)
+}
+
+// forgotten is the highest stamp that was forgotten of the pair, or of others that share its bucket.
+func (s *seen) forgotten(p pair) uint64 {
+	if s.lost == nil {
+		return 0
+	}
+	return s.lost[s.bucket(p)]
+}
+
+// bucket is where in lost the highest stamp forgotten of the pair is kept, and of others.
+func (s *seen) bucket(p pair) int {
 	var key [96]byte
 	copy(key[:], s.secret[:])
 	copy(key[32:], p.local[:])
 	copy(key[64:], p.remote[:])
 	sum := sha256.Sum256(key[:])
-	return &s.lost[(int(sum[0])<<8|int(sum[1]))%lostSize]
+	return (int(sum[0])<<8 | int(sum[1])) % lostSize
 }
 
 func (st *stamps) take(stamp uint64) verdict {

@@ -53,6 +53,7 @@ type Config struct {
 	Trace       trace.Sink            // may be nil
 	Passed      func(overlay.Passage) // told of every packet sent one hop further; may be nil
 	Verify      overlay.Verify        // nil: sid.SID.Verify
+	Shared      *overlay.Shared       // with the other nodes of this goroutine; nil = nothing
 }
 
 // A Node is one member of the mesh. It is not safe for concurrent use: whoever
@@ -95,6 +96,7 @@ func New(now time.Time, cfg Config) (*Node, error) {
 		Trace:       cfg.Trace,
 		Passed:      cfg.Passed,
 		Verify:      cfg.Verify,
+		Shared:      cfg.Shared,
 	}, upper{n})
 	n.mdp = mdp.New(mdp.Config{
 		Identities:  cfg.Identities,

@@ -77,7 +77,7 @@ func (n *neighbour) defineFirst(f *frame, a *aliasState, p *packing) bool {
 
 // learned notes that the neighbour knows the alias that the frame defined.
 func (t *flight) learned(f *frame) {
-	if f.dst.slot < len(t.aliases) {
+	if int(f.dst.slot) < len(t.aliases) {
 		if a := &t.aliases[f.dst.slot]; a.of == f.dst {
 			a.known = true
 		}
@@ -86,7 +86,7 @@ func (t *flight) learned(f *frame) {
 
 // unsent notes that the packet with the definition was lost.
 func (t *flight) unsent(f *frame) {
-	if f.dst.slot < len(t.aliases) {
+	if int(f.dst.slot) < len(t.aliases) {
 		if a := &t.aliases[f.dst.slot]; a.of == f.dst {
 			a.sent = false
 		}
@@ -116,7 +116,7 @@ func (m *Mesh) resolve(a *arrivals, alias uint16) (o *origin, known bool) {
 	}
 	t := &a.aliases[alias]
 	if t.to == nil || t.to.gone {
-		t.to = m.db.bySID[t.sid]
+		t.to = m.db.bySID(t.sid)
 	}
 	return t.to, true
 }

@@ -22,28 +22,33 @@ type alternate struct {
 // findAlternates finds for every node the cheapest alternate, once after each search for
 // routes and only when a neighbour is doubted: few ever need one.
 func (m *Mesh) findAlternates() {
-	if m.spf.alternates {
+	if m.spf.alternates != nil {
 		return
 	}
-	m.spf.alternates = true
-	for _, o := range m.db.sorted {
-		o.alternate = alternate{}
-	}
-	self := m.db.byNID[m.nid]
+	m.spf.alternates = make([]alternate, len(m.db.bySlot))
+	self := m.db.byNID(m.nid)
 	for _, n := range m.alternateNeighbours() {
-		root := m.db.byNID[n.nid]
+		root := m.db.byNID(n.nid)
 		there, back := self.link(n.nid), root.link(m.nid)
 		m.search(root)
-		m.offer(n, max(there.Cost, back.Cost), int(min(there.MTU, back.MTU)), self.visit.distance)
+		m.offer(n, max(there.Cost, back.Cost), int(min(there.MTU, back.MTU)), m.visit(self).distance)
 	}
+}
+
+// alternate is the second way to o, if it has been looked for since the last search for routes.
+func (m *Mesh) alternate(o *origin) alternate {
+	if int(o.slot) >= len(m.spf.alternates) {
+		return alternate{}
+	}
+	return m.spf.alternates[o.slot]
 }
 
 // alternateNeighbours lists the cheapest neighbours that answer and carry others' traffic.
 func (m *Mesh) alternateNeighbours() (list []*neighbour) {
-	self := m.db.byNID[m.nid]
+	self := m.db.byNID(m.nid)
 	for _, n := range m.neighbours {
 		if n == nil || n.state != up || !m.linked(self, n.nid) ||
-			m.db.byNID[n.nid].flags&wire.LinkStateOverload != 0 {
+			m.db.byNID(n.nid).flags&wire.LinkStateOverload != 0 {
 			continue
 		}
 		at := len(list)
@@ -63,12 +68,12 @@ func (m *Mesh) alternateNeighbours() (list []*neighbour) {
 // D(n,d) < D(n,s) + D(s,d)). The search from n has just been made; back is D(n,s).
 func (m *Mesh) offer(n *neighbour, cost uint32, mtu int, back uint32) {
 	for _, o := range m.db.sorted {
-		v := &o.visit
+		v := m.visit(o)
 		if o.via == nil || o.via == n || !v.seen || uint64(v.distance) >= uint64(back)+uint64(o.distance) {
 			continue
 		}
 		distance := uint32(min(uint64(cost)+uint64(v.distance), math.MaxUint32-1))
-		if a := &o.alternate; a.via == nil || distance < a.distance {
+		if a := &m.spf.alternates[o.slot]; a.via == nil || distance < a.distance {
 			*a = alternate{n, distance, min(mtu, v.mtu)}
 		}
 	}
@@ -94,7 +99,8 @@ func (m *Mesh) course(now time.Time, f *frame) (c course, lost string) {
 		return c, lostNoRoute
 	}
 	if m.diverts(now, f) {
-		return course{o.alternate.via, o.alternate.distance, true}, ""
+		a := m.alternate(o)
+		return course{a.via, a.distance, true}, ""
 	}
 	c = course{o.via, o.distance, f.deflected}
 	if c.distance >= f.limit {
@@ -113,15 +119,15 @@ func (m *Mesh) diverts(now time.Time, f *frame) bool {
 	switch {
 	case f.deflected:
 		return false
-	case f.tries > 0 && f.via == o.alternate.via && f.via != nil:
+	case f.tries > 0 && f.via == m.alternate(o).via && f.via != nil:
 		// it stays where it is being sent
-	case o.via.state != suspect && !now.Before(o.refused):
+	case o.via.state != suspect && !now.Before(o.seldom().refused):
 		return false
 	case f.tries > 0 && f.via == o.via:
 		return false
 	}
 	m.findAlternates()
-	a := &o.alternate
+	a := m.alternate(o)
 	return a.via != nil && a.via.state == up && f.n <= a.mtu-frameOverhead
 }
 
@@ -130,11 +136,11 @@ const refusePause = time.Second
 
 // refuse tells the neighbour that we know no way to o for its packet (spec O5.11).
 func (m *Mesh) refuse(now time.Time, n *neighbour, o *origin) {
-	if now.Before(o.notice) {
+	if now.Before(o.seldom().notice) {
 		return
 	}
 	if f := n.control(); f != nil {
-		o.notice = now.Add(refusePause)
+		o.rarely().notice = now.Add(refusePause)
 		m.stats.UnreachSent++
 		f.n = len(wire.AppendUnreach(f.buf[:0], o.nid))
 		n.push(f)
@@ -144,11 +150,11 @@ func (m *Mesh) refuse(now time.Time, n *neighbour, o *origin) {
 // receiveUnreach takes the word of a next hop that it knows no way: alternates are used until
 // routes are searched again, and the digest shows whether it has missed something (spec O5.11).
 func (m *Mesh) receiveUnreach(now time.Time, n *neighbour, nid wire.NID) {
-	o := m.db.byNID[nid]
-	if o == nil || o.via != n || now.Before(o.refused) {
+	o := m.db.byNID(nid)
+	if o == nil || o.via != n || now.Before(o.seldom().refused) {
 		return
 	}
-	o.refused = now.Add(refusePause)
+	o.rarely().refused = now.Add(refusePause)
 	m.stats.UnreachHeard++
 	m.emit(trace.Event{At: now, Kind: trace.Note, Peer: n.sid, Dst: o.sid, Reason: "unreachable"})
 	n.hello()

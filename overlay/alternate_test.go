@@ -34,8 +34,8 @@ func TestAlternatesDoNotLeadBack(t *testing.T) { // spec O10.4, RFC 5286 inequal
 	n, _ := square(w)
 	a, b, c, d := n[0], n[1], n[2], n[3]
 	a.findAlternates()
-	to := func(m *member) *origin { return a.db.bySID[m.id.SID()] }
-	if got := to(d).alternate; to(d).via.sid != b.id.SID() || got.via == nil || got.via.sid != c.id.SID() {
+	to := func(m *member) *origin { return a.db.bySID(m.id.SID()) }
+	if got := a.alternate(to(d)); to(d).via.sid != b.id.SID() || got.via == nil || got.via.sid != c.id.SID() {
 		t.Errorf("to d by %v, else %+v", to(d).via.sid.Short(), got)
 	} else if got.distance <= to(d).distance {
 		t.Errorf("the alternate is nearer: %d, %d", got.distance, to(d).distance)
@@ -45,7 +45,7 @@ func TestAlternatesDoNotLeadBack(t *testing.T) { // spec O10.4, RFC 5286 inequal
 	w2.wire(time.Millisecond, ring[3], ring[0])
 	w2.until(3*time.Second, "routes", allReach(ring...))
 	ring[0].findAlternates()
-	if got := ring[0].db.bySID[ring[1].id.SID()].alternate; got.via != nil {
+	if got := ring[0].alternate(ring[0].db.bySID(ring[1].id.SID())); got.via != nil {
 		t.Errorf("the way of 3 to 1 is as short over 0: %+v", got)
 	}
 }
@@ -65,7 +65,7 @@ func TestWhatIsNewTakesTheAlternateWhenTheNextHopIsSuspect(t *testing.T) { // sp
 	for range 60 {
 		_ = a.post(d, link.Interactive, []byte("ping"))
 		w.run(5 * time.Millisecond)
-		if o := a.db.bySID[d.id.SID()]; a.bySID[b.id.SID()].state == suspect && o.via.sid != b.id.SID() {
+		if o := a.db.bySID(d.id.SID()); a.bySID[b.id.SID()].state == suspect && o.via.sid != b.id.SID() {
 			t.Fatal("the route changed before the neighbour fell")
 		}
 		if len(d.got) > 0 && a.bySID[b.id.SID()].state != suspect {
@@ -81,7 +81,7 @@ func TestADeflectedPacketIsNotDeflectedAgain(t *testing.T) { // spec O5.10
 	w := newWorld(t, 1)
 	n, _ := square(w)
 	a, c, d := n[0], n[2], n[3]
-	o := a.db.bySID[d.id.SID()]
+	o := a.db.bySID(d.id.SID())
 	f := &frame{kind: frameData, dst: o, limit: o.distance, n: 1}
 	if c, lost := a.course(w.now, f); lost != "" || !c.deflected || c.distance != o.distance {
 		t.Errorf("%+v, %q", c, lost)
@@ -103,7 +103,7 @@ func TestAnUnreachableNoticeTurnsToTheAlternate(t *testing.T) { // spec O5.11
 	w := newWorld(t, 1)
 	n, _ := square(w)
 	a, b, c, d := n[0], n[1], n[2], n[3]
-	o := a.db.bySID[d.id.SID()]
+	o := a.db.bySID(d.id.SID())
 	f := &frame{kind: frameData, dst: o, limit: o.distance + 1, n: 1}
 	a.receiveUnreach(w.now, a.bySID[c.id.SID()], o.nid)
 	if got, _ := a.course(w.now, f); got.via.sid != b.id.SID() {

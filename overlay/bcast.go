@@ -80,7 +80,7 @@ func (m *Mesh) Broadcast(now time.Time, payload []byte, hops int) error {
 	if !m.bcast.own.take(now, broadcastEvery, broadcastBurst) {
 		return ErrBusy
 	}
-	id := max(m.bcast.lastID+1, max(uint64(min(max(now.UnixMilli(), 0), clockSeq)), m.db.byNID[m.nid].seq)<<idShift)
+	id := max(m.bcast.lastID+1, max(uint64(min(max(now.UnixMilli(), 0), clockSeq)), m.db.byNID(m.nid).seq)<<idShift)
 	m.bcast.lastID = id
 	w := wire.Broadcast{HopLimit: uint8(min(max(hops, 1), hopLimit)), Origin: m.self, ID: id, Payload: payload}
 	msg, signed := wire.AppendBroadcast(make([]byte, 0, wire.BroadcastOverhead+len(payload)), &w)
@@ -101,7 +101,7 @@ func (m *Mesh) spread(at time.Time, id broadcastID, from *neighbour, msg []byte)
 	s := spreading{id: id, at: at, msg: msg}
 	var source *origin
 	if from != nil {
-		source = m.db.byNID[from.nid]
+		source = m.db.byNID(from.nid)
 	}
 	for _, n := range m.neighbours {
 		if n != nil && n != from && n.isUp() && (source == nil || !m.linked(source, n.nid)) {
@@ -179,11 +179,11 @@ func (m *Mesh) receiveBroadcast(now time.Time, n *neighbour, w *wire.Broadcast) 
 // old one, nor forged (spec O12.2, O12.3).
 func (m *Mesh) mayTakeBroadcast(now time.Time, n *neighbour, w *wire.Broadcast) bool {
 	limit := &m.bcast.others
-	o := m.db.bySID[w.Origin]
+	o := m.db.bySID(w.Origin)
 	known := o != nil && o.admitted
 	if known {
-		limit = &o.broadcasts
-		if newest := max(o.seq, o.newest); w.ID>>idShift+staleAfter < newest {
+		limit = &o.rarely().broadcasts
+		if newest := max(o.seq, o.seldom().newest); w.ID>>idShift+staleAfter < newest {
 			return false
 		}
 	}
@@ -193,7 +193,7 @@ func (m *Mesh) mayTakeBroadcast(now time.Time, n *neighbour, w *wire.Broadcast) 
 		return false
 	}
 	if known {
-		o.newest = max(o.newest, w.ID>>idShift)
+		o.rarely().newest = max(o.seldom().newest, w.ID>>idShift)
 	}
 	return limit.take(now, broadcastEvery, broadcastBurst)
 }

@@ -43,7 +43,7 @@ type former struct {
 }
 
 // changed notes that o is about to be reached over via (nil: no more), at that distance.
-func (o *origin) changed(via *neighbour, distance uint32) {
+func (m *Mesh) changed(o *origin, via *neighbour, distance uint32) {
 	was := former{}
 	if o.via != nil {
 		was.via = o.via.nid
@@ -55,20 +55,26 @@ func (o *origin) changed(via *neighbour, distance uint32) {
 		was.reason = o.via.fell
 	case via == nil:
 		was.reason = ReasonLost
-	case via.risen.After(o.since):
+	case via.risen.After(m.timeOf(o.since)):
 		was.reason = ReasonNewLink
 	case distance < o.distance:
 		was.reason = ReasonCheaper
 	default:
 		was.reason = ReasonDearer
 	}
-	o.was = was
+	if o.rare != nil || was.via != (wire.NID{}) {
+		o.rarely().was = was
+	}
 }
 
 // change tells how the present route to o came about.
 func (m *Mesh) change(o *origin) Change {
-	c := Change{At: o.since, Reason: o.was.reason}
-	if before := m.db.byNID[o.was.via]; before != nil {
+	was := o.seldom().was
+	c := Change{At: m.timeOf(o.since), Reason: was.reason}
+	if c.Reason == "" {
+		c.Reason = ReasonFound
+	}
+	if before := m.db.byNID(was.via); before != nil {
 		c.From = before.sid
 	}
 	return c

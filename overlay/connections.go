@@ -26,7 +26,7 @@ func (m *Mesh) Connections() []Connection {
 	for _, o := range m.db.sorted {
 		for i := range o.links {
 			l := &o.links[i]
-			to := m.db.byNID[l.NID]
+			to := m.db.byNID(l.NID)
 			if to == nil || !o.admitted || !to.admitted || o.nid.Compare(to.nid) > 0 {
 				continue
 			}

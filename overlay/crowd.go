@@ -54,7 +54,7 @@ func (m *Mesh) chosen(now time.Time, f *iface, h *heard) bool {
 	if count < crowd || nearest {
 		return true
 	}
-	o := m.db.bySID[h.sid]
+	o := m.db.bySID(h.sid)
 	return (o == nil || o.via == nil) && h.regular >= crowdRumour
 }
 

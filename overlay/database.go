@@ -10,58 +10,74 @@ import (
 	"github.com/caracal-mesh/caracal/sid"
 )
 
-// An origin is one node of the mesh: what it signed about itself, and how we reach it.
+// An origin is one node of the mesh: what it signed about itself, and how we reach it. There may be thousands, so
+// it is small: what few of them ever need is apart.
 type origin struct {
-	nid   wire.NID
-	sid   sid.SID
-	local int  // which of our identities, -1 = none
-	slot  int  // small number, its own while it lives
-	gone  bool // no longer in the database
+	*state
+	via     *neighbour // the route (spec O10); nil = none
+	since   moment     // the route or its absence began
+	taken   moment     // when the state came
+	expires moment     // 0 = never
+	told    moment     // of the bucket of versions taken
+	rare    *rarity    // nil as long as all of it is zero
 
-	boot    uint32
-	seq     uint64
-	flags   uint8
-	name    string
-	links   []wire.Link
-	raw     []byte    // the signed object, as it travels
-	hash    uint64    // of NID and seq
-	taken   time.Time // when this object came
-	expires time.Time
-	since   time.Time // the route or its absence began
-	was     former    // the route before
+	distance uint32
+	hops     int16
+	mtu      uint16
+	slot     uint16 // small number, its own while it lives
+	local    int8   // which of our identities, -1 = none
 
-	admitted bool      // two-sided links have led there; else it is held (spec O7.10)
-	by       int       // held: the slot of the neighbour that it came from
-	lasts    time.Time // when it expires if it is admitted
-	crowded  bool      // in the region that more than half of a full table is in (spec O13.3)
-	told     bucket    // versions taken
+	gone      bool // no longer in the database
+	admitted  bool // two-sided links have led there; else it is held (spec O7.10)
+	crowded   bool // in the region that more than half of a full table is in (spec O13.3)
+	connected bool // two-sided links lead there, whether or not they carry us
+}
 
-	pending    [maxNeighbours / 64]uint64 // slots of the neighbours that it is yet to be sent to
+// A rarity is what is known of few origins only.
+type rarity struct {
+	by    int    // held: the slot of the neighbour that it came from
+	lasts moment // held: when it expires if it is admitted
+
 	broadcasts bucket
 	newest     uint64 // of the ms in the ids of its broadcasts
 
-	// The route (spec O10).
-	via       *neighbour // nil = none
-	distance  uint32
-	hops      int
-	mtu       int
+	was former // the route before; zero: there was none
+
 	alternate alternate // valid while spf.alternates
 	refused   time.Time // until then the next hop knows no way
 	notice    time.Time // the earliest time at which we say so again
-	connected bool      // two-sided links lead there, whether or not they carry us
+}
 
-	visit visit // scratch of the search for routes
+// noRarity is that of most.
+var noRarity rarity
+
+// seldom is what is rarely known of the origin, to be read.
+func (o *origin) seldom() *rarity {
+	if o.rare == nil {
+		return &noRarity
+	}
+	return o.rare
+}
+
+// rarely is the same, to be written.
+func (o *origin) rarely() *rarity {
+	if o.rare == nil {
+		o.rare = new(rarity)
+	}
+	return o.rare
 }
 
 // A database is the link state of all nodes known.
 //
-// Invariant: byNID and sorted hold the same origins; bySID, too; sorted ascends by NID; held are those
-// of them not admitted; digest is the sum of the hashes of those connected.
+// Invariant: sorted holds the same origins as bySlot, and ascends by NID; held are those of them not admitted;
+// digest is the sum of the hashes of those connected.
 type database struct {
 	sorted []*origin
-	byNID  map[wire.NID]*origin
-	bySID  map[sid.SID]*origin
-	slots  []bool
+	bySlot []*origin // nil = free; as long as it ever had to be
+	most   int       // origins
+	nids   index
+	sids   index
+	key    mixer
 	held   []*origin // not admitted, the oldest first
 	links  int       // of all nodes together
 	digest uint64
@@ -69,11 +85,28 @@ type database struct {
 	next   time.Time // the soonest expiry
 }
 
-func (d *database) init(origins int) {
-	d.byNID = map[wire.NID]*origin{}
-	d.bySID = map[sid.SID]*origin{}
-	d.slots = make([]bool, origins)
+func (d *database) init(origins int, seed [32]byte) { d.most, d.key = origins, newMixer(seed) }
+
+// byNID finds an origin, nil when it is not known.
+func (d *database) byNID(n wire.NID) *origin {
+	slot := d.nids.find(d.key.nid(&n), func(slot int) bool { return d.bySlot[slot].nid == n })
+	if slot < 0 {
+		return nil
+	}
+	return d.bySlot[slot]
 }
+
+// bySID finds an origin, nil when it is not known.
+func (d *database) bySID(s sid.SID) *origin {
+	slot := d.sids.find(d.key.sid(&s), func(slot int) bool { return d.bySlot[slot].sid == s })
+	if slot < 0 {
+		return nil
+	}
+	return d.bySlot[slot]
+}
+
+func (d *database) nidHash(slot int) uint64 { return d.key.nid(&d.bySlot[slot].nid) }
+func (d *database) sidHash(slot int) uint64 { return d.key.sid(&d.bySlot[slot].sid) }
 
 // hashOf mixes the name of one version of one node's link state.
 func hashOf(n wire.NID, seq uint64) uint64 {
@@ -86,28 +119,34 @@ func hashOf(n wire.NID, seq uint64) uint64 {
 }
 
 // full reports whether there is no room for another origin.
-func (d *database) full() bool { return len(d.sorted) == len(d.slots) }
+func (d *database) full() bool { return len(d.sorted) == d.most }
 
 // add makes an origin. There must be room.
-func (d *database) add(now time.Time, s sid.SID, n wire.NID) *origin {
-	slot := slices.Index(d.slots, false)
-	d.slots[slot] = true
-	o := &origin{nid: n, sid: s, local: -1, slot: slot, since: now}
+func (d *database) add(now moment, s sid.SID, n wire.NID) *origin {
+	slot := slices.Index(d.bySlot, nil)
+	if slot < 0 {
+		slot = len(d.bySlot)
+		d.bySlot = append(d.bySlot, nil)
+	}
+	o := &origin{state: &state{nid: n, sid: s}, local: -1, slot: uint16(slot), since: now}
 	at, _ := slices.BinarySearchFunc(d.sorted, n, func(o *origin, n wire.NID) int { return o.nid.Compare(n) })
 	d.sorted = slices.Insert(d.sorted, at, o)
-	d.byNID[n], d.bySID[s] = o, o
+	d.bySlot[slot] = o
+	d.nids.add(d.nidHash(slot), slot, d.nidHash)
+	d.sids.add(d.sidHash(slot), slot, d.sidHash)
 	return o
 }
 
 func (d *database) remove(o *origin) {
 	at := slices.Index(d.sorted, o)
 	d.sorted = slices.Delete(d.sorted, at, at+1)
-	delete(d.byNID, o.nid)
-	delete(d.bySID, o.sid)
-	d.slots[o.slot] = false
+	slot := int(o.slot)
+	d.nids.remove(d.nidHash(slot), slot, d.nidHash)
+	d.sids.remove(d.sidHash(slot), slot, d.sidHash)
+	d.bySlot[slot] = nil
 	d.unhold(o)
 	d.links -= len(o.links)
-	o.gone, o.via, o.pending = true, nil, [maxNeighbours / 64]uint64{}
+	o.gone, o.via = true, nil
 }
 
 // unhold takes the origin out of those held, if it is one of them.
@@ -117,33 +156,13 @@ func (d *database) unhold(o *origin) {
 	}
 }
 
-// unpend forgets what was yet to be sent to the neighbour in the slot.
-func (d *database) unpend(slot int) {
-	for _, o := range d.sorted {
-		o.pending[slot/64] &^= 1 << (slot % 64)
-	}
-}
-
-// take makes the object the present one of its node. The bytes are copied.
-func (d *database) take(now time.Time, o *origin, l *wire.LinkState) {
-	d.links += len(l.Links) - len(o.links)
-	o.boot, o.seq, o.flags = l.Boot, l.Seq, l.Flags
-	if o.name != string(l.Name) {
-		o.name = string(l.Name)
-	}
-	o.links = append(o.links[:0], l.Links...)
-	o.raw = append(append(o.raw[:0], l.Signed...), l.Signature...)
-	o.hash = hashOf(o.nid, o.seq)
+// take makes the state the present one of its node.
+func (d *database) take(now moment, o *origin, s *state) {
+	d.links += len(s.links) - len(o.links)
+	o.state = s
 	o.taken = now
-	o.expires = now.Add(min(time.Duration(l.Lifetime)*time.Second, lifetime))
-	o.lasts = o.expires
-}
-
-// link finds the node's link to another.
-func (o *origin) link(to wire.NID) *wire.Link {
-	at, ok := slices.BinarySearchFunc(o.links, to, func(l wire.Link, n wire.NID) int { return l.NID.Compare(n) })
-	if !ok {
-		return nil
+	o.expires = now + moment(min(time.Duration(s.lifetime)*time.Second, lifetime))
+	if !o.admitted {
+		o.rarely().lasts = o.expires
 	}
-	return &o.links[at]
 }

@@ -153,7 +153,7 @@ func (h *heard) note(b *wire.Beacon, interval time.Duration, echoes bool) {
 }
 
 func (m *Mesh) isOurs(s sid.SID) bool {
-	o := m.db.bySID[s]
+	o := m.db.bySID(s)
 	return o != nil && o.local >= 0
 }
 

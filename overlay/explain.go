@@ -59,20 +59,20 @@ type Way struct {
 // Explain tells why packets to dst go where they go. ErrNoRoute when dst is not known or is ourselves. It
 // searches the mesh once: for people, not for every packet.
 func (m *Mesh) Explain(dst sid.SID) (Explanation, error) {
-	o := m.db.bySID[dst]
+	o := m.db.bySID(dst)
 	if o == nil || o.local >= 0 {
 		return Explanation{}, ErrNoRoute
 	}
-	m.spf.alternates = false
+	m.spf.alternates = nil
 	m.findAlternates()
 	m.search(o) // links cost the same both ways: the distance from o to a neighbour is the neighbour's to o
-	e := Explanation{Dst: dst, Since: o.since, Change: m.change(o)}
-	self := m.db.byNID[m.nid]
+	e := Explanation{Dst: dst, Since: m.timeOf(o.since), Change: m.change(o)}
+	self := m.db.byNID(m.nid)
 	for _, n := range m.neighbours {
 		if n == nil || !n.isUp() || !m.linked(self, n.nid) {
 			continue
 		}
-		if near := m.db.byNID[n.nid]; near.visit.seen {
+		if near := m.db.byNID(n.nid); m.visit(near).seen {
 			e.Candidates = append(e.Candidates, m.candidate(self, n, near, o))
 		}
 	}
@@ -94,17 +94,17 @@ func (m *Mesh) Explain(dst sid.SID) (Explanation, error) {
 // candidate judges the way to o over the neighbour n, after a search from o.
 func (m *Mesh) candidate(self *origin, n *neighbour, near, o *origin) Candidate {
 	c := Candidate{SID: n.sid, Cost: max(self.link(n.nid).Cost, near.link(m.nid).Cost), Paths: n.ways(), Switch: n.switched}
-	c.Distance = uint32(min(uint64(c.Cost)+uint64(near.visit.distance), math.MaxUint32-1))
+	c.Distance = uint32(min(uint64(c.Cost)+uint64(m.visit(near).distance), math.MaxUint32-1))
 	switch {
 	case o.via == n:
 		c.Verdict, c.Distance = InUse, o.distance
 	case near != o && near.flags&wire.LinkStateOverload != 0 && o.flags&wire.LinkStateStub == 0:
 		c.Verdict = CarriesNobody
-	case uint64(near.visit.distance) >= uint64(near.distance)+uint64(o.distance) && o.via != nil:
+	case uint64(m.visit(near).distance) >= uint64(near.distance)+uint64(o.distance) && o.via != nil:
 		c.Verdict = LeadsBack
 	case n.state == suspect:
 		c.Verdict = Doubted
-	case o.alternate.via == n:
+	case m.alternate(o).via == n:
 		c.Verdict = Alternate
 	default:
 		c.Verdict = Dearer

@@ -72,7 +72,7 @@ func (t *flight) grow() {
 		panic("BUG: flight beyond its span")
 	}
 	old := *t
-	t.ring = make([]sentPacket, max(32, 2*len(old.ring)))
+	t.ring = make([]sentPacket, max(8, 2*len(old.ring)))
 	for c := t.base; c != t.next; c++ {
 		*t.at(c) = *old.at(c)
 	}
@@ -109,7 +109,7 @@ func (t *flight) late(counter uint64) (p sentPacket, ok bool) {
 
 // alias finds the alias of o, or gives it one. ok is false when all are used up.
 func (t *flight) alias(o *origin, most uint16) (a *aliasState, ok bool) {
-	for o.slot >= len(t.aliases) {
+	for int(o.slot) >= len(t.aliases) {
 		t.aliases = append(t.aliases, make([]aliasState, max(8, len(t.aliases)))...)
 	}
 	a = &t.aliases[o.slot]

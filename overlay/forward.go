@@ -25,7 +25,7 @@ func (m *Mesh) Begin(now time.Time, dst sid.SID, class link.Class, size int) (ro
 	m.abandon()
 	o := m.lastDst
 	if o == nil || o.sid != dst || o.gone {
-		if o = m.db.bySID[dst]; o == nil {
+		if o = m.db.bySID(dst); o == nil {
 			return nil, ErrNoRoute
 		}
 		m.lastDst = o
@@ -92,7 +92,7 @@ func (m *Mesh) deliverLoop(now time.Time) bool {
 
 // MaxFrame is the largest packet Begin takes for dst now.
 func (m *Mesh) MaxFrame(dst sid.SID) (int, error) {
-	o := m.db.bySID[dst]
+	o := m.db.bySID(dst)
 	if o == nil {
 		return 0, ErrNoRoute
 	}
@@ -101,7 +101,7 @@ func (m *Mesh) MaxFrame(dst sid.SID) (int, error) {
 
 // Boot is the boot number that dst tells in its signed link state; 0 = not known.
 func (m *Mesh) Boot(dst sid.SID) uint32 {
-	if o := m.db.bySID[dst]; o != nil {
+	if o := m.db.bySID(dst); o != nil {
 		return o.boot
 	}
 	return 0
@@ -115,7 +115,7 @@ func (m *Mesh) maxFrame(o *origin) (int, error) {
 	case o.via == nil || o.gone:
 		return 0, ErrNoRoute
 	}
-	return o.mtu - frameOverhead, nil
+	return int(o.mtu) - frameOverhead, nil
 }
 
 // receiveForward takes a packet on its way (spec O5.4). It reports false when the
@@ -158,7 +158,7 @@ func (m *Mesh) relay(now time.Time, from *neighbour, o *origin, w *wire.Forward)
 		m.stats.DropNoRoute++
 		m.refuse(now, from, o)
 		return
-	case len(w.Payload) > o.mtu-frameOverhead:
+	case len(w.Payload) > int(o.mtu)-frameOverhead:
 		m.stats.DropTooLong++
 		return
 	}

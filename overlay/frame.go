@@ -86,11 +86,32 @@ func (f *frame) remember(epoch uint32, counter uint64) {
 	f.named++
 }
 
-// A pool lends frames. It grows up to max and never shrinks.
+// A pool lends frames. It grows up to max, and gives up what has not been needed for a while.
+//
+// Invariant: idle is the number of frames in free; unused the least that it was since the last trim.
 type pool struct {
-	free *frame
-	lent int
-	max  int
+	free   *frame
+	idle   int
+	unused int
+	lent   int
+	max    int
+	trimAt time.Time
+}
+
+// trimEvery is how long a frame that nobody needs is kept.
+const trimEvery = 10 * time.Second
+
+// trim gives up the frames that have been free since the last time, but for one. Whoever sends now and then
+// keeps what that takes; a burst is not paid for for ever.
+func (p *pool) trim(now time.Time) {
+	if now.Before(p.trimAt) {
+		return
+	}
+	for ; p.unused > 1; p.unused-- {
+		p.free = p.free.next
+		p.idle--
+	}
+	p.unused, p.trimAt = p.idle, now.Add(trimEvery)
 }
 
 // get lends an empty frame, nil when max are out. With room it has a buffer.
@@ -104,6 +125,8 @@ func (p *pool) get(kind frameKind, room bool) *frame {
 		f = new(frame)
 	} else {
 		p.free = f.next
+		p.idle--
+		p.unused = min(p.unused, p.idle)
 	}
 	*f = frame{kind: kind, buf: f.buf}
 	if room && f.buf == nil {
@@ -115,6 +138,7 @@ func (p *pool) get(kind frameKind, room bool) *frame {
 // put takes a frame back.
 func (p *pool) put(f *frame) {
 	p.lent--
+	p.idle++
 	f.next, f.dst, f.via = p.free, nil, nil
 	p.free = f
 }

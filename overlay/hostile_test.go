@@ -211,14 +211,14 @@ func TestLinkStateCannotBeForged(t *testing.T) { // spec O7.3, O7.8
 	if _, err := n[1].NextHop(evil.SID()); err == nil {
 		t.Error("a link that only one end lists counts")
 	}
-	old := n[1].db.bySID[victim]
+	old := n[1].db.bySID(victim)
 	forge(n[1], n[2].id, wire.LinkState{SID: victim, Seq: old.seq - 1, Lifetime: 7200, Boot: 9})
 	if old.boot != 1 || len(n[1].reborn) != 0 {
 		t.Error("old link state was accepted")
 	}
 	forge(n[1], n[1].id, wire.LinkState{SID: n[1].id.SID(), Seq: 1 << 47, Lifetime: 7200, Boot: 0}) // spec O7.4
 	w.run(2 * time.Second)
-	if o := n[0].db.bySID[n[1].id.SID()]; o.seq != 1<<47+1 || !allReach(n...)() {
+	if o := n[0].db.bySID(n[1].id.SID()); o.seq != 1<<47+1 || !allReach(n...)() {
 		t.Errorf("a former self was not outbid: %d", o.seq)
 	}
 }

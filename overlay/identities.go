@@ -45,11 +45,11 @@ func (m *Mesh) RemoveIdentity(now time.Time, s sid.SID) {
 	m.publish(now, at, &wire.LinkState{Flags: wire.LinkStateStub, SID: s})
 	m.cfg.Identities = slices.Delete(m.cfg.Identities, at, at+1)
 	for _, id := range m.cfg.Identities[at:] {
-		m.db.bySID[id.SID()].local--
+		m.db.bySID(id.SID()).local--
 	}
-	o := m.db.bySID[s]
-	o.local, o.expires = -1, now.Add(lifetime)
-	m.db.next = agenda.Soonest(m.db.next, o.expires)
+	o := m.db.bySID(s)
+	o.local, o.expires = -1, m.moment(now.Add(lifetime))
+	m.db.next = agenda.Soonest(m.db.next, m.timeOf(o.expires))
 	m.signSoon(now, true)
 }
 

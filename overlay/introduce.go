@@ -21,11 +21,11 @@ const (
 func (m *Mesh) anchor(nid wire.NID, links []wire.Link) *origin {
 	for _, n := range m.neighbours {
 		if n != nil && n.nid == nid && n.isUp() {
-			return m.db.byNID[m.nid]
+			return m.db.byNID(m.nid)
 		}
 	}
 	for i := range links {
-		if to := m.db.byNID[links[i].NID]; to != nil && to.admitted && to.link(nid) != nil {
+		if to := m.db.byNID(links[i].NID); to != nil && to.admitted && to.link(nid) != nil {
 			return to
 		}
 	}
@@ -33,15 +33,15 @@ func (m *Mesh) anchor(nid wire.NID, links []wire.Link) *origin {
 }
 
 // introduce makes an origin of a node not known before, nil when there is no room for it.
-func (m *Mesh) introduce(now time.Time, from *neighbour, l *wire.LinkState, nid wire.NID) *origin {
-	at := m.anchor(nid, l.Links)
+func (m *Mesh) introduce(now time.Time, from *neighbour, s *state) *origin {
+	at := m.anchor(s.nid, s.links)
 	if at == nil {
-		return m.hold(now, from, l, nid)
+		return m.hold(now, from, s)
 	}
 	if !m.mayIntroduce(now, from, at) || !m.makeRoom(now, at) {
 		return nil
 	}
-	o := m.db.add(now, l.SID, nid)
+	o := m.db.add(m.moment(now), s.sid, s.nid)
 	o.admitted = true
 	return o
 }
@@ -49,7 +49,7 @@ func (m *Mesh) introduce(now time.Time, from *neighbour, l *wire.LinkState, nid 
 // mayIntroduce bounds how fast a neighbour brings new nodes of a region that more than half of a full
 // table is in, or of none. Who else is new, or comes while there is much room, is no matter of that.
 func (m *Mesh) mayIntroduce(now time.Time, from *neighbour, at *origin) bool {
-	if 2*len(m.db.sorted) < len(m.db.slots) || (at.connected && !at.crowded) {
+	if 2*len(m.db.sorted) < m.db.most || (at.connected && !at.crowded) {
 		return true
 	}
 	if from == nil || !from.brought.take(now, broughtIn, broughtMax) {
@@ -61,15 +61,15 @@ func (m *Mesh) mayIntroduce(now time.Time, from *neighbour, at *origin) bool {
 
 // hold makes an origin that waits to be admitted. When too many wait, the first of those goes
 // that came from the neighbour who brought the most.
-func (m *Mesh) hold(now time.Time, from *neighbour, l *wire.LinkState, nid wire.NID) *origin {
-	if 2*len(m.db.held) >= len(m.db.slots) || m.db.full() {
+func (m *Mesh) hold(now time.Time, from *neighbour, s *state) *origin {
+	if 2*len(m.db.held) >= m.db.most || m.db.full() {
 		if !m.dropHeld() {
 			m.stats.LinkStateRefused++
 			return nil
 		}
 	}
-	o := m.db.add(now, l.SID, nid)
-	o.by = from.slot
+	o := m.db.add(m.moment(now), s.sid, s.nid)
+	o.rarely().by = from.slot
 	m.db.held = append(m.db.held, o)
 	return o
 }
@@ -80,22 +80,23 @@ func (m *Mesh) dropHeld() bool {
 		return false
 	}
 	var brought [maxNeighbours]int
-	most := m.db.held[0].by
+	most := m.db.held[0].seldom().by
 	for _, o := range m.db.held {
-		if brought[o.by]++; brought[o.by] > brought[most] {
-			most = o.by
+		by := o.seldom().by
+		if brought[by]++; brought[by] > brought[most] {
+			most = by
 		}
 	}
 	m.stats.HeldForgotten++
-	m.db.remove(m.db.held[slices.IndexFunc(m.db.held, func(o *origin) bool { return o.by == most })])
+	m.drop(m.db.held[slices.IndexFunc(m.db.held, func(o *origin) bool { return o.seldom().by == most })])
 	return true
 }
 
 // dropHeldBy gives up what a neighbour brought that is no more.
 func (m *Mesh) dropHeldBy(slot int) {
 	for i := len(m.db.held) - 1; i >= 0; i-- {
-		if o := m.db.held[i]; o.by == slot {
-			m.db.remove(o)
+		if o := m.db.held[i]; o.seldom().by == slot {
+			m.drop(o)
 		}
 	}
 }
@@ -105,15 +106,16 @@ func (m *Mesh) dropHeldBy(slot int) {
 func (m *Mesh) admit(now time.Time, o *origin) bool {
 	at := m.anchor(o.nid, o.links)
 	if at == nil {
-		o.expires = now.Add(heldFor)
+		o.expires = m.moment(now.Add(heldFor))
 		return false
 	}
-	if !m.mayIntroduce(now, m.neighbours[o.by], at) || !m.thin(now, at) {
-		m.db.remove(o)
+	if !m.mayIntroduce(now, m.neighbours[o.seldom().by], at) || !m.thin(now, at) {
+		m.drop(o)
 		return false
 	}
 	m.db.unhold(o)
-	o.admitted, o.expires = true, o.lasts
+	o.admitted, o.expires = true, o.seldom().lasts
+	o.rare = nil // all that it held
 	return true
 }
 
@@ -128,9 +130,12 @@ func (m *Mesh) spreadState(now time.Time, o *origin, from *neighbour) {
 	for list := []*origin{o}; len(list) > 0; list = list[1:] {
 		o := list[0]
 		for i := range o.links {
-			to := m.db.byNID[o.links[i].NID]
-			if to != nil && !to.admitted && to.link(o.nid) != nil && m.admit(now, to) {
-				m.flood(now, to, m.neighbours[to.by])
+			to := m.db.byNID(o.links[i].NID)
+			if to == nil || to.admitted || to.link(o.nid) == nil {
+				continue
+			}
+			if by := to.seldom().by; m.admit(now, to) {
+				m.flood(now, to, m.neighbours[by])
 				list = append(list, to)
 			}
 		}
@@ -145,7 +150,7 @@ func (m *Mesh) makeRoom(now time.Time, at *origin) bool {
 // thin sees to it that one more node may be admitted that hangs on the node at. One in 16 places is kept for
 // those held: link state does not come in the order in which it hangs together.
 func (m *Mesh) thin(now time.Time, at *origin) bool {
-	if len(m.db.sorted)-len(m.db.held) < len(m.db.slots)-len(m.db.slots)/16 {
+	if len(m.db.sorted)-len(m.db.held) < m.db.most-m.db.most/16 {
 		return true
 	}
 	r := m.findRegions(func(*origin) int { return 1 })
@@ -171,7 +176,7 @@ func (m *Mesh) makeLinkRoom(now time.Time, o *origin, links int) bool {
 		if try == maxThinned || !m.pushOut(now, out) {
 			m.stats.LinkStateRefused++
 			if o.seq == 0 {
-				m.db.remove(o)
+				m.drop(o)
 			}
 			return false
 		}
@@ -186,7 +191,7 @@ func (m *Mesh) stray(r *regions, except *origin) (worst *origin) {
 		if r.isFound(o) || !o.admitted || o.local >= 0 || o == except || (n != nil && n.isUp()) {
 			continue
 		}
-		if worst == nil || o.expires.Before(worst.expires) {
+		if worst == nil || o.expires < worst.expires {
 			worst = o
 		}
 	}
@@ -198,7 +203,7 @@ func (m *Mesh) pushOut(now time.Time, o *origin) bool {
 		return false
 	}
 	m.stats.OriginsPushedOut++
-	m.db.remove(o)
+	m.drop(o)
 	m.routesChanged(now)
 	return true
 }
@@ -207,7 +212,7 @@ func (m *Mesh) pushOut(now time.Time, o *origin) bool {
 func (m *Mesh) findCrowd() {
 	var gate *origin
 	var r *regions
-	if 2*len(m.db.sorted) >= len(m.db.slots) {
+	if 2*len(m.db.sorted) >= m.db.most {
 		r = m.findRegions(func(*origin) int { return 1 })
 		gate = r.crowd()
 	}

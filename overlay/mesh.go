@@ -43,10 +43,11 @@ type Mesh struct {
 	packFrom   int       // the slot whose turn it is to send first
 	discoverAt time.Time // the soonest deadline of discovery
 
-	db    database
-	own   ownState
-	spf   spfState
-	bcast broadcastState
+	db     database
+	shared *Shared
+	own    ownState
+	spf    spfState
+	bcast  broadcastState
 
 	loop     fifo // from ourselves to ourselves
 	begun    *frame
@@ -75,7 +76,11 @@ func New(now time.Time, cfg Config, up Upper) *Mesh {
 	})
 	m.veil = newVeil(cfg.NetworkKey)
 	m.frames.max = maxFrames
-	m.db.init(cfg.Limits.Origins)
+	m.db.init(cfg.Limits.Origins, cfg.Seed)
+	m.shared = cfg.Shared
+	if m.shared == nil {
+		m.shared = new(Shared)
+	}
 	m.bcast.init()
 	m.own.hold, m.own.floor = signFirst, min(cfg.SeqFloor, clockSeq)
 	m.originateAll(now)
@@ -140,6 +145,7 @@ func (m *Mesh) Receive(now time.Time, from link.Path, datagram []byte) {
 // Processing sends what is due and reports when to be called again. When out is
 // full it stops and asks to be called again at once, with an emptied batch.
 func (m *Mesh) Processing(now time.Time, out *link.Batch) (next time.Time) {
+	m.frames.trim(now)
 	if m.deliverLoop(now) {
 		return now // the floor above has news
 	}

@@ -80,7 +80,7 @@ func TestARelayDropsWhatDoesNotComeNearer(t *testing.T) { // spec O5.4, O5.5
 	n, _ := w.line(3)
 	w.until(2*time.Second, "routes", allReach(n...))
 	m := n[1]
-	o := m.db.bySID[n[2].id.SID()]
+	o := m.db.bySID(n[2].id.SID())
 	for _, c := range []struct {
 		distance  uint32
 		hops      uint8

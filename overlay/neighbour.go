@@ -89,7 +89,7 @@ type replyTo struct {
 	to    link.Path
 }
 
-// maxNeighbours is as many as an origin's pending has bits for.
+// maxNeighbours is the most that Limits may allow.
 const maxNeighbours = 256
 
 // newNeighbour makes a neighbour found at the address and its session, nil when there is no room.
@@ -118,7 +118,6 @@ func (m *Mesh) newNeighbour(now time.Time, remote sid.SID, at link.Path) *neighb
 func (m *Mesh) forget(now time.Time, n *neighbour) {
 	n.settleAll(now)
 	m.table.Forget(n.peer)
-	m.db.unpend(n.slot)
 	m.dropHeldBy(n.slot)
 	m.neighbours[n.slot] = nil
 	delete(m.bySID, n.sid)
@@ -143,9 +142,8 @@ func (n *neighbour) rise(now time.Time, p *path) {
 	n.cost = p.cost()
 	n.hello()
 	n.m.linkChanged(now)
-	n.m.db.unpend(n.slot)
 	n.sync = syncState{due: now}
-	if o := n.m.db.byNID[n.nid]; o != nil && !o.admitted && n.m.admit(now, o) {
+	if o := n.m.db.byNID(n.nid); o != nil && !o.admitted && n.m.admit(now, o) {
 		n.m.spreadState(now, o, n)
 	}
 	n.dirty = true
@@ -175,7 +173,7 @@ func (n *neighbour) fall(now time.Time, reason Reason) {
 		p.probeAt, p.probes = now.Add(reviveFirst), 0
 	}
 	m.emit(trace.Event{At: now, Kind: trace.NeighbourDown, Peer: n.sid, Reason: string(reason)})
-	m.db.unpend(n.slot)
+	clear(n.sync.pending)
 	m.signSoon(now, true)
 	m.runSPF(now)
 	n.reroute(now)

@@ -53,6 +53,7 @@ type Config struct {
 	Trace       trace.Sink    // may be nil
 	Passed      func(Passage) // told of every packet sent one hop further; may be nil
 	Verify      Verify        // nil: sid.SID.Verify
+	Shared      *Shared       // with the other meshes of this goroutine; may be nil
 }
 
 // Limits bounds every table and queue. Zero fields take the defaults (spec O13.1);

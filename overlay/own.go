@@ -115,15 +115,17 @@ func (m *Mesh) publish(now time.Time, which int, w *wire.LinkState) {
 	if o == nil {
 		panic("BUG: no room for ourselves")
 	}
-	o.local = which
+	o.local = int8(which)
 	w.Lifetime, w.Boot = uint16(lifetime/time.Second), m.cfg.Boot
 	w.Seq = max(uint64(min(max(now.UnixMilli(), 1), clockSeq)), max(o.seq, m.own.floor)+1) // spec O7.4
 	m.own.highest = max(m.own.highest, w.Seq)
 	w.Signed = wire.AppendLinkState(nil, w)
 	sig := id.Sign(stateContext, w.Signed)
 	w.Signature = sig[:]
-	m.db.take(now, o, w)
-	o.expires = time.Time{}
+	s := newState(nidOf(w.SID), w)
+	m.shared.keep(s)
+	m.db.take(m.moment(now), o, s)
+	o.expires = 0
 	m.spreadState(now, o, nil)
 }
 
@@ -134,13 +136,13 @@ func (m *Mesh) Seq() uint64 { return m.own.highest }
 // ownOrigin finds the origin of one of our identities, or makes it; nil when there is no room.
 func (m *Mesh) ownOrigin(now time.Time, s sid.SID) *origin {
 	nid := nidOf(s)
-	if o := m.db.byNID[nid]; o != nil {
+	if o := m.db.byNID(nid); o != nil {
 		return o
 	}
-	if !m.makeRoom(now, m.db.byNID[m.nid]) {
+	if !m.makeRoom(now, m.db.byNID(m.nid)) {
 		return nil
 	}
-	return m.db.add(now, s, nid)
+	return m.db.add(m.moment(now), s, nid)
 }
 
 // outbid answers link state of one of ours that we did not sign now, a former self's: we
@@ -184,12 +186,12 @@ func (m *Mesh) expire(now time.Time) {
 	m.db.next = time.Time{}
 	for i := 0; i < len(m.db.sorted); i++ {
 		o := m.db.sorted[i]
-		if agenda.Due(now, o.expires) {
-			m.db.remove(o)
+		if o.expires != 0 && o.expires <= m.moment(now) {
+			m.drop(o)
 			m.routesChanged(now)
 			i--
 			continue
 		}
-		m.db.next = agenda.Soonest(m.db.next, o.expires)
+		m.db.next = agenda.Soonest(m.db.next, m.timeOf(o.expires))
 	}
 }

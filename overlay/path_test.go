@@ -92,7 +92,7 @@ func TestLinkStateTravelsInPieces(t *testing.T) { // spec O8.1
 		}
 		return allReach(a, b, c)()
 	})
-	if len(a.db.byNID[a.nid].raw) < 1200 {
+	if len(a.db.byNID(a.nid).raw) < 1200 {
 		t.Error("too short to need pieces")
 	}
 }

@@ -228,7 +228,7 @@ func (n *neighbour) miss(now time.Time, p *path) {
 func (n *neighbour) suspect(now time.Time, p *path) {
 	if n.state == up {
 		n.enter(now, suspect)
-		n.m.spf.alternates = false // it is none any more
+		n.m.spf.alternates = nil // it is none any more
 		n.m.emit(trace.Event{At: now, Kind: trace.NeighbourSuspect, Peer: n.sid, Path: p.to, Reason: "no-answer"})
 		for _, other := range n.paths {
 			if other != p {

@@ -25,8 +25,8 @@ type regionNode struct {
 
 // findRegions looks at all nodes that two-sided links lead to, each weighing what weigh says.
 func (m *Mesh) findRegions(weigh func(*origin) int) *regions {
-	r := &regions{m: m, weigh: weigh, nodes: make([]regionNode, len(m.db.slots))}
-	r.find(m.db.byNID[m.nid], nil)
+	r := &regions{m: m, weigh: weigh, nodes: make([]regionNode, len(m.db.bySlot))}
+	r.find(m.db.byNID(m.nid), nil)
 	for i := len(r.found) - 1; i > 0; i-- { // what is behind a node was found after it
 		o := r.found[i]
 		n := r.at(o)
@@ -48,7 +48,7 @@ func (r *regions) find(o, from *origin) {
 	n.order, n.size = len(r.found), r.weigh(o)
 	n.low = n.order
 	for i := range o.links {
-		to := r.m.db.byNID[o.links[i].NID]
+		to := r.m.db.byNID(o.links[i].NID)
 		if to == nil || to == from || to.link(o.nid) == nil {
 			continue
 		}

@@ -12,10 +12,10 @@ import (
 
 // draw makes the database of a be the graph with these edges; node 0 is a itself.
 func draw(a *member, n int, edges [][2]int) []*origin {
-	all := []*origin{a.db.byNID[a.nid]}
+	all := []*origin{a.db.byNID(a.nid)}
 	for i := 1; i < n; i++ {
 		s := sid.FromSeed([32]byte{77, byte(i), byte(i >> 8)}).SID()
-		o := a.db.add(a.w.now, s, nidOf(s))
+		o := a.db.add(a.moment(a.w.now), s, nidOf(s))
 		o.admitted = true
 		all = append(all, o)
 	}
@@ -36,7 +36,7 @@ func reach(m *Mesh, all []*origin, without *origin) map[*origin]bool {
 	seen := map[*origin]bool{all[0]: true}
 	for list := []*origin{all[0]}; len(list) > 0; list = list[1:] {
 		for _, l := range list[0].links {
-			if to := m.db.byNID[l.NID]; to != without && !seen[to] {
+			if to := m.db.byNID(l.NID); to != without && !seen[to] {
 				seen[to] = true
 				list = append(list, to)
 			}
@@ -131,9 +131,9 @@ func hand(m *member, from *member, id *sid.Identity, l *wire.LinkState) {
 
 // pretend has m announce links to others besides its own.
 func (m *member) pretend(others ...sid.SID) {
-	w := wire.LinkState{Flags: wire.LinkStateRelay, SID: m.self, Links: slices.Clone(m.db.byNID[m.nid].links)}
+	w := wire.LinkState{Flags: wire.LinkStateRelay, SID: m.self, Links: slices.Clone(m.db.byNID(m.nid).links)}
 	for _, s := range others {
-		if m.db.byNID[m.nid].link(nidOf(s)) == nil {
+		if m.db.byNID(m.nid).link(nidOf(s)) == nil {
 			w.Links = append(w.Links, wire.Link{NID: nidOf(s), Cost: 1, MTU: 1472})
 		}
 	}
@@ -168,7 +168,7 @@ func TestWhoIsListedByNobodyIsHeld(t *testing.T) { // spec O7.10
 	late, ll := sybil(3, n[0].id.SID())
 	hand(n[1], n[0], late, &ll)
 	w.run(heldFor + time.Second)
-	if len(n[1].db.held) != 0 || n[1].db.bySID[late.SID()] != nil {
+	if len(n[1].db.held) != 0 || n[1].db.bySID(late.SID()) != nil {
 		t.Error("held for ever")
 	}
 }
@@ -188,8 +188,8 @@ func TestHeldIsBounded(t *testing.T) { // spec O7.10
 		id, l := sybil(i, n[0].id.SID())
 		hand(n[1], n[0], id, &l)
 	}
-	if len(n[1].db.held) != 32 || n[1].db.bySID[id.SID()] == nil || n[1].Stats().HeldForgotten == 0 {
-		t.Errorf("%d held; the one of another neighbour: %v", len(n[1].db.held), n[1].db.bySID[id.SID()])
+	if len(n[1].db.held) != 32 || n[1].db.bySID(id.SID()) == nil || n[1].Stats().HeldForgotten == 0 {
+		t.Errorf("%d held; the one of another neighbour: %v", len(n[1].db.held), n[1].db.bySID(id.SID()))
 	}
 	n[1].forget(w.now, n[1].bySID[n[0].id.SID()])
 	if len(n[1].db.held) != 1 {

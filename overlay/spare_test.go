@@ -14,7 +14,7 @@ func TestWhatANeighbourHasIsNotGiven(t *testing.T) { // spec O8.2
 	n, _ := w.line(3)
 	w.until(2*time.Second, "routes", allReach(n...))
 	w.run(time.Second)
-	x, o := n[1].bySID[n[0].self], n[1].db.byNID[n[2].nid]
+	x, o := n[1].bySID[n[0].self], n[1].db.byNID(n[2].nid)
 	same := wire.LinkStateFrame{NID: o.nid, Seq: o.seq, Total: len(o.raw), Piece: o.raw}
 	x.give(o)
 	n[1].receiveState(w.now, x, &same)
@@ -33,7 +33,7 @@ func TestACarriedDistanceMakesNobodyUs(t *testing.T) { // spec O11.4
 	n, _ := w.line(3)
 	w.until(2*time.Second, "routes", allReach(n...))
 	w.run(time.Second)
-	n[1].relay(w.now, n[1].bySID[n[0].self], n[1].db.byNID[n[2].nid], &wire.Forward{
+	n[1].relay(w.now, n[1].bySID[n[0].self], n[1].db.byNID(n[2].nid), &wire.Forward{
 		Distance: math.MaxUint32, HopLimit: 9, Class: uint8(link.Bulk), Payload: make([]byte, 100),
 	})
 	f := n[1].bySID[n[2].self].queues.head()
@@ -47,7 +47,7 @@ func TestWhoIsRefusedForWhatOthersSendAgainIsTold(t *testing.T) { // spec O11.3
 	n, _ := w.line(2)
 	w.until(2*time.Second, "routes", allReach(n...))
 	w.run(time.Second)
-	x, o := n[0].bySID[n[1].self], n[0].db.byNID[n[1].nid]
+	x, o := n[0].bySID[n[1].self], n[0].db.byNID(n[1].nid)
 	var lost fifo
 	for range n[0].cfg.Limits.QueuePackets {
 		f := n[0].frames.get(frameData, true)

@@ -20,10 +20,19 @@ type spfState struct {
 	at   time.Time // zero: routes are as the database says
 	ran  time.Time
 	hold time.Duration // how long the next search waits
-	heap spfHeap
 
-	alternates bool // those of the present routes have been found
+	alternates []alternate // of the present routes, by slot; nil: they have not been looked for
 }
+
+// A scratch is what a search for routes needs while it runs.
+type scratch struct {
+	visits []visit   // by slot
+	heap   []*origin // by distance, then by NID
+	list   []*origin
+}
+
+// visit is what the last search of all that share the scratch has found out about o.
+func (m *Mesh) visit(o *origin) *visit { return &m.shared.scratch.visits[o.slot] }
 
 // A visit is what one search has found out about one node.
 type visit struct {
@@ -54,25 +63,28 @@ func (m *Mesh) routesChanged(now time.Time) {
 // ends list (spec O10).
 func (m *Mesh) runSPF(now time.Time) {
 	m.spf.at, m.spf.ran = time.Time{}, now
-	self := m.db.byNID[m.nid]
+	self := m.db.byNID(m.nid)
 	m.search(self)
 	m.connect(self)
 	m.findCrowd()
 	m.adoptRoutes(now)
-	m.spf.alternates = false
+	m.spf.alternates = nil
 }
 
 // search finds the cheapest ways from one node to all. What it finds is in their visits.
 func (m *Mesh) search(root *origin) {
-	for _, o := range m.db.sorted {
-		o.visit = visit{distance: math.MaxUint32}
+	h := &m.shared.scratch
+	for len(h.visits) < len(m.db.bySlot) {
+		h.visits = append(h.visits, visit{})
 	}
-	root.visit = visit{mtu: maxDatagram, seen: true}
-	h := &m.spf.heap
+	for slot := range m.db.bySlot {
+		h.visits[slot] = visit{distance: math.MaxUint32}
+	}
+	*m.visit(root) = visit{mtu: maxDatagram, seen: true}
 	heap.Push(h, root)
-	for len(*h) > 0 {
+	for len(h.heap) > 0 {
 		o := heap.Pop(h).(*origin)
-		o.visit.done = true
+		m.visit(o).done = true
 		m.relax(root, o)
 	}
 }
@@ -82,15 +94,15 @@ func (m *Mesh) relax(root, o *origin) {
 	overload := o.flags&wire.LinkStateOverload != 0 && o != root
 	for i := range o.links {
 		l := &o.links[i]
-		to := m.db.byNID[l.NID]
-		if to == nil || to.visit.done || (overload && to.flags&wire.LinkStateStub == 0) {
+		to := m.db.byNID(l.NID)
+		if to == nil || m.visit(to).done || (overload && to.flags&wire.LinkStateStub == 0) {
 			continue // spec O10.3
 		}
 		back := to.link(o.nid)
 		if back == nil {
 			continue // spec O7.3
 		}
-		via := o.visit.via
+		via := m.visit(o).via
 		if o == root && root.nid == m.nid && to.local < 0 {
 			if via = m.bySID[to.sid]; via == nil || !via.isUp() {
 				continue
@@ -103,11 +115,11 @@ func (m *Mesh) relax(root, o *origin) {
 // reach notes a way to a node if it is better than the one known: cheaper; as cheap
 // with fewer links; else through the lower neighbour (spec O10.2).
 func (m *Mesh) reach(o, to *origin, via *neighbour, cost uint32, mtu int) {
-	distance := uint32(min(uint64(o.visit.distance)+uint64(cost), math.MaxUint32-1))
-	v := &to.visit
-	hops := o.visit.hops + 1
+	from, v := m.visit(o), m.visit(to)
+	distance := uint32(min(uint64(from.distance)+uint64(cost), math.MaxUint32-1))
+	hops := from.hops + 1
 	switch {
-	case distance > v.distance, distance <= o.visit.distance:
+	case distance > v.distance, distance <= from.distance:
 		return
 	case v.seen && distance == v.distance:
 		if hops > v.hops || (hops == v.hops && !lower(via, v.via)) {
@@ -115,11 +127,11 @@ func (m *Mesh) reach(o, to *origin, via *neighbour, cost uint32, mtu int) {
 		}
 	}
 	v.distance, v.hops, v.via, v.seen = distance, hops, via, true
-	v.mtu = min(o.visit.mtu, mtu)
+	v.mtu = min(from.mtu, mtu)
 	if v.place == 0 {
-		heap.Push(&m.spf.heap, to)
+		heap.Push(&m.shared.scratch, to)
 	} else {
-		heap.Fix(&m.spf.heap, v.place-1)
+		heap.Fix(&m.shared.scratch, v.place-1)
 	}
 }
 
@@ -129,20 +141,21 @@ func lower(a, b *neighbour) bool { return a != nil && b != nil && a.nid.Compare(
 // link state we keep in step with our neighbours' (spec O8.5).
 func (m *Mesh) connect(self *origin) {
 	for _, o := range m.db.sorted {
-		o.connected, o.visit.place = false, 0
+		o.connected = false
 	}
 	self.connected = true
-	list := append(make([]*origin, 0, len(m.db.sorted)), self)
-	for ; len(list) > 0; list = list[1:] {
-		o := list[0]
+	list := append(m.shared.scratch.list[:0], self)
+	for at := 0; at < len(list); at++ {
+		o := list[at]
 		for i := range o.links {
-			to := m.db.byNID[o.links[i].NID]
+			to := m.db.byNID(o.links[i].NID)
 			if to != nil && !to.connected && to.link(o.nid) != nil {
 				to.connected = true
 				list = append(list, to)
 			}
 		}
 	}
+	m.shared.scratch.list = list
 }
 
 // adoptRoutes makes what was found the routes in use, and tells of changes.
@@ -152,7 +165,7 @@ func (m *Mesh) adoptRoutes(now time.Time) {
 		if o.connected {
 			digest ^= o.hash
 		}
-		v := &o.visit
+		v := m.visit(o)
 		if !v.seen || o.local >= 0 {
 			v.via = nil
 		}
@@ -162,46 +175,51 @@ func (m *Mesh) adoptRoutes(now time.Time) {
 				e.Peer = v.via.sid
 			}
 			m.emit(e)
-			o.changed(v.via, v.distance)
-			o.since = now
+			m.changed(o, v.via, v.distance)
+			o.since = m.moment(now)
 		}
-		o.via, o.distance, o.hops, o.mtu = v.via, v.distance, v.hops, v.mtu
-		o.alternate, o.refused = alternate{}, time.Time{}
+		o.via, o.distance, o.hops, o.mtu = v.via, v.distance, int16(v.hops), uint16(v.mtu)
+		if o.rare != nil {
+			o.rare.refused = time.Time{}
+		}
 	}
 	if digest != m.db.digest {
 		m.db.digest, m.db.since = digest, now
 	}
 }
 
-// An spfHeap orders nodes by distance, then by NID.
-type spfHeap []*origin
+// Len is for package heap, as are the four after it.
+func (h *scratch) Len() int { return len(h.heap) }
 
-func (h spfHeap) Len() int { return len(h) }
-func (h spfHeap) Less(i, j int) bool {
-	if h[i].visit.distance != h[j].visit.distance {
-		return h[i].visit.distance < h[j].visit.distance
+// Less orders nodes by distance, then by NID.
+func (h *scratch) Less(i, j int) bool {
+	a, b := h.heap[i], h.heap[j]
+	if x, y := h.visits[a.slot].distance, h.visits[b.slot].distance; x != y {
+		return x < y
 	}
-	return h[i].nid.Compare(h[j].nid) < 0
+	return a.nid.Compare(b.nid) < 0
 }
 
-func (h spfHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].visit.place, h[j].visit.place = i+1, j+1
+// Swap exchanges two.
+func (h *scratch) Swap(i, j int) {
+	a, b := h.heap[j], h.heap[i]
+	h.heap[i], h.heap[j] = a, b
+	h.visits[a.slot].place, h.visits[b.slot].place = i+1, j+1
 }
 
-// Push is for package heap.
-func (h *spfHeap) Push(x any) {
+// Push adds one at the end.
+func (h *scratch) Push(x any) {
 	o := x.(*origin)
-	o.visit.place = len(*h) + 1
-	*h = append(*h, o)
+	h.visits[o.slot].place = len(h.heap) + 1
+	h.heap = append(h.heap, o)
 }
 
-// Pop is for package heap.
-func (h *spfHeap) Pop() any {
-	last := len(*h) - 1
-	o := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	o.visit.place = 0
+// Pop takes the one at the end.
+func (h *scratch) Pop() any {
+	last := len(h.heap) - 1
+	o := h.heap[last]
+	h.heap[last] = nil
+	h.heap = h.heap[:last]
+	h.visits[o.slot].place = 0
 	return o
 }

@@ -27,7 +27,7 @@ type Hop struct {
 // NextHop tells where packets to dst go now. ErrNoRoute when nowhere, which is so
 // for our own SIDs too.
 func (m *Mesh) NextHop(dst sid.SID) (Hop, error) {
-	o := m.db.bySID[dst]
+	o := m.db.bySID(dst)
 	if o == nil || o.via == nil {
 		return Hop{}, ErrNoRoute
 	}
@@ -42,7 +42,7 @@ func (m *Mesh) hop(o *origin) Hop {
 	}
 	p := n.active
 	h := Hop{
-		Slow: n.slow(), PostQuantum: n.peer.PostQuantum(), SID: n.sid, Path: p.to, Kind: p.kind, Distance: o.distance, Hops: o.hops,
+		Slow: n.slow(), PostQuantum: n.peer.PostQuantum(), SID: n.sid, Path: p.to, Kind: p.kind, Distance: o.distance, Hops: int(o.hops),
 	}
 	if f := m.iface(p.to.Iface); f != nil {
 		h.Iface = f.caps.Name
@@ -73,7 +73,7 @@ func (m *Mesh) Nodes() []Node {
 		if !o.admitted {
 			continue
 		}
-		n := Node{SID: o.sid, Name: o.name, Local: o.local >= 0, Hop: m.hop(o), Since: o.since}
+		n := Node{SID: o.sid, Name: o.name, Local: o.local >= 0, Hop: m.hop(o), Since: m.timeOf(o.since)}
 		if b := m.bySID[o.sid]; b != nil {
 			n.Heard = b.lastHeard()
 		}

@@ -35,6 +35,8 @@ type syncState struct {
 	differ time.Time // the digests have differed since
 	tellAt time.Time // our digest is told; zero = not
 	todo   []*origin // yet to be sent, oldest first
+
+	pending bitset // slots of those in todo that still are to be sent
 }
 
 // flood queues the link state of o, which came from a neighbour or is our own, for all
@@ -43,7 +45,7 @@ type syncState struct {
 func (m *Mesh) flood(now time.Time, o *origin, from *neighbour) {
 	var source *origin
 	if from != nil {
-		source = m.db.byNID[from.nid]
+		source = m.db.byNID(from.nid)
 	}
 	for _, n := range m.neighbours {
 		switch {
@@ -60,29 +62,27 @@ func (m *Mesh) flood(now time.Time, o *origin, from *neighbour) {
 
 // linked reports whether o and the other list each other.
 func (m *Mesh) linked(o *origin, other wire.NID) bool {
-	to := m.db.byNID[other]
+	to := m.db.byNID(other)
 	return to != nil && o.link(other) != nil && to.link(o.nid) != nil
 }
 
 // give queues the link state of o for the neighbour, once. A neighbour that is not up is
 // told everything when it comes up.
 func (n *neighbour) give(o *origin) {
-	bit := uint64(1) << (n.slot % 64)
-	if !n.isUp() || o.seq == 0 || !o.admitted || o.pending[n.slot/64]&bit != 0 {
+	if !n.isUp() || o.seq == 0 || !o.admitted || n.sync.pending.has(o.slot) {
 		return
 	}
-	o.pending[n.slot/64] |= bit
+	n.sync.pending.set(o.slot)
 	n.sync.todo = append(n.sync.todo, o)
 	n.dirty = true
 }
 
 // spare takes back what give queued: the neighbour has it.
 func (n *neighbour) spare(o *origin) {
-	bit := uint64(1) << (n.slot % 64)
-	if o.pending[n.slot/64]&bit == 0 {
+	if !n.sync.pending.has(o.slot) {
 		return
 	}
-	o.pending[n.slot/64] &^= bit
+	n.sync.pending.clear(o.slot)
 	if at := slices.Index(n.sync.todo, o); at >= 0 {
 		n.sync.todo = slices.Delete(n.sync.todo, at, at+1)
 	}
@@ -101,11 +101,10 @@ func (n *neighbour) pushStates() {
 	for len(s.todo) > 0 && n.queues.class[link.Control].n < aheadOfData {
 		o := s.todo[0]
 		s.todo = s.todo[1:]
-		bit := uint64(1) << (n.slot % 64)
-		if o.gone || o.pending[n.slot/64]&bit == 0 {
+		if o.gone || !n.sync.pending.has(o.slot) {
 			continue
 		}
-		o.pending[n.slot/64] &^= bit
+		n.sync.pending.clear(o.slot)
 		n.pushState(o)
 	}
 }
@@ -128,7 +127,7 @@ func (n *neighbour) pushState(o *origin) {
 
 // receiveState takes link state, or a piece of it, from a neighbour (spec O7.8).
 func (m *Mesh) receiveState(now time.Time, n *neighbour, w *wire.LinkStateFrame) {
-	o := m.db.byNID[w.NID]
+	o := m.db.byNID(w.NID)
 	if o != nil && w.Seq <= o.seq {
 		m.stats.LinkStateOld++
 		if w.Seq < o.seq {
@@ -147,22 +146,38 @@ func (m *Mesh) receiveState(now time.Time, n *neighbour, w *wire.LinkStateFrame)
 	if !m.mayCheckState(now, n, o) {
 		return
 	}
+	s := m.shared.known(w, raw)
+	if s == nil {
+		s = m.check(w, raw)
+	}
+	if s == nil {
+		m.stats.LinkStateBad++
+		return
+	}
+	m.install(now, n, s)
+}
+
+// check makes a state of an object that is what the frame says and signed by its node, else nil.
+func (m *Mesh) check(w *wire.LinkStateFrame, raw []byte) *state {
 	l, err := wire.ParseLinkState(raw, m.received.links[:0])
 	m.received.links = l.Links
 	if err != nil || l.Seq > maxSeq || l.SID.Valid() != nil || nidOf(l.SID) != w.NID || l.Seq != w.Seq ||
 		!m.verify(l.SID, stateContext, l.Signed, l.Signature) {
-		m.stats.LinkStateBad++
-		return
+		return nil
 	}
-	m.install(now, n, &l, w.NID)
+	s := newState(w.NID, &l)
+	m.shared.keep(s)
+	return s
 }
 
 // mayCheckState takes a signature to be checked out of the budgets, unless so many versions of the
 // node's link state have come that this one would not be taken (spec O8.6).
 func (m *Mesh) mayCheckState(now time.Time, n *neighbour, o *origin) bool {
-	if o != nil && now.Before(o.told.ready(toldEvery, toldBurst)) {
-		m.stats.LinkStateDamped++
-		return false
+	if o != nil {
+		if told := m.told(o); now.Before(told.ready(toldEvery, toldBurst)) {
+			m.stats.LinkStateDamped++
+			return false
+		}
 	}
 	return m.mayCheck(now, n)
 }
@@ -177,32 +192,47 @@ func (m *Mesh) mayCheck(now time.Time, n *neighbour) bool {
 }
 
 // install makes authentic, newer link state the present one.
-func (m *Mesh) install(now time.Time, from *neighbour, l *wire.LinkState, nid wire.NID) {
-	o := m.db.byNID[nid]
+func (m *Mesh) install(now time.Time, from *neighbour, s *state) {
+	o := m.db.byNID(s.nid)
 	if o != nil && o.local >= 0 {
-		m.outbid(now, o, l.Seq)
+		m.outbid(now, o, s.seq)
 		return
 	}
 	if o == nil {
-		o = m.introduce(now, from, l, nid)
+		o = m.introduce(now, from, s)
 	}
-	if o == nil || !m.makeLinkRoom(now, o, len(l.Links)) {
+	if o == nil || !m.makeLinkRoom(now, o, len(s.links)) {
 		return
 	}
-	restarted := o.admitted && o.seq != 0 && o.boot != l.Boot
-	o.told.take(now, toldEvery, toldBurst)
-	m.db.take(now, o, l)
+	restarted := o.admitted && o.seq != 0 && o.boot != s.boot
+	told := m.told(o)
+	told.take(now, toldEvery, toldBurst)
+	o.told = m.moment(told.full)
+	m.db.take(m.moment(now), o, s)
 	m.stats.LinkStateAccepted++
 	from.sync.wait = 0
 	if o.admitted || m.admit(now, o) {
 		m.spreadState(now, o, from)
 	}
 	if !o.gone {
-		m.db.next = agenda.Soonest(m.db.next, o.expires)
+		m.db.next = agenda.Soonest(m.db.next, m.timeOf(o.expires))
 	}
 	if restarted { // spec O7.9
 		m.up.Restarted(now, o.sid)
 	}
+}
+
+// told bounds the versions of the node's link state that are taken.
+func (m *Mesh) told(o *origin) bucket { return bucket{m.timeOf(o.told)} }
+
+// drop forgets an origin.
+func (m *Mesh) drop(o *origin) {
+	for _, n := range m.neighbours {
+		if n != nil {
+			n.sync.pending.clear(o.slot)
+		}
+	}
+	m.db.remove(o)
 }
 
 // hearDigest compares the neighbour's digest with ours. When they differ for longer than
@@ -248,7 +278,7 @@ func (n *neighbour) synchronise(now time.Time) {
 func (n *neighbour) summarise(now time.Time) {
 	w := wire.Summary{}
 	for _, o := range n.m.db.sorted {
-		if !o.listed(now) {
+		if !n.m.listed(now, o) {
 			continue
 		}
 		if w.N == wire.MaxSummary {
@@ -267,8 +297,8 @@ func (n *neighbour) summarise(now time.Time) {
 
 // listed reports whether the origin is part of what neighbours keep in step: it is
 // connected, or so new that its links may only be on their way.
-func (o *origin) listed(now time.Time) bool {
-	return o.admitted && (o.connected || now.Sub(o.taken) < listedFor)
+func (m *Mesh) listed(now time.Time, o *origin) bool {
+	return o.admitted && (o.connected || now.Sub(m.timeOf(o.taken)) < listedFor)
 }
 
 // before is the NID below n, which is not the lowest.
@@ -294,7 +324,7 @@ func (m *Mesh) receiveSummary(now time.Time, n *neighbour, w *wire.Summary) {
 	var want wire.Want
 	for i := range w.N {
 		e := &w.Entries[i]
-		if o := m.db.byNID[e.NID]; o == nil || o.seq < e.Seq {
+		if o := m.db.byNID(e.NID); o == nil || o.seq < e.Seq {
 			want.NIDs[want.N] = e.NID
 			want.N++
 		} else if o.seq > e.Seq {
@@ -303,7 +333,7 @@ func (m *Mesh) receiveSummary(now time.Time, n *neighbour, w *wire.Summary) {
 	}
 	listed := w.Entries[:w.N]
 	for _, o := range m.db.sorted {
-		if o.nid.Compare(w.From) < 0 || o.nid.Compare(w.To) > 0 || !o.listed(now) {
+		if o.nid.Compare(w.From) < 0 || o.nid.Compare(w.To) > 0 || !m.listed(now, o) {
 			continue
 		}
 		for len(listed) > 0 && listed[0].NID.Compare(o.nid) < 0 {
@@ -325,7 +355,7 @@ func (m *Mesh) receiveSummary(now time.Time, n *neighbour, w *wire.Summary) {
 // receiveWant gives the neighbour what it asks for (spec O8.4).
 func (m *Mesh) receiveWant(now time.Time, n *neighbour, w *wire.Want) {
 	for _, nid := range w.NIDs[:w.N] {
-		if o := m.db.byNID[nid]; o != nil {
+		if o := m.db.byNID(nid); o != nil {
 			n.grant(now, o)
 		}
 	}

@@ -67,7 +67,7 @@ func TestThreat10FalseLinks(t *testing.T) { // spec O7.3, O7.8
 	}
 	w.until(5*time.Second, "routes", allReach(append(n, evil)...))
 	w.run(10 * time.Second)
-	l := wire.LinkState{Flags: wire.LinkStateRelay, SID: evil.self, Links: slices.Clone(evil.db.byNID[evil.nid].links)}
+	l := wire.LinkState{Flags: wire.LinkStateRelay, SID: evil.self, Links: slices.Clone(evil.db.byNID(evil.nid).links)}
 	for i := range l.Links {
 		l.Links[i].Cost = 1
 	}
@@ -83,7 +83,7 @@ func TestThreat10FalseLinks(t *testing.T) { // spec O7.3, O7.8
 			t.Errorf("to %s by way of %v, %v", to.name, hop.SID.Short(), err)
 		}
 	}
-	if o := n[0].db.byNID[evil.nid]; o.link(n[3].nid) == nil {
+	if o := n[0].db.byNID(evil.nid); o.link(n[3].nid) == nil {
 		t.Error("the lie did not arrive")
 	}
 	forge(n[0], evil.id, wire.LinkState{SID: n[3].id.SID(), Seq: 1 << 47, Lifetime: 7200, Boot: 1})
@@ -175,8 +175,8 @@ func TestThreat15LinkStateStorm(t *testing.T) { // spec O7.6, O7.8, O8.6
 	w.until(2*time.Second, "routes", allReach(n...))
 	w.run(5 * time.Second)
 	evil := n[0]
-	l := wire.LinkState{Flags: wire.LinkStateRelay, SID: evil.self, Lifetime: 7200, Boot: 1, Links: evil.db.byNID[evil.nid].links}
-	l.Seq = evil.db.byNID[evil.nid].seq
+	l := wire.LinkState{Flags: wire.LinkStateRelay, SID: evil.self, Lifetime: 7200, Boot: 1, Links: evil.db.byNID(evil.nid).links}
+	l.Seq = evil.db.byNID(evil.nid).seq
 	before, start := n[2].Stats(), w.now
 	sent := 0
 	w.check = func(m *member, _ link.Path, d []byte) {

@@ -2,8 +2,11 @@ package simnet
 
 import "github.com/caracal-mesh/caracal/internal/agenda"
 
-// maxFree bounds the events kept for reuse.
-const maxFree = 1 << 12
+// The bounds of the events kept for reuse, and of their memory.
+const (
+	maxFree      = 1 << 12
+	maxFreeBytes = 1 << 19
+)
 
 // An event is something that is going to happen: a packet's arrival at the end
 // of a way, or a scheduled function.
@@ -18,6 +21,7 @@ func (w *World) newEvent() *event {
 	if last := len(w.free) - 1; last >= 0 {
 		e := w.free[last]
 		w.free = w.free[:last]
+		w.freeBytes -= cap(e.data)
 		return e
 	}
 	e := &event{}
@@ -26,9 +30,10 @@ func (w *World) newEvent() *event {
 }
 
 func (w *World) release(e *event) {
-	if len(w.free) < maxFree {
+	if len(w.free) < maxFree && w.freeBytes+cap(e.data) <= maxFreeBytes {
 		e.do, e.way, e.data = nil, nil, e.data[:0]
 		w.free = append(w.free, e)
+		w.freeBytes += cap(e.data)
 	}
 }
 

@@ -46,6 +46,7 @@ func (w *World) addNode(name string, around role, options []NodeOption) *Host {
 			Trace:       w.traceSink(name),
 			Passed:      w.loops.passed,
 			Verify:      w.verified.verify,
+			Shared:      w.shared,
 		}
 		for _, option := range options {
 			option(&cfg)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caracal-mesh/caracal/internal/agenda"
 	"github.com/caracal-mesh/caracal/link"
+	"github.com/caracal-mesh/caracal/overlay"
 )
 
 // Epoch is the instant at which every world begins.
@@ -39,12 +40,14 @@ type World struct {
 	blocks    int // address blocks (/24) given out
 	batch     *link.Batch
 	free      []*event
+	freeBytes int
 	happens   int // at this instant
 	events    uint64
 	record    record
 	loops     loops
 	movers    []*mover
 	verified  verified
+	shared    *overlay.Shared
 }
 
 // New returns an empty world in which all chance follows from seed.
@@ -57,6 +60,7 @@ func New(seed uint64) *World {
 		byAddr:    map[netip.AddrPort]*port{},
 		batch:     link.NewBatch(1<<18, 256),
 		record:    newRecord(),
+		shared:    overlay.NewShared(),
 	}
 }
 

@@ -43,9 +43,8 @@ type rarity struct {
 
 	was former // the route before; zero: there was none
 
-	alternate alternate // valid while spf.alternates
-	refused   time.Time // until then the next hop knows no way
-	notice    time.Time // the earliest time at which we say so again
+	refused time.Time // until then the next hop knows no way
+	notice  time.Time // the earliest time at which we say so again
 }
 
 // noRarity is that of most.

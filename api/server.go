@@ -134,6 +134,7 @@ func (s *Server) routesOfAPI() {
 	one("GET /v1/peers", s.peers)
 	one("GET /v1/routes", s.routes)
 	one("GET /v1/trace", s.trace)
+	s.routesOfLooks(one)
 	one("GET /v1/topology", s.topology)
 	one("GET /v1/inbox", s.inbox)
 	one("GET /v1/services", s.services)

@@ -73,6 +73,7 @@ type Host struct {
 	peers    peers
 	hints    hints
 	notes    notes
+	ears     ears
 	sequence sequence
 	started  time.Time
 }

@@ -35,6 +35,7 @@ func (h *Host) setInterfaces(ifaces []lan.Interface) {
 		if !h.table.Has(old.Index) {
 			h.socket.SetReach(old.Index, udp.Reach{})
 			h.node.RemoveInterface(now, old.Index)
+			delete(h.ears, old.Index)
 			h.log.Info("interface gone", "interface", old.Name)
 			h.traceInterface(now, trace.InterfaceDown, old)
 		}

@@ -36,12 +36,27 @@ func (x *Net) Ping(ctx context.Context, peer sid.SID) (PingReply, error) {
 		return PingReply{}, err
 	}
 	defer p.Close()
-	return p.ping(ctx, peer)
+	return p.ping(ctx, peer, PingSize)
 }
 
-func (p *PacketConn) ping(ctx context.Context, peer sid.SID) (reply PingReply, err error) {
+// PingLargest is Ping with the largest datagram that the links on the way claim to carry,
+// and tells its size in bytes. Where it is lost and Ping is not, large packets do not get through.
+func (x *Net) PingLargest(ctx context.Context, peer sid.SID) (size int, err error) {
+	p, err := x.ListenPacket(0)
+	if err != nil {
+		return 0, err
+	}
+	defer p.Close()
+	x.doer.Do(func(_ time.Time, n *node.Node) { size, err = n.MDP().MaxPayload(peer) })
+	if err == nil {
+		_, err = p.ping(ctx, peer, max(size, PingSize))
+	}
+	return size, err
+}
+
+func (p *PacketConn) ping(ctx context.Context, peer sid.SID, size int) (reply PingReply, err error) {
 	defer p.follow(ctx)()
-	body := make([]byte, PingSize)
+	body := make([]byte, size)
 	number := pings.Add(1)
 	binary.BigEndian.PutUint64(body, number)
 	var sent time.Time
@@ -57,7 +72,7 @@ func (p *PacketConn) ping(ctx context.Context, peer sid.SID) (reply PingReply, e
 		if err != nil {
 			return reply, p.because(ctx, err)
 		}
-		if from == (mdp.Addr{SID: peer, Port: mdp.PortEcho}) && n == PingSize && binary.BigEndian.Uint64(body) == number {
+		if from == (mdp.Addr{SID: peer, Port: mdp.PortEcho}) && n == size && binary.BigEndian.Uint64(body) == number {
 			reply = p.net.way(peer)
 			reply.RTT = at.Sub(sent)
 			return reply, nil

@@ -5,6 +5,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/caracal-mesh/caracal/internal/lan"
 	"github.com/caracal-mesh/caracal/internal/udp"
 	"github.com/caracal-mesh/caracal/link"
 )
@@ -143,11 +144,12 @@ func (h *Host) receive(r *udp.Reader) {
 }
 
 // heard takes a beacon from the discovery socket.
-func (h *Host) heard(from link.Path, datagram []byte) {
+func (h *Host) heard(from link.Path, by lan.Channel, datagram []byte) {
 	h.mu.Lock()
 	if from.Iface == 0 { // the system does not tell
 		from = h.table.From(from)
 	}
+	h.ears.hear(from, by, h.own(from.Addr), h.clock.now())
 	if !h.table.Heard(from.Iface, from.Addr.Addr()) {
 		h.mu.Unlock()
 		return

@@ -67,7 +67,7 @@ func (x *Net) firstHop(peer sid.SID) (info mdp.HopInfo, err error) {
 func (p *PacketConn) measure(ctx context.Context, at sid.SID) time.Duration {
 	for range traceTries {
 		try, cancel := context.WithTimeout(ctx, tracePatient)
-		reply, err := p.ping(try, at)
+		reply, err := p.ping(try, at, PingSize)
 		cancel()
 		if err == nil {
 			return reply.RTT

@@ -99,7 +99,11 @@ func (m *Mesh) receiveBeacon(now time.Time, from link.Path, msg []byte) {
 	}
 	size := len(msg)
 	b, ok := m.openBeacon(msg)
-	if !ok || m.isOurs(b.SID) {
+	if !ok {
+		return
+	}
+	if m.isOurs(b.SID) {
+		m.seeTwin(now, from, b.SID, b.Boot)
 		return
 	}
 	f.beaconsHeard++

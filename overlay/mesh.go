@@ -31,6 +31,7 @@ type Mesh struct {
 	nonce   uint64   // of beacons to everybody
 	stats   Stats
 	started time.Time
+	twin    Twin
 	veil    cipher.AEAD // of beacons, nil in the open mesh
 
 	frames     pool

@@ -134,6 +134,7 @@ type Stats struct {
 	DropStanding, Deflected, UnreachSent, UnreachHeard                                uint64
 	NoRoom, NeighboursPushedOut                                                       uint64 // for a neighbour; one that was not up, by it
 	BeaconsForeign                                                                    uint64 // of another mesh, open or private
+	BeaconsOfTwins                                                                    uint64 // under our SID, and not by us
 	HeardRefused, HeardForgotten, AnswersWithheld, GreetingsWithheld                  uint64 // bounds of discovery
 	NoInterface                                                                       uint64 // datagrams from one that is gone
 }

@@ -47,6 +47,7 @@ var Schemas = [][2]string{
 	{SchemaContacts, "trust, block"},
 	{SchemaPing, "ping, a line for each event: reply, lost, summary"},
 	{SchemaTrace, "trace"},
+	{SchemaDoctor, "doctor"},
 	{SchemaTransfer, "send, a line for each event: offer, warning, waiting, accepted, resuming, progress, retrying, done"},
 	{SchemaInbox, "inbox"},
 	{SchemaTopology, "what caracal web draws"},

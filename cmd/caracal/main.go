@@ -57,6 +57,7 @@ type command struct {
 	home     string
 	json     bool
 	quiet    bool
+	noColor  bool
 	timeout  time.Duration // 0 = none
 }
 
@@ -79,7 +80,9 @@ func (c *command) root() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&c.home, "home", "", "the node's folder (default: $CARACAL_HOME, or "+tilde(defaultHome())+")")
 	flags.BoolVar(&c.json, "json", false, "print JSON")
+	flags.BoolVar(&c.noColor, "no-color", false, "print no colours (so does NO_COLOR)")
 	flags.BoolVarP(&c.quiet, "quiet", "q", false, "say nothing but data and errors")
+	root.AddCommand(c.machineVerbs()...)
 	root.AddCommand(
 		c.up(), c.down(), c.status(), c.id(), c.peers(), c.nameVerb(), c.forget(), c.trust(), c.block(), c.ping(), c.trace(), c.routes(),
 		c.send(), c.inbox(), c.pipe(), c.forward(), c.expose(),

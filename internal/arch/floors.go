@@ -38,6 +38,8 @@ var floors = map[string]int{
 	"simnet": 80,
 	"share":  80,
 
+	"internal/doctor": 85,
+
 	"api": 90,
 	"web": 90,
 

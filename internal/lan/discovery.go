@@ -36,7 +36,7 @@ func ListenDiscovery(port uint16, group4, group6 netip.Addr) (*Discovery, error)
 	c4, err4 := reuseport.ListenPacket("udp4", fmt.Sprintf("0.0.0.0:%d", port))
 	if err4 == nil {
 		d.v4 = ipv4.NewPacketConn(c4)
-		_ = d.v4.SetControlMessage(ipv4.FlagInterface, true)
+		_ = d.v4.SetControlMessage(ipv4.FlagInterface|ipv4.FlagDst, true)
 	}
 	c6, err6 := reuseport.ListenPacket("udp6", fmt.Sprintf("[::]:%d", port))
 	if err6 == nil {
@@ -63,37 +63,55 @@ func (d *Discovery) Join(ifaces []Interface) {
 	}
 }
 
+// A Channel is one of the ways to reach everybody on a link (spec L1.3).
+type Channel int
+
+// The channels.
+const (
+	Broadcast4 Channel = iota
+	Multicast4
+	Multicast6
+	Channels int = iota
+)
+
+func (c Channel) String() string {
+	return [...]string{"broadcast", "multicast", "IPv6 multicast"}[c]
+}
+
 // Serve hands every datagram short enough to be a beacon to heard, with the
-// interface it came in by and its source. heard is called from two goroutines;
+// interface it came in by, its source, and how it was addressed. heard is called from two goroutines;
 // the bytes are borrowed.
-func (d *Discovery) Serve(heard func(from link.Path, datagram []byte)) {
+func (d *Discovery) Serve(heard func(from link.Path, by Channel, datagram []byte)) {
 	if d.v4 != nil {
 		d.done.Add(1)
-		go d.serve(heard, func(b []byte) (int, int, net.Addr, error) {
+		go d.serve(heard, func(b []byte) (int, int, Channel, net.Addr, error) {
 			n, cm, from, err := d.v4.ReadFrom(b)
-			if cm == nil {
-				return n, 0, from, err
+			switch {
+			case cm == nil:
+				return n, 0, Broadcast4, from, err
+			case cm.Dst.IsMulticast():
+				return n, cm.IfIndex, Multicast4, from, err
 			}
-			return n, cm.IfIndex, from, err
+			return n, cm.IfIndex, Broadcast4, from, err
 		})
 	}
 	if d.v6 != nil {
 		d.done.Add(1)
-		go d.serve(heard, func(b []byte) (int, int, net.Addr, error) {
+		go d.serve(heard, func(b []byte) (int, int, Channel, net.Addr, error) {
 			n, cm, from, err := d.v6.ReadFrom(b)
 			if cm == nil {
-				return n, 0, from, err
+				return n, 0, Multicast6, from, err
 			}
-			return n, cm.IfIndex, from, err
+			return n, cm.IfIndex, Multicast6, from, err
 		})
 	}
 }
 
-func (d *Discovery) serve(heard func(link.Path, []byte), read func([]byte) (n, iface int, from net.Addr, err error)) {
+func (d *Discovery) serve(heard func(link.Path, Channel, []byte), read func([]byte) (n, iface int, by Channel, from net.Addr, err error)) {
 	defer d.done.Done()
 	var buffer [maxBeacon + 1]byte
 	for {
-		n, iface, from, err := read(buffer[:])
+		n, iface, by, from, err := read(buffer[:])
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
@@ -109,7 +127,7 @@ func (d *Discovery) serve(heard func(link.Path, []byte), read func([]byte) (n, i
 		heard(link.Path{
 			Iface: uint32(iface),
 			Addr:  netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port()),
-		}, buffer[:n])
+		}, by, buffer[:n])
 	}
 }
 

@@ -204,7 +204,9 @@ func TestEveryProcessHearsABeacon(t *testing.T) { // spec L1.2
 		}
 		defer d.Close()
 		d.Join([]Interface{loopback()})
-		d.Serve(func(from link.Path, b []byte) { heard <- who + " " + from.Addr.Addr().String() + " " + string(b) })
+		d.Serve(func(from link.Path, _ Channel, b []byte) {
+			heard <- who + " " + from.Addr.Addr().String() + " " + string(b)
+		})
 	}
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {

@@ -1,0 +1,46 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/caracal-mesh/caracal/api/client"
+	"github.com/caracal-mesh/caracal/host"
+	"github.com/caracal-mesh/caracal/internal/doctor"
+	"github.com/caracal-mesh/caracal/sid"
+)
+
+// routesOfLooks are the routes that explain what goes on.
+func (s *Server) routesOfLooks(one func(string, func(*http.Request) (any, error))) {
+	one("GET /v1/doctor", s.doctor)
+}
+
+// doctor examines the node: GET /v1/doctor. With peer=PEER that peer is tried instead of all; with
+// machine=false what can be seen without the node is left to the caller.
+func (s *Server) doctor(r *http.Request) (any, error) {
+	q := r.URL.Query()
+	p := doctor.Patient{
+		Home: s.Host.Home(), Files: s.Files, Version: s.Version, Host: s.Host, Peers: s.patients(), Name: s.nameOf,
+	}
+	if q.Get("peer") != "" {
+		peer, err := s.resolve(q.Get("peer"))
+		if err != nil {
+			return nil, err
+		}
+		p.Peers = []sid.SID{peer}
+	}
+	report := doctor.Node(r.Context(), p)
+	if q.Get("machine") != "false" {
+		report = doctor.Join(doctor.Machine(r.Context(), p), report)
+	}
+	return client.DoctorOf(report), nil
+}
+
+// patients are the peers that should be reached: those in sight, and contacts.
+func (s *Server) patients() (list []sid.SID) {
+	for _, p := range s.Host.Status().Peers {
+		if id, err := sid.Parse(p.SID); err == nil && (p.State != host.Unreachable || p.Contact) {
+			list = append(list, id)
+		}
+	}
+	return list
+}

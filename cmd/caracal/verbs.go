@@ -1,0 +1,8 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// machineVerbs are the verbs about this machine and about why things are as they are.
+func (c *command) machineVerbs() []*cobra.Command {
+	return []*cobra.Command{c.doctor()}
+}

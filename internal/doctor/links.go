@@ -22,7 +22,7 @@ const recently = time.Minute
 // running tells that the node runs.
 func (r *Report) running(p Patient, d *host.Diagnosis) {
 	r.add("node", "running", OK, fmt.Sprintf("running for %s, %s", d.Now.Sub(d.Started).Round(time.Second), p.Version))
-	if off := time.Now().Sub(d.Now).Abs(); off > time.Minute {
+	if off := time.Since(d.Now).Abs(); off > time.Minute {
 		r.add("node", "clock-set", Hint, fmt.Sprintf("the clock was set by %s since the node started", off.Round(time.Second))).
 			because("The mesh does not need it. Its logs show both times.")
 	}

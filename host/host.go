@@ -16,6 +16,7 @@ import (
 	"github.com/caracal-mesh/caracal/internal/lan"
 	"github.com/caracal-mesh/caracal/internal/trace"
 	"github.com/caracal-mesh/caracal/internal/udp"
+	"github.com/caracal-mesh/caracal/internal/wire"
 	"github.com/caracal-mesh/caracal/link"
 	"github.com/caracal-mesh/caracal/node"
 	"github.com/caracal-mesh/caracal/sid"
@@ -114,6 +115,9 @@ func (h *Host) open() error {
 	}
 	if h.socket, err = udp.Open(listen, beaconTo); err != nil {
 		return err
+	}
+	if err := h.socket.Aside(wire.TypeHandshake1); err != nil {
+		h.log.Debug("handshakes share a queue with all else", "err", err)
 	}
 	h.choice = lan.Choice{Patterns: h.cfg.Interfaces, Addr: listen.Addr()}
 	if !h.cfg.NoDiscovery {

@@ -17,6 +17,8 @@ const (
 	maxRounds = 16
 	// maxReads is how often a reader reads many small datagrams before the node processes.
 	maxReads = 8
+	// floodPause is how long the reader of handshakes rests after a full call.
+	floodPause = time.Millisecond
 	// readPause is how long a reader waits after an error that is not the end.
 	readPause = 10 * time.Millisecond
 )
@@ -132,6 +134,9 @@ func (h *Host) read(r *udp.Reader) {
 			h.receive(r)
 		}
 		h.pump.run()
+		if r.Aside() && r.Full() {
+			time.Sleep(floodPause) // others have more to do than to answer strangers (spec S6.7)
+		}
 	}
 }
 

@@ -53,7 +53,7 @@ func (t *Table) ReceiveInit(now time.Time, from Source, msg []byte) (*Init, erro
 	if l == nil || !ephemeralValid(h) {
 		return nil, t.badHandshake()
 	}
-	if !t.admits(now, from, l, h, msg) {
+	if !t.admits(now, from, l, h) {
 		return nil, ErrLoad
 	}
 	t.stats.Opened++

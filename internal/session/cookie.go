@@ -3,7 +3,6 @@ package session
 import (
 	"crypto/cipher"
 	"crypto/subtle"
-	"hash"
 	"time"
 
 	"golang.org/x/crypto/blake2s"
@@ -22,14 +21,15 @@ const (
 
 // A jar makes cookies and knows them again (spec S6.3). It keeps nothing per source.
 //
-//	     gone │ previous: opens │ current: makes and opens
-//	──────────┼─────────────────┼──────────────────────────→ time
-//	                          since
+//	     gone │ the other secret: opens │ secrets[turn]: makes and opens
+//	──────────┼─────────────────────────┼───────────────────────────────→ time
+//	                                  since
 type jar struct {
-	current, previous hash.Hash // keyed with the secrets; nil: none yet
-	since             time.Time
-	owed              []owedCookie
-	scratch           [22]byte
+	secrets [2][32]byte
+	turn    byte      // which of them is in use: the first bit of its cookies
+	since   time.Time // zero: there is none yet
+	owed    []owedCookie
+	message [wire.CookieMessageSize]byte // being made
 }
 
 // An owedCookie waits to be sent to who must prove its address.
@@ -45,46 +45,42 @@ func (t *Table) turn(now time.Time) {
 	j := &t.jar
 	age := now.Sub(j.since)
 	switch {
-	case j.current == nil, age < 0, age >= 2*secretLife: // no cookie that is out is still good
-		j.previous = t.newSecret()
+	case j.since.IsZero(), age < 0, age >= 2*secretLife: // no cookie that is out is still good
+		t.rng.Read(j.secrets[j.turn][:])
 	case age < secretLife:
 		return
-	default:
-		j.previous = j.current
 	}
-	j.current, j.since = t.newSecret(), now
+	j.turn ^= 1
+	t.rng.Read(j.secrets[j.turn][:])
+	j.since = now
 }
 
-func (t *Table) newSecret() hash.Hash {
-	var secret [32]byte
-	t.rng.Read(secret[:])
-	defer clear(secret[:])
-	return keyed(secret[:])
-}
-
-// cookieOf is the cookie of a path under a secret (spec S6.3).
-func (j *jar) cookieOf(secret hash.Hash, from link.Path) [wire.CookieSize]byte {
+// cookieOf is the cookie of a path under one of the secrets (spec S6.3).
+func (j *jar) cookieOf(turn byte, from link.Path) [wire.CookieSize]byte {
+	var room [len(j.secrets[0]) + 22]byte
 	ip, port, i := from.Addr.Addr().As16(), from.Addr.Port(), from.Iface
-	b := append(j.scratch[:0], byte(i>>24), byte(i>>16), byte(i>>8), byte(i), byte(port>>8), byte(port))
-	return sum16(secret, append(b, ip[:]...))
+	b := append(room[:0], j.secrets[turn][:]...)
+	b = append(b, byte(i>>24), byte(i>>16), byte(i>>8), byte(i), byte(port>>8), byte(port))
+	sum := blake2s.Sum256(append(b, ip[:]...))
+	cookie := [wire.CookieSize]byte(sum[:])
+	mark(&cookie, turn)
+	return cookie
 }
+
+// mark makes the first bit say which secret is behind the rest.
+func mark(b *[wire.CookieSize]byte, turn byte) { b[0] = b[0]&0x7f | turn<<7 }
 
 // proven reports whether the handshake 1 shows, by its mac2, that its sender gets what
 // is sent to the path (spec S6.3).
-func (t *Table) proven(now time.Time, from link.Path, msg []byte) bool {
-	covered, _, got := wire.HandshakeMACs(msg)
-	var none [wire.MACSize]byte
-	if from.Everybody() || [wire.MACSize]byte(got) == none {
+func (t *Table) proven(now time.Time, from link.Path, h wire.Handshake) bool {
+	got := [wire.MACSize]byte(h.MAC2)
+	if from.Everybody() || got == [wire.MACSize]byte{} {
 		return false
 	}
 	t.turn(now)
-	for _, secret := range [...]hash.Hash{t.jar.current, t.jar.previous} {
-		cookie := t.jar.cookieOf(secret, from)
-		if mac := mac2(&cookie, covered); subtle.ConstantTimeCompare(mac[:], got) == 1 {
-			return true
-		}
-	}
-	return false
+	cookie := t.jar.cookieOf(got[0]>>7, from)
+	mac := mac2(&cookie, h.MAC1)
+	return subtle.ConstantTimeCompare(mac[:], got[:]) == 1
 }
 
 // oweCookie has a cookie sent in answer to the handshake 1.
@@ -108,14 +104,14 @@ func (t *Table) Cookies(now time.Time, send func(to link.Path, msg []byte) bool)
 		return
 	}
 	t.turn(now)
-	var buf [wire.CookieMessageSize]byte
+	buf := j.message[:]
 	sent := 0
 	for i := range j.owed {
 		o := &j.owed[i]
 		msg := wire.AppendHandshakeHead(buf[:0], wire.TypeCookie, o.index)
 		nonce := buf[len(msg) : len(msg)+wire.CookieNonceSize]
 		t.rng.Read(nonce)
-		cookie := j.cookieOf(j.current, o.to)
+		cookie := j.cookieOf(j.turn, o.to)
 		msg = o.local.cookies.Seal(buf[:len(msg)+len(nonce)], nonce, cookie[:], o.mac1[:])
 		if !send(o.to, msg) {
 			break
@@ -163,17 +159,22 @@ func (t *Table) ReceiveCookie(now time.Time, msg []byte) (*Peer, error) {
 // prove writes mac2 into the handshake 1 about to be sent: under the remote's cookie, or
 // zero when we have none (spec S6.4).
 func (p *Peer) prove(now time.Time, msg []byte) {
-	covered, _, at := wire.HandshakeMACs(msg)
+	_, mac1, at := wire.HandshakeMACs(msg)
 	clear(at)
 	if now.Before(p.cookie.until) {
-		mac := mac2(&p.cookie.cookie, covered)
+		mac := mac2(&p.cookie.cookie, mac1)
 		copy(at, mac[:])
 	}
 }
 
 // mac2 proves that its maker got the cookie (spec S6.3).
-func mac2(cookie *[wire.CookieSize]byte, covered []byte) (mac [wire.MACSize]byte) {
-	return sum16(keyed(cookie[:]), covered)
+func mac2(cookie *[wire.CookieSize]byte, mac1 []byte) (mac [wire.MACSize]byte) {
+	const label = "caracal/1 mac2\x00"
+	var room [len(label) + wire.CookieSize + wire.MACSize]byte
+	sum := blake2s.Sum256(append(append(append(room[:0], label...), cookie[:]...), mac1...))
+	copy(mac[:], sum[:])
+	mark(&mac, cookie[0]>>7)
+	return mac
 }
 
 // cookieAEAD seals the cookies that from gives out (spec S6.2).

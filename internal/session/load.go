@@ -95,14 +95,14 @@ func (t *Table) all() rate {
 
 // admits decides about a handshake 1 whose mac1 is right, before anything is computed for
 // it. When it refuses, the sender may have been asked to prove its address.
-func (t *Table) admits(now time.Time, from Source, l *local, h wire.Handshake, msg []byte) bool {
+func (t *Table) admits(now time.Time, from Source, l *local, h wire.Handshake) bool {
 	all, d := t.all(), &t.load
 	switch {
 	case t.cfg.Purpose == EndToEnd:
 		if all.ready(now, d.open) && d.hop.take(now, d.sources.of(now, from)) {
 			return all.take(now, &d.open)
 		}
-	case t.proven(now, from.Path, msg):
+	case t.proven(now, from.Path, h):
 		if all.ready(now, d.known) && d.proven.take(now, d.addresses.of(now, from.address())) {
 			return all.take(now, &d.known)
 		}

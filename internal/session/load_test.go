@@ -46,6 +46,15 @@ func flood(now time.Time, s *side) {
 	s.table.Cookies(now, func(link.Path, []byte) bool { return true })
 }
 
+// proveTo writes the mac2 of somebody who got a cookie from s.
+func proveTo(s *side, now time.Time, from link.Path, msg []byte) {
+	s.table.turn(now)
+	cookie := s.table.jar.cookieOf(s.table.jar.turn, from)
+	_, mac1, at := wire.HandshakeMACs(msg)
+	mac := mac2(&cookie, mac1)
+	copy(at, mac[:])
+}
+
 func TestUnderLoadAProvenAddressGetsItsSession(t *testing.T) { // spec S6.1, S6.2, S6.4
 	a, b := loadedPair(t)
 	flood(start, b)
@@ -88,11 +97,7 @@ func TestACopyWithProofIsStillACopy(t *testing.T) { // spec S2.9, S6.4
 		t.Fatal(err)
 	}
 	proof := bytes.Clone(plain)
-	b.table.turn(start)
-	cookie := b.table.jar.cookieOf(b.table.jar.current, a.source().Path)
-	covered, _, at := wire.HandshakeMACs(proof)
-	mac := mac2(&cookie, covered)
-	copy(at, mac[:])
+	proveTo(b, start, a.source().Path, proof)
 	if err := b.receive(start, proof); err != ErrReplay {
 		t.Fatal(err)
 	}
@@ -100,12 +105,12 @@ func TestACopyWithProofIsStillACopy(t *testing.T) { // spec S2.9, S6.4
 
 func TestProofHoldsForOneAddressAndFourMinutesAtMost(t *testing.T) { // spec S6.3
 	a, b := loadedPair(t)
-	b.table.turn(start)
-	cookie := b.table.jar.cookieOf(b.table.jar.current, a.source().Path)
 	msg := forged(b, 1)
-	covered, _, at := wire.HandshakeMACs(msg)
-	mac := mac2(&cookie, covered)
-	copy(at, mac[:])
+	proveTo(b, start, a.source().Path, msg)
+	h, err := wire.ParseHandshake1(msg)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		after  time.Duration
 		from   link.Path
@@ -119,7 +124,7 @@ func TestProofHoldsForOneAddressAndFourMinutesAtMost(t *testing.T) { // spec S6.
 		{359 * time.Second, a.source().Path, false},
 		{0, a.source().Path, false}, // the clock was set back: new secrets
 	} {
-		if got := b.table.proven(start.Add(c.after), c.from, msg); got != c.proven {
+		if got := b.table.proven(start.Add(c.after), c.from, h); got != c.proven {
 			t.Errorf("%v from %v: %v", c.after, c.from, got)
 		}
 	}
@@ -172,11 +177,7 @@ func TestHandshakesAreLimitedPerPrefixAddressAndNode(t *testing.T) { // spec S6.
 		for n := range 2000 {
 			src, msg := from(n), forged(b, n)
 			if proof {
-				b.table.turn(now)
-				cookie := b.table.jar.cookieOf(b.table.jar.current, src.Path)
-				covered, _, at := wire.HandshakeMACs(msg)
-				mac := mac2(&cookie, covered)
-				copy(at, mac[:])
+				proveTo(b, now, src.Path, msg)
 			}
 			if _, err := b.table.ReceiveInit(now, src, msg); err != ErrLoad {
 				count++

@@ -18,6 +18,7 @@ type local struct {
 	sid     sid.SID
 	key     *ecdh.PrivateKey
 	mac1    hash.Hash   // keyed with macKey
+	sum     [wire.MACSize]byte
 	cookies cipher.AEAD // seals those it gives out
 }
 
@@ -52,7 +53,10 @@ func macKey(to sid.SID, network [16]byte) [32]byte {
 
 // mac1 authenticates the covered part of a handshake cheaply (spec S2.5).
 func mac1(key *[32]byte, covered []byte) (mac [wire.MACSize]byte) {
-	return sum16(keyed(key[:]), covered)
+	h := keyed(key[:])
+	h.Write(covered)
+	h.Sum(mac[:0])
+	return mac
 }
 
 // keyed is BLAKE2s-128 with a key, to be used again and again.
@@ -62,14 +66,6 @@ func keyed(key []byte) hash.Hash {
 		panic("BUG: " + err.Error())
 	}
 	return h
-}
-
-// sum16 is the hash of b.
-func sum16(h hash.Hash, b []byte) (sum [wire.MACSize]byte) {
-	h.Reset()
-	h.Write(b)
-	h.Sum(sum[:0])
-	return sum
 }
 
 // appendMACs completes a handshake. mac2 is zero until it is sent (spec S2.5).
@@ -90,8 +86,9 @@ func (t *Table) addressee(h wire.Handshake) *local {
 }
 
 func (l *local) isFor(h wire.Handshake) bool {
-	mac := sum16(l.mac1, h.Covered)
-	return hmac.Equal(mac[:], h.MAC1)
+	l.mac1.Reset()
+	l.mac1.Write(h.Covered)
+	return hmac.Equal(l.mac1.Sum(l.sum[:0]), h.MAC1)
 }
 
 // noise begins the Noise state of a handshake whose first message has the given

@@ -151,11 +151,12 @@ func cookieVector() vector {
 	one := a.take()[0]
 	v.hex("handshake 1, mac2 zero", one)
 	secret := bytes.Repeat([]byte{0x5a}, 32)
-	b.table.jar = jar{current: keyed(secret), previous: keyed(secret), since: vectorTime}
+	b.table.jar = jar{secrets: [2][32]byte{[32]byte(secret), [32]byte(secret)}, turn: 1, since: vectorTime}
 	path := link.Path{Iface: 3, Addr: netip.MustParseAddrPort("192.0.2.7:4117")}
 	v.hex("secret of the responder", secret)
+	v.text("first bit of its cookies", "1")
 	v.text("source", "interface 3, 192.0.2.7:4117")
-	cookie := b.table.jar.cookieOf(b.table.jar.current, path)
+	cookie := b.table.jar.cookieOf(1, path)
 	v.hex("cookie (S6.3)", cookie[:])
 	h, err := wire.ParseHandshake1(one)
 	if err != nil {
@@ -172,7 +173,7 @@ func cookieVector() vector {
 	a.process(vectorTime)
 	again := a.take()[0]
 	v.hex("handshake 1 with mac2 (S6.4)", again)
-	if !b.table.proven(vectorTime, path, again) {
+	if h, err = wire.ParseHandshake1(again); err != nil || !b.table.proven(vectorTime, path, h) {
 		panic("BUG: no proof")
 	}
 	return v

@@ -14,6 +14,7 @@ import (
 type family struct {
 	owner *Socket
 	conn  *net.UDPConn
+	aside *net.UDPConn // the second socket of the port, only read; nil: none
 	raw   syscall.RawConn
 	four  bool
 	gso   atomic.Bool // the kernel segments for us
@@ -33,7 +34,7 @@ func newFamily(s *Socket, conn *net.UDPConn, four bool) (*family, *Reader, error
 		return nil, nil, fmt.Errorf("udp: socket options: %w", err)
 	}
 	f.out.init(f)
-	return f, newReader(f), nil
+	return f, newReader(f, raw, readMessages, readSize), nil
 }
 
 // options asks for what we cannot do without (which interface a datagram came
@@ -62,3 +63,14 @@ func (f *family) options(fd int) error {
 	f.gso.Store(gsoErr == nil)
 	return nil
 }
+
+// close closes the port.
+func (f *family) close() error {
+	if f.aside != nil {
+		return errors.Join(f.conn.Close(), f.aside.Close())
+	}
+	return f.conn.Close()
+}
+
+// overflowed is how many datagrams the kernel's queues had no room for.
+func (f *family) overflowed() uint64 { return drops(f.conn) + drops(f.aside) }

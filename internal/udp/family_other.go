@@ -113,6 +113,20 @@ func (r *Reader) Crowded() bool { return false }
 // More would follow Crowded.
 func (r *Reader) More() bool { return false }
 
+// Aside gives nothing a Reader of its own here.
+func (s *Socket) Aside(byte) error { return nil }
+
+// Aside is for where Socket.Aside does something.
+func (r *Reader) Aside() bool { return false }
+
+// Full is for where many datagrams are read a call.
+func (r *Reader) Full() bool { return false }
+
+func (f *family) close() error { return f.conn.Close() }
+
+// overflowed is not told by the system.
+func (f *family) overflowed() uint64 { return 0 }
+
 func (r *Reader) receive() (n, iface int, from net.Addr, err error) {
 	if r.f.four {
 		n, cm, from, err := r.f.p4.ReadFrom(r.buffer)

@@ -2,6 +2,7 @@ package udp
 
 import (
 	"iter"
+	"syscall"
 	"unsafe"
 
 	"github.com/caracal-mesh/caracal/link"
@@ -17,8 +18,10 @@ const (
 // A Reader reads datagrams of one family, many a call, for one goroutine.
 type Reader struct {
 	f        *family
-	headers  [readMessages]mmsghdr
-	messages [readMessages]message
+	raw      syscall.RawConn
+	size     int // bytes per message
+	headers  []mmsghdr
+	messages []message
 	buffer   []byte
 	got      int
 	bytes    int
@@ -27,12 +30,15 @@ type Reader struct {
 	tryMore  func(fd uintptr) bool
 }
 
-func newReader(f *family) *Reader {
-	r := &Reader{f: f, buffer: make([]byte, readMessages*readSize)}
+func newReader(f *family, raw syscall.RawConn, messages, size int) *Reader {
+	r := &Reader{
+		f: f, raw: raw, size: size, buffer: make([]byte, messages*size),
+		headers: make([]mmsghdr, messages), messages: make([]message, messages),
+	}
 	for i := range r.messages {
 		m := &r.messages[i]
-		m.iov.Base = &r.buffer[i*readSize]
-		m.iov.SetLen(readSize)
+		m.iov.Base = &r.buffer[i*size]
+		m.iov.SetLen(size)
 		m.point(&r.headers[i])
 	}
 	r.try = r.receive
@@ -44,7 +50,7 @@ func newReader(f *family) *Reader {
 // are then yielded by Datagrams. The error is net.ErrClosed after Close.
 func (r *Reader) Read() error {
 	r.prepare()
-	if err := r.f.raw.Read(r.try); err != nil {
+	if err := r.raw.Read(r.try); err != nil {
 		return err
 	}
 	if r.errno != 0 {
@@ -56,12 +62,18 @@ func (r *Reader) Read() error {
 
 // Crowded reports whether the last call was full and all it took small, as in a flood: then it is
 // worth calling More, so that what is done once per Read is not done for every few datagrams.
-func (r *Reader) Crowded() bool { return r.got == readMessages && r.bytes <= smallRead }
+func (r *Reader) Crowded() bool { return !r.Aside() && r.got == readMessages && r.bytes <= smallRead }
+
+// Aside reports whether the Reader is for the datagrams named with Socket.Aside.
+func (r *Reader) Aside() bool { return r.size == asideSize }
+
+// Full reports whether the last call took as much as it could.
+func (r *Reader) Full() bool { return r.got == len(r.headers) }
 
 // More is Read without waiting. It reports whether it took any.
 func (r *Reader) More() bool {
 	r.prepare()
-	if r.f.raw.Read(r.tryMore) != nil || r.got == 0 {
+	if r.raw.Read(r.tryMore) != nil || r.got == 0 {
 		return false
 	}
 	r.f.owner.stats.reads.Add(1)
@@ -83,7 +95,7 @@ func (r *Reader) receive(fd uintptr) bool {
 	var n uintptr
 	for errno == unix.EINTR {
 		n, _, errno = unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.headers[0])),
-			readMessages, unix.MSG_DONTWAIT, 0, 0)
+			uintptr(len(r.headers)), unix.MSG_DONTWAIT, 0, 0)
 	}
 	if errno == unix.EAGAIN {
 		return false
@@ -109,7 +121,7 @@ func (r *Reader) Datagrams() iter.Seq2[link.Path, []byte] {
 				r.f.owner.stats.truncated.Add(1)
 				continue
 			}
-			data := r.buffer[i*readSize : i*readSize+int(h.n)]
+			data := r.buffer[i*r.size : i*r.size+int(h.n)]
 			iface, segment := m.readControl(int(h.hdr.Controllen))
 			from := link.Path{Iface: iface, Addr: m.source(r.f.four)}
 			if !r.split(from, data, segment, yield) {

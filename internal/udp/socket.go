@@ -52,6 +52,7 @@ type Stats struct {
 	SendErrors       uint64 // datagrams the system refused to send
 	SegmentFallbacks uint64 // runs the system refused to segment, sent one by one
 	Truncated        uint64 // datagrams longer than the read buffer, dropped
+	Overflowed       uint64 // datagrams that came while the system's queue was full, dropped; 0 where it does not tell
 }
 
 type counters struct {
@@ -147,7 +148,7 @@ func (s *Socket) bind(four bool, addr netip.AddrPort) error {
 // Port is the port bound, never 0.
 func (s *Socket) Port() uint16 { return s.port }
 
-// Readers gives one Reader per family; each is for one goroutine.
+// Readers gives one Reader per family, two after Aside; each is for one goroutine.
 func (s *Socket) Readers() []*Reader { return s.readers }
 
 // Families reports which families the socket has.
@@ -219,9 +220,15 @@ func (s *Socket) queue(run link.Run) {
 // Stats returns the counters.
 func (s *Socket) Stats() Stats {
 	c := &s.stats
+	var overflowed uint64
+	for _, f := range []*family{s.v4, s.v6} {
+		if f != nil {
+			overflowed += f.overflowed()
+		}
+	}
 	return Stats{
 		Sent: c.sent.Load(), Received: c.received.Load(), Writes: c.writes.Load(), Reads: c.reads.Load(),
-		SendErrors: c.sendErrors.Load(), SegmentFallbacks: c.fallbacks.Load(), Truncated: c.truncated.Load(),
+		SendErrors: c.sendErrors.Load(), SegmentFallbacks: c.fallbacks.Load(), Truncated: c.truncated.Load(), Overflowed: overflowed,
 	}
 }
 
@@ -230,7 +237,7 @@ func (s *Socket) Close() error {
 	var errs []error
 	for _, f := range []*family{s.v4, s.v6} {
 		if f != nil {
-			errs = append(errs, f.conn.Close())
+			errs = append(errs, f.close())
 		}
 	}
 	return errors.Join(errs...)

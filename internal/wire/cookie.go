@@ -38,9 +38,9 @@ func ParseCookie(msg []byte) (Cookie, error) {
 	}, nil
 }
 
-// HandshakeMACs are the places of mac1 and mac2 in a whole handshake message, and
-// what mac2 authenticates: all before it (spec S2.5).
+// HandshakeMACs are the places of mac1 and mac2 in a whole handshake message, and what
+// mac1 authenticates: all before it (spec S2.5).
 func HandshakeMACs(msg []byte) (covered, mac1, mac2 []byte) {
-	at := len(msg) - MACSize
-	return msg[:at:at], msg[at-MACSize : at : at], msg[at:]
+	at := len(msg) - 2*MACSize
+	return msg[:at:at], msg[at : at+MACSize : at+MACSize], msg[at+MACSize:]
 }

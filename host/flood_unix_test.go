@@ -83,6 +83,7 @@ func (f *floodTest) run() {
 	if under.goodput() == 0 {
 		f.Error("the stream stands still")
 	}
+	f.Logf("a newcomer is in after %v", f.newcomer())
 	if grown > floodMemory {
 		f.Error("the heap has grown")
 	}
@@ -106,6 +107,21 @@ func (f *floodTest) phase(to string) phase {
 		flood:   float64(f.flooder.sent()-sent) / took,
 		cpu:     (cpuTime() - cpu).Seconds() / took,
 	}
+}
+
+// newcomer is how long somebody new takes to be let in during the flood.
+func (f *floodTest) newcomer() time.Duration {
+	begun := time.Now()
+	c := start(f.T, "c", address(f.b))
+	defer c.Close()
+	for time.Since(begun) < time.Minute {
+		if slices.ContainsFunc(c.Status().Peers, func(p PeerStatus) bool { return p.SID == f.b.Self().String() && p.State != Unreachable }) {
+			return time.Since(begun)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	f.Error("a newcomer is kept out")
+	return time.Minute
 }
 
 type phases []phase

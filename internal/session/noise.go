@@ -17,7 +17,7 @@ import (
 type local struct {
 	sid     sid.SID
 	key     *ecdh.PrivateKey
-	mac1    hash.Hash   // keyed with macKey
+	mac1    hash.Hash // keyed with macKey
 	sum     [wire.MACSize]byte
 	cookies cipher.AEAD // seals those it gives out
 }

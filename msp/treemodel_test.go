@@ -75,7 +75,8 @@ func (m *treeModel) open(parent *Stream, side int) {
 }
 
 func (m *treeModel) writeTo(x *leaf) {
-	p := fmt.Sprint(m.random.Uint64(), string(make([]byte, m.random.IntN(3000))))
+	m.count++
+	p := fmt.Sprint("record ", m.count, string(make([]byte, m.random.IntN(3000))))
 	n, err := x.from.WriteRecord(m.now, []byte(p))
 	switch {
 	case err == nil:
@@ -175,6 +176,47 @@ func (m *treeModel) check(t *testing.T, seed uint64) {
 	}
 }
 
+// playTree plays random operations on a tree over a random road while more says so, and compares.
+func playTree(t *testing.T, seed uint64, random *rand.Rand, more func(played int) bool) {
+	w := newWorld(t, seed, 2, road{
+		delay: time.Duration(random.IntN(30_000)) * time.Microsecond, jitter: time.Duration(random.IntN(20_000)) * time.Microsecond,
+		loss: random.Float64() * 0.3, double: random.Float64() * 0.3, size: 500 + random.IntN(3000),
+	})
+	l, err := w.engines[1].Listen(sid.None, Target{Port: 100})
+	must(t, err)
+	l.Subs(ListenMode{Subs: NoLimit, Inherit: true})
+	m := &treeModel{world: w, random: random, byID: map[uint64]*leaf{}, sent: map[string]int{}}
+	m.roots[0], err = w.engines[0].Dial(w.now, sid.None, testSID(2), Target{Port: 100})
+	must(t, err)
+	m.roots[0].Listen(w.now, ListenMode{Subs: NoLimit, Inherit: true})
+	w.until(time.Minute, func() bool { m.roots[1] = l.Accept(); return m.roots[1] != nil })
+	for i := 0; more(i); i++ {
+		m.op()
+	}
+	w.road.loss = min(w.road.loss, 0.1)
+	for _, x := range m.leaves {
+		_ = x.from.CloseWrite(w.now)
+	}
+	for range 150 {
+		w.pass(200 * time.Millisecond)
+		m.takeAll()
+	}
+	m.check(t, seed)
+	for _, x := range m.leaves {
+		_ = x.from.Close(w.now)
+		if x.to != nil {
+			_ = x.to.Close(w.now)
+		}
+	}
+	_, _ = m.roots[0].Close(w.now), m.roots[1].Close(w.now)
+	w.pass(10 * time.Second)
+	for i, n := range w.engines {
+		if s := n.Status(); s.Streams != 0 || s.Memory != 0 || s.Violations != 0 {
+			t.Fatalf("seed %d engine %d: left %+v", seed, i, s)
+		}
+	}
+}
+
 // Random operations on trees over random roads do what plain lists would (spec M14, M15).
 func TestTreesBehaveAsPlainLists(t *testing.T) {
 	seeds := uint64(150)
@@ -185,45 +227,39 @@ func TestTreesBehaveAsPlainLists(t *testing.T) {
 		seeds = 40
 	}
 	for seed := range seeds {
-		random := rand.New(rand.NewPCG(seed, 77))
-		w := newWorld(t, seed, 2, road{
-			delay: time.Duration(random.IntN(30_000)) * time.Microsecond, jitter: time.Duration(random.IntN(20_000)) * time.Microsecond,
-			loss: random.Float64() * 0.3, double: random.Float64() * 0.3, size: 500 + random.IntN(3000),
-		})
-		l, err := w.engines[1].Listen(sid.None, Target{Port: 100})
-		must(t, err)
-		l.Subs(ListenMode{Subs: NoLimit, Inherit: true})
-		m := &treeModel{world: w, random: random, byID: map[uint64]*leaf{}, sent: map[string]int{}}
-		m.roots[0], err = w.engines[0].Dial(w.now, sid.None, testSID(2), Target{Port: 100})
-		must(t, err)
-		m.roots[0].Listen(w.now, ListenMode{Subs: NoLimit, Inherit: true})
-		w.until(time.Minute, func() bool { m.roots[1] = l.Accept(); return m.roots[1] != nil })
-		for range 60 {
-			m.op()
-		}
-		w.road.loss = min(w.road.loss, 0.1)
-		for _, x := range m.leaves {
-			_ = x.from.CloseWrite(w.now)
-		}
-		for range 150 {
-			w.pass(200 * time.Millisecond)
-			m.takeAll()
-		}
-		m.check(t, seed)
-		for _, x := range m.leaves {
-			_ = x.from.Close(w.now)
-			if x.to != nil {
-				_ = x.to.Close(w.now)
-			}
-		}
-		_, _ = m.roots[0].Close(w.now), m.roots[1].Close(w.now)
-		w.pass(10 * time.Second)
-		for i, n := range w.engines {
-			if s := n.Status(); s.Streams != 0 || s.Memory != 0 || s.Violations != 0 {
-				t.Fatalf("seed %d engine %d: left %+v", seed, i, s)
-			}
-		}
+		playTree(t, seed, rand.New(rand.NewPCG(seed, 77)), func(played int) bool { return played < 60 })
 	}
+}
+
+// A script is chance as the fuzzer writes it, a byte for each decision, and other chance when that is over.
+type script struct {
+	rest []byte
+	tail *rand.PCG
+}
+
+func (s *script) Uint64() uint64 {
+	if len(s.rest) == 0 {
+		return s.tail.Uint64()
+	}
+	b := s.rest[0]
+	s.rest = s.rest[1:]
+	return uint64(b)<<56 | s.tail.Uint64()>>8
+}
+
+// FuzzOperations has the fuzzer choose the road and the operations of TestTreesBehaveAsPlainLists.
+func FuzzOperations(f *testing.F) {
+	random := rand.New(rand.NewPCG(1, 77))
+	for _, size := range []int{0, 20, 100, 300} {
+		b := make([]byte, size)
+		for i := range b {
+			b[i] = byte(random.Uint32())
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, choices []byte) {
+		s := &script{choices, rand.NewPCG(1, 1)}
+		playTree(t, 1, rand.New(s), func(played int) bool { return played < 150 && len(s.rest) > 0 })
+	})
 }
 
 // Deliberately absent: nothing corrects errors forward, and a frame that would is refused whole (spec M1.4).

@@ -18,19 +18,20 @@ func pattern(n, seed int) []byte {
 	return p
 }
 
+var taken [2 << 20]byte
+
 // take takes the datagrams that are whole.
 func (w *world) take(s *Stream) (got [][]byte) {
 	w.t.Helper()
-	buf := make([]byte, 2<<20)
 	for {
-		n, lost, err := s.RecvDatagram(w.now, buf)
+		n, lost, err := s.RecvDatagram(w.now, taken[:])
 		if err != nil {
 			return got
 		}
 		if lost != 0 {
 			w.t.Fatalf("lost %d", lost)
 		}
-		got = append(got, bytes.Clone(buf[:n]))
+		got = append(got, bytes.Clone(taken[:n]))
 	}
 }
 

@@ -173,8 +173,11 @@ func (m *model) finish() {
 
 // Random operations over random roads do what plain queues would (spec M4, M5, M6).
 func TestStreamsBehaveAsPlainQueues(t *testing.T) {
-	seeds := uint64(1200)
-	if testing.Short() {
+	seeds := uint64(400)
+	switch {
+	case *long:
+		seeds = 10_000
+	case testing.Short():
 		seeds = 100
 	}
 	for seed := range seeds {

@@ -10,6 +10,7 @@ const (
 	noiseMemory  = 1000 // packets
 	noiseBlock   = 8    // packets expected to be lost
 	noisyPath    = certain / 50
+	quietPath    = certain / 1000
 	longPath     = 5 * time.Millisecond
 	quietBand    = 16 // queues of less than 1/16 of the smallest RTT are none
 	quietAtLeast = time.Millisecond
@@ -90,13 +91,17 @@ func (n *noiseState) persists(smallest time.Duration) bool {
 }
 
 // excessive reports whether more was lost in this round, or in it and some before, than
-// the noise explains: two standard deviations and one packet in a hundred beyond it.
+// the noise explains: two standard deviations, one packet in a hundred and two more, one where there is hardly any noise.
 func (n *noiseState) excessive(sum roundSum, packet int64) bool {
 	n.lately.lost += sum.lost
 	n.lately.delivered += sum.delivered
 	all := (n.lately.lost + n.lately.delivered) / packet
 	expected := all * n.share() / certain
-	excess := n.lately.lost/packet > expected+all/100+2*squareRoot(expected)+2
+	grace := int64(2)
+	if n.share() < quietPath {
+		grace = 1
+	}
+	excess := n.lately.lost/packet > expected+all/100+2*squareRoot(expected)+grace
 	if excess || all > judged {
 		n.lately = roundSum{}
 	}

@@ -115,7 +115,7 @@ func TestS18WritesAreCutAtTheSendBuffer(t *testing.T) {
 	wrote, read, blocked := 0, 0, 0
 	w.until(time.Minute, func() bool {
 		for wrote < total {
-			n, err := a.Write(w.now, make([]byte, min(1<<20, total-wrote)))
+			n, err := a.Write(w.now, zeros[:min(len(zeros), total-wrote)])
 			if wrote += n; err == ErrWouldBlock {
 				blocked++
 				break

@@ -72,7 +72,7 @@ func TestS41AReaderThatStopsBoundsBothEnds(t *testing.T) {
 // while windows grow for a quick reader and stay for a slow one.
 func TestS44NeverMoreUnreadThanGranted(t *testing.T) {
 	for _, slow := range []bool{false, true} {
-		w := newWorld(t, 2, 2, road{delay: 20 * time.Millisecond, loss: 0.02})
+		w := newWorld(t, 2, 2, road{delay: 20 * time.Millisecond, loss: 0.02, rate: 80 * mbit, queue: 100_000})
 		a, b, _ := w.connect(100)
 		g := w.watchGrants(a.id)
 		read := uint64(0)

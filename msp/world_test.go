@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"container/heap"
 	"errors"
-	"hash/fnv"
+	"hash/crc32"
 	"io"
 	"math/rand/v2"
 	"testing"
@@ -122,9 +122,7 @@ func (n *node) Begin(now time.Time, local, remote sid.SID, class link.Class, siz
 func (n *node) Commit(now time.Time, size int) {
 	w, r := n.w, n.w.road
 	n.sent++
-	h := fnv.New64a()
-	h.Write(n.room[:size])
-	n.digest = n.digest*31 + h.Sum64()
+	n.digest = n.digest*31 + uint64(crc32.ChecksumIEEE(n.room[:size]))
 	if w.tap != nil && w.tap(n, n.class, n.room[:size]) {
 		return
 	}
@@ -306,10 +304,12 @@ func (p *pump) run(now time.Time) bool {
 	return p.eof && p.read == p.total
 }
 
+var drained [10_000]byte
+
 // drain reads all there is and returns how much it was.
 func drain(now time.Time, s *Stream) (units int) {
-	for buf := make([]byte, 10_000); ; {
-		n, mark, err := s.Read(now, buf)
+	for {
+		n, mark, err := s.Read(now, drained[:])
 		if units += n; mark {
 			units++
 		}

@@ -1,6 +1,9 @@
 package share
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // A Mode says whose files are taken without asking (spec F3.1).
 type Mode string
@@ -54,7 +57,8 @@ func (r *receiver) accept(rule string) (string, error) {
 	if !r.x.activate(r) {
 		return "", &RefusedError{RejectedBusy, "too many transfers at once, try again later"}
 	}
-	r.item = r.x.inbox.enter(r.from, &r.offer, StateReceiving)
+	r.begun = time.Now()
+	r.item.Store(r.x.inbox.enter(r.from, &r.offer, StateReceiving))
 	return rule, nil
 }
 

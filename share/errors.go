@@ -14,6 +14,12 @@ var ErrUnknownItem = errors.New("share: no such offer")
 // ErrDecided is returned by Decide when the offer does not wait any more.
 var ErrDecided = errors.New("share: offer is not waiting")
 
+// ErrCancelled is returned by Send and Fetch when somebody cancelled the transfer (Cancel).
+var ErrCancelled = errors.New("share: cancelled")
+
+// ErrNoTransfer is returned by Pause and Cancel when no transfer has that id.
+var ErrNoTransfer = errors.New("share: no such transfer")
+
 // An InterruptedError tells that a transfer ended before its time and that the
 // same Send goes on where it stopped.
 type InterruptedError struct {

@@ -18,6 +18,7 @@ const (
 	Accepted EventKind = "accepted" // Text is the rule
 	Resuming EventKind = "resuming" // There and ThereFiles are at the receiver already, by its word
 	Progress EventKind = "progress"
+	Paused   EventKind = "paused"   // by a person here, until it is resumed
 	Retrying EventKind = "retrying" // there is no stream; Text says why
 	Finished EventKind = "done"     // Hash is the transfer hash
 )
@@ -41,5 +42,6 @@ type Event struct {
 	File       string        // being sent
 	Text       string
 	Patience   time.Duration // of Retrying: how long it tries
+	Path       string        // of a finished Fetch: what was fetched, on our disk
 	Hash       string
 }

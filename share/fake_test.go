@@ -9,9 +9,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/caracal-mesh/caracal/mdp"
 	"github.com/caracal-mesh/caracal/sid"
@@ -20,9 +22,14 @@ import (
 // A fakeNet joins exchanges by TCP on loopback, and can cut a stream after so many bytes.
 type fakeNet struct {
 	mu        sync.Mutex
-	listeners map[sid.SID]net.Listener
-	cuts      []int64 // for the next streams: bytes from the dialler until the cut
-	sent      int64   // bytes from diallers
+	listeners map[string]net.Listener // by SID and service
+	cuts      []int64                 // for the next streams: bytes from the dialler until the cut
+	sent      int64                   // bytes from diallers
+
+	slowSend time.Duration             // before each write of a dialler
+	slow     map[sid.SID]time.Duration // before each write of a listener
+	lie      map[sid.SID]bool          // a listener flips a bit of what is large
+	given    map[sid.SID]int64         // bytes from listeners
 }
 
 // An end is one node's view of a fakeNet.
@@ -33,20 +40,20 @@ type end struct {
 
 var errNoSuchPeer = errors.New("no such peer")
 
-func (e end) ListenService(string) (net.Listener, error) {
+func (e end) ListenService(service string) (net.Listener, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.listeners[e.self] = l
-	return &fakeListener{l}, nil
+	e.listeners[e.self.String()+service] = l
+	return &fakeListener{l, e}, nil
 }
 
-func (e end) DialService(ctx context.Context, peer sid.SID, _ string) (net.Conn, error) {
+func (e end) DialService(ctx context.Context, peer sid.SID, service string) (net.Conn, error) {
 	e.mu.Lock()
-	l := e.listeners[peer]
+	l := e.listeners[peer.String()+service]
 	cut := int64(-1)
 	if len(e.cuts) > 0 {
 		cut, e.cuts = e.cuts[0], e.cuts[1:]
@@ -65,7 +72,10 @@ func (e end) DialService(ctx context.Context, peer sid.SID, _ string) (net.Conn,
 	return &fakeConn{Conn: c, peer: peer, net: e.fakeNet, cut: cut}, nil
 }
 
-type fakeListener struct{ net.Listener }
+type fakeListener struct {
+	net.Listener
+	end end
+}
 
 func (l *fakeListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
@@ -76,7 +86,29 @@ func (l *fakeListener) Accept() (net.Conn, error) {
 	if _, err := c.Read(from[:]); err != nil {
 		return nil, err
 	}
-	return &fakeConn{Conn: c, peer: from, cut: -1}, nil
+	return &fakeGiver{fakeConn{Conn: c, peer: from, cut: -1}, l.end}, nil
+}
+
+// A fakeGiver is a listener's side of a stream.
+type fakeGiver struct {
+	fakeConn
+	end end
+}
+
+func (c *fakeGiver) Write(b []byte) (int, error) {
+	c.end.mu.Lock()
+	if c.end.given == nil {
+		c.end.given = map[sid.SID]int64{}
+	}
+	c.end.given[c.end.self] += int64(len(b))
+	wait, lie := c.end.slow[c.end.self], c.end.lie[c.end.self]
+	c.end.mu.Unlock()
+	time.Sleep(wait)
+	if lie && len(b) > 900 {
+		b = slices.Clone(b)
+		b[len(b)-1] ^= 1
+	}
+	return c.Conn.Write(b)
 }
 
 type fakeConn struct {
@@ -92,7 +124,9 @@ func (c *fakeConn) Write(b []byte) (int, error) {
 	if c.net != nil {
 		c.net.mu.Lock()
 		c.net.sent += int64(len(b))
+		wait := c.net.slowSend
 		c.net.mu.Unlock()
+		time.Sleep(wait)
 	}
 	if c.cut < 0 {
 		return c.Conn.Write(b)
@@ -120,7 +154,7 @@ type pair struct {
 func newPair(t testing.TB, accept Mode) *pair {
 	t.Helper()
 	p := &pair{
-		t: t, net: &fakeNet{listeners: map[sid.SID]net.Listener{}},
+		t: t, net: &fakeNet{listeners: map[string]net.Listener{}},
 		as: sid.SID{1}, bs: sid.SID{2},
 		src: t.TempDir(), files: t.TempDir(), home: t.TempDir(),
 	}
@@ -140,7 +174,7 @@ func (p *pair) exchange(self sid.SID, home, files string, accept Mode) *Exchange
 	<-ready
 	for {
 		p.net.mu.Lock()
-		up := p.net.listeners[self] != nil
+		up := p.net.listeners[self.String()+Service] != nil && p.net.listeners[self.String()+SharesService] != nil
 		p.net.mu.Unlock()
 		if up {
 			break
@@ -155,7 +189,8 @@ func (p *pair) restart(accept Mode) {
 	p.t.Helper()
 	p.b.Close()
 	p.net.mu.Lock()
-	delete(p.net.listeners, p.bs)
+	delete(p.net.listeners, p.bs.String()+Service)
+	delete(p.net.listeners, p.bs.String()+SharesService)
 	p.net.mu.Unlock()
 	p.b = p.exchange(p.bs, p.home, p.files, accept)
 }

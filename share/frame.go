@@ -24,7 +24,19 @@ const (
 	kDone
 	kFail
 	kKeep
+	kList // from here on: spec F7
+	kShare
+	kListEnd
+	kOpen
+	kOpened
+	kHashes
+	kHashed
+	kRead
+	kChunk
 )
+
+// kLast is the last type there is.
+const kLast = kChunk
 
 // maxBody is the largest frame body in bytes (spec F1.2).
 const maxBody = chunkSize + 64
@@ -39,6 +51,8 @@ const (
 	RejectedNoSpace
 	RejectedBusy
 	RejectedOffer
+	RejectedNoShare // spec F7.1
+	RejectedSpent
 )
 
 // FAIL codes (spec F1).
@@ -48,6 +62,7 @@ const (
 	FailIO
 	FailProtocol
 	FailStopped
+	FailCancelled
 )
 
 // A frame is one frame as received; body belongs to the taker until released.

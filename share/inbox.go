@@ -92,18 +92,7 @@ func (b *inbox) save() {
 	if err != nil {
 		panic("BUG: inbox cannot be written as JSON: " + err.Error())
 	}
-	f, err := os.CreateTemp(filepath.Dir(b.file), ".inbox-*")
-	if err != nil {
-		return // the inbox in memory goes on; a full disk is told by the transfer itself
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), b.file)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
+	_ = writeWhole(b.file, data) // the inbox in memory goes on; a full disk is told by the transfer itself
 }
 
 // list is a copy of all items, oldest first.

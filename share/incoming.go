@@ -1,20 +1,9 @@
 package share
 
 import (
-	"errors"
 	"io"
 	"io/fs"
 	"os"
-	"path"
-	"sync"
-	"time"
-)
-
-// Bounds of the files that are complete and wait for sync and name together: a sync
-// for each small file would be slow.
-const (
-	settleFiles = 64
-	settleBytes = groupSize
 )
 
 // An incoming is the file being written.
@@ -30,21 +19,16 @@ type incoming struct {
 	syncing chan error // result of the sync going on, nil when none
 }
 
-// A finished is a complete and verified file that has no name yet.
-type finished struct {
-	n    uint64
-	e    *entry
-	key  string
-	f    *os.File
-	root Hash
-}
-
 // content takes files until DONE.
 func (r *receiver) content() error {
 	for {
+		r.ctl.wait(r.p.stop)
 		f, err := r.p.next()
 		if err != nil {
 			return err
+		}
+		if r.cancelled.Load() {
+			return ErrCancelled
 		}
 		switch {
 		case f.kind == kData && r.file != nil:
@@ -83,6 +67,7 @@ func (r *receiver) begin(body []byte) error {
 	}
 	r.file = in
 	delete(r.have, at.file)
+	r.got.Add(int64(at.length))
 	if in.name = chosen.name; in.name != "" {
 		in.there = chosen.root
 		return nil
@@ -144,6 +129,8 @@ func (r *receiver) data(body []byte) error {
 		return err
 	}
 	in.sum.add(told, len(chunk))
+	r.promise.use(int64(len(chunk)))
+	r.got.Add(int64(len(chunk)))
 	if in.unsaved += len(chunk); in.unsaved >= groupSize {
 		return in.save()
 	}
@@ -207,9 +194,7 @@ func (r *receiver) end(body []byte) error {
 	r.file = nil
 	r.next++
 	r.total.add(told)
-	r.place = append(r.place, finished{in.n, in.e, in.key, in.f, told})
-	r.owed += min(in.e.size, settleBytes)
-	if len(r.place) >= settleFiles || r.owed >= settleBytes {
+	if r.land.add(finished{in.n, in.e, in.key, in.f, told}) {
 		return r.settle()
 	}
 	return nil
@@ -226,9 +211,7 @@ func (r *receiver) there(in *incoming, told Hash) error {
 	r.file = nil
 	r.next++
 	r.total.add(told)
-	if r.first == "" {
-		r.first = in.name
-	}
+	r.land.named(in.name)
 	if key := r.held[in.n]; key != "" {
 		r.x.store.root.Remove(partialPath(key))
 		r.drop(in.n)
@@ -263,27 +246,14 @@ func (r *receiver) drop(n uint64) {
 	}
 }
 
-// settle syncs the complete files, names them, and tells the sender (spec F5.5).
+// settle names the complete files, and tells the sender (spec F5.5).
 func (r *receiver) settle() error {
-	list := r.place
-	r.place, r.owed = nil, 0
-	if err := syncAll(list); err != nil {
+	list, err := r.land.settle()
+	if err != nil {
 		return err
 	}
-	folders := map[string]bool{}
 	for _, f := range list {
-		name, err := r.name(f)
-		if err != nil {
-			return err
-		}
-		if r.first == "" {
-			r.first = name
-		}
 		r.drop(f.n)
-		folders[path.Dir(name)] = true
-	}
-	for dir := range folders {
-		r.x.store.syncDir(dir)
 	}
 	for _, f := range list {
 		if err := r.p.send(kGot, receipt{f.n, f.root}.append(nil), nil); err != nil {
@@ -291,41 +261,4 @@ func (r *receiver) settle() error {
 		}
 	}
 	return r.p.flush()
-}
-
-// syncAll syncs files side by side, which is one journal commit for many, and closes them.
-func syncAll(list []finished) error {
-	errs := make([]error, len(list))
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, 8)
-	for i, f := range list {
-		slots <- struct{}{}
-		wg.Go(func() {
-			errs[i] = errors.Join(f.f.Sync(), f.f.Close())
-			<-slots
-		})
-	}
-	wg.Wait()
-	return errors.Join(errs...)
-}
-
-// name gives a complete file its mode, time and name.
-func (r *receiver) name(f finished) (string, error) {
-	s := r.x.store
-	p := partialPath(f.key)
-	want, err := r.lay.under(f.e.path)
-	if err != nil {
-		return "", err
-	}
-	if f.e.kind == program {
-		if info, err := s.root.Lstat(p); err == nil {
-			perm := info.Mode().Perm()
-			s.root.Chmod(p, perm|(perm&0o444)>>2)
-		}
-	}
-	if f.e.modified != 0 {
-		when := time.UnixMilli(int64(f.e.modified))
-		s.root.Chtimes(p, when, when)
-	}
-	return s.place(f.key, want)
 }

@@ -174,10 +174,10 @@ func (p *pipe) readFrame(r *bufio.Reader) (frame, error) {
 		return frame{}, err
 	}
 	k, n := kind(head[0]), binary.BigEndian.Uint32(head[1:])
-	if n > maxBody || k == 0 || k > kKeep || (k == kKeep && n > 0) {
+	if n > maxBody || k == 0 || k > kLast || (k == kKeep && n > 0) {
 		return frame{}, wire.ErrMalformed
 	}
-	if k != kData {
+	if k != kData && k != kChunk {
 		body := make([]byte, n)
 		_, err := io.ReadFull(r, body)
 		return frame{k, body}, err

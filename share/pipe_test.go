@@ -59,7 +59,7 @@ func TestBlockedWriteIsGivenUp(t *testing.T) { // spec F1.3
 }
 
 func TestLongFramesAndUnknownKindsEndTheStream(t *testing.T) { // spec F1.2
-	for _, head := range [][]byte{{byte(kData), 0, 1, 0, 65}, {byte(kWait), 255, 255, 255, 255}, {0, 0, 0, 0, 0}, {17, 0, 0, 0, 0}, {byte(kKeep), 0, 0, 0, 1}} {
+	for _, head := range [][]byte{{byte(kData), 0, 1, 0, 65}, {byte(kWait), 255, 255, 255, 255}, {0, 0, 0, 0, 0}, {byte(kLast) + 1, 0, 0, 0, 0}, {byte(kKeep), 0, 0, 0, 1}} {
 		ours, theirs := net.Pipe()
 		p := newPipe(ours)
 		go theirs.Write(append(head, 1, 2, 3))

@@ -2,20 +2,16 @@ package share
 
 import (
 	"errors"
-	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"path"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/caracal-mesh/caracal/internal/wire"
 	"github.com/caracal-mesh/caracal/sid"
 )
-
-// spare is the disk space left untouched, in bytes (spec F6.4).
-const spare = 16 << 20
 
 // A receiver takes one transfer from one stream (spec F1: the receiver's side).
 type receiver struct {
@@ -23,23 +19,27 @@ type receiver struct {
 	p     *pipe
 	from  sid.SID
 	offer offer
-	item  *Item         // in the inbox, once accepted
-	over  chan struct{} // closed when run has returned
+	item  atomic.Pointer[Item] // in the inbox, once accepted
+	begun time.Time            // accepted; set before item
+	over  chan struct{}        // closed when run has returned
 
 	active bool  // accepted; Exchange.mu is over it
 	listed int64 // bytes of ENTRIES
 
+	promise promise
+
+	ctl       control
+	cancelled atomic.Bool
+	got       atomic.Int64 // bytes of content that are here
+
 	m     manifest
-	lay   layout
+	land  landing
 	have  map[uint64][]candidate
 	held  map[uint64]string // partial keys claimed so far
 	total transferHash
-	place []finished // complete files without their names yet
-	owed  uint64     // bytes in place
-	file  *incoming  // being written
-	next  uint64     // number of the next file
+	file  *incoming // being written
+	next  uint64    // number of the next file
 	buf   []byte
-	first string // name the first file or folder got
 }
 
 // A candidate is what we have of a file (spec F5.2).
@@ -52,7 +52,7 @@ func newReceiver(x *Exchange, p *pipe, from sid.SID) *receiver {
 	return &receiver{
 		x: x, p: p, from: from,
 		over:  make(chan struct{}),
-		lay:   layout{s: x.store, folders: map[string]string{}},
+		land:  landing{lay: layout{s: x.store, folders: map[string]string{}}},
 		have:  map[uint64][]candidate{},
 		held:  map[uint64]string{},
 		total: newTransferHash(),
@@ -65,19 +65,28 @@ func (r *receiver) run() {
 	defer r.x.leave(r) // last: a successor finds all partial files free
 	defer r.p.close()
 	err := r.converse()
+	if r.cancelled.Load() {
+		err = ErrCancelled
+		for _, key := range r.held {
+			r.x.store.root.Remove(partialPath(key))
+		}
+	}
 	r.letGo()
 	r.x.deactivate(r)
 	if err == nil {
 		return
 	}
 	r.sayWhy(err)
-	if r.item == nil {
+	if r.item.Load() == nil {
 		return
 	}
 	r.x.store.prune(time.Now(), partialQuota)
-	r.x.inbox.set(r.item, func(it *Item) {
+	r.x.inbox.set(r.item.Load(), func(it *Item) {
 		it.State, it.Text = StateFailed, told(err)
-		if isLost(err) {
+		switch {
+		case errors.Is(err, ErrCancelled):
+			it.State, it.Text = StateRejected, ""
+		case isLost(err):
 			it.State, it.Text = StateInterrupted, ""
 		}
 	})
@@ -113,6 +122,8 @@ func (r *receiver) sayWhy(err error) {
 		c = coded{FailProtocol, err.Error()}
 	case isFull(err):
 		c = coded{FailDiskFull, "disk full"}
+	case errors.Is(err, ErrCancelled):
+		c = coded{FailCancelled, "cancelled"}
 	case errors.As(err, &peer), isLost(err):
 		return
 	}
@@ -142,13 +153,13 @@ func (r *receiver) converse() error {
 	if err := r.list(); err != nil {
 		return err
 	}
-	if err := r.plan(); err != nil {
+	if err := r.land.plan(r.m.entries); err != nil {
 		return err
 	}
 	if err := r.candidates(); err != nil {
 		return err
 	}
-	if err := r.folders(); err != nil {
+	if err := r.land.folders(r.m.entries); err != nil {
 		return err
 	}
 	return r.content()
@@ -185,23 +196,6 @@ func (r *receiver) list() error {
 	}
 }
 
-// plan decides what the folders will be called here, and sees that each entry has one.
-func (r *receiver) plan() error {
-	for _, e := range r.m.entries {
-		want, err := r.lay.under(e.path)
-		if err != nil {
-			return err
-		}
-		if e.kind != folder {
-			continue
-		}
-		if r.lay.folders[e.path], err = r.x.store.folderName(want); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // candidates tells what we have, and refuses when the rest has no room (spec F5.2, F6.4).
 func (r *receiver) candidates() error {
 	missing := int64(0)
@@ -223,8 +217,8 @@ func (r *receiver) candidates() error {
 			return net.ErrClosed
 		}
 	}
-	if free, ok := freeSpace(r.x.store.dir); ok && missing > free-spare {
-		return &RefusedError{RejectedNoSpace, fmt.Sprintf("no space, %s free", Size(max(0, free-spare)))}
+	if err := r.x.room(missing, &r.promise); err != nil {
+		return err
 	}
 	if len(body) > 0 {
 		if err := r.p.send(kHave, body, nil); err != nil {
@@ -252,7 +246,7 @@ func (r *receiver) look(n uint64) []candidate {
 			s.unclaim(got)
 		}
 	}
-	place, err := r.lay.under(e.path)
+	place, err := r.land.lay.under(e.path)
 	for i := 1; i < 10 && err == nil; i++ {
 		name := numbered(place, i)
 		info, err := s.root.Lstat(name)
@@ -279,7 +273,7 @@ func (r *receiver) look(n uint64) []candidate {
 
 // lookEmpty finds an empty file that has the name of an empty one.
 func (r *receiver) lookEmpty(n uint64) []candidate {
-	place, err := r.lay.under(r.m.file(n).path)
+	place, err := r.land.lay.under(r.m.file(n).path)
 	if err != nil {
 		return nil
 	}
@@ -297,23 +291,6 @@ func (r *receiver) lookEmpty(n uint64) []candidate {
 	return nil
 }
 
-// folders makes all folders of the transfer.
-func (r *receiver) folders() error {
-	for _, e := range r.m.entries {
-		if e.kind != folder {
-			continue
-		}
-		name := r.lay.folders[e.path]
-		if err := r.x.store.root.Mkdir(name, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-		if r.first == "" {
-			r.first = name
-		}
-	}
-	return nil
-}
-
 // done ends a transfer whose content is complete.
 func (r *receiver) done(body []byte) error {
 	if err := r.settle(); err != nil {
@@ -326,10 +303,10 @@ func (r *receiver) done(body []byte) error {
 	if r.next != uint64(len(r.m.files)) || theirs != r.total.sum() {
 		return &VerifyError{"the sum of all files differs"}
 	}
-	r.x.inbox.set(r.item, func(it *Item) {
+	r.x.inbox.set(r.item.Load(), func(it *Item) {
 		it.State, it.Path = StateDone, r.x.store.dir
-		if len(r.offer.names) == 1 && r.first != "" {
-			it.Path = path.Join(r.x.store.dir, r.first)
+		if len(r.offer.names) == 1 && r.land.first != "" {
+			it.Path = path.Join(r.x.store.dir, r.land.first)
 		}
 	})
 	if err := r.p.tell(kDone, theirs[:]); err != nil {
@@ -345,13 +322,12 @@ func (r *receiver) letGo() {
 	if r.file != nil {
 		r.file.close()
 	}
-	for _, f := range r.place {
-		f.f.Close()
-	}
+	r.land.close()
 	for _, key := range r.held {
 		r.x.store.unclaim(key)
 	}
 	r.x.listed.Add(-r.listed)
+	r.promise.end()
 }
 
 // isLost reports whether err only tells that the stream ended.

@@ -14,10 +14,10 @@ import (
 // A source is what the sender lists before it offers (spec F2.1).
 type source struct {
 	manifest manifest
-	paths    []string // file number → path on our disk
-	names    []string // last elements of the paths named
-	warnings []string // what was left out, and why
-	missed   []string // of these, what should have been sent but cannot be
+	tops     map[string]*place // the paths named, by last element
+	names    []string          // last elements of the paths named
+	warnings []string          // what was left out, and why
+	missed   []string          // of these, what should have been sent but cannot be
 }
 
 // title is what people see: "a.bin" or "photos/ (412 files)".
@@ -53,22 +53,22 @@ var (
 // scan lists paths and all below them. Every file is opened once, so that what
 // cannot be read is known before anything is offered.
 func scan(ctx context.Context, paths []string) (*source, error) {
-	s := &source{}
-	taken := map[string]bool{}
+	s := &source{tops: map[string]*place{}}
 	for _, p := range paths {
 		abs, err := filepath.Abs(p)
+		base := filepath.Base(abs)
+		if why := safePath(base); err == nil && why != "" {
+			err = fmt.Errorf("%w: %s", errUnsafeName, why)
+		}
+		if err == nil && s.tops[base] != nil {
+			err = errSameName
+		}
 		if err != nil {
+			s.close()
 			return nil, &SourceError{p, err}
 		}
-		base := filepath.Base(abs)
-		if why := safePath(base); why != "" {
-			return nil, &SourceError{p, fmt.Errorf("%w: %s", errUnsafeName, why)}
-		}
-		if taken[base] {
-			return nil, &SourceError{p, errSameName}
-		}
-		taken[base] = true
 		if err := s.top(ctx, abs, base); err != nil {
+			s.close()
 			return nil, err
 		}
 	}
@@ -81,14 +81,19 @@ func (s *source) top(ctx context.Context, abs, base string) error {
 	if err != nil {
 		return &SourceError{abs, err}
 	}
+	if !info.IsDir() && !info.Mode().IsRegular() {
+		return &SourceError{abs, errNotSent}
+	}
+	at, err := newPlace(abs, info.IsDir())
+	if err != nil {
+		return &SourceError{abs, err}
+	}
+	s.tops[base] = at
 	if info.IsDir() {
 		s.names = append(s.names, base+"/")
 		return s.tree(ctx, abs, base, info)
 	}
 	s.names = append(s.names, base)
-	if !info.Mode().IsRegular() {
-		return &SourceError{abs, errNotSent}
-	}
 	return s.file(abs, base, info)
 }
 
@@ -185,8 +190,24 @@ func (s *source) file(path, rel string, info fs.FileInfo) error {
 	if !s.manifest.add(e) {
 		return &SourceError{path, errTooMany}
 	}
-	s.paths = append(s.paths, path)
 	return nil
+}
+
+// open opens a file that was listed. Errors are *SourceError.
+func (s *source) open(e *entry) (*os.File, error) {
+	top, rel, _ := strings.Cut(e.path, "/")
+	f, err := s.tops[top].open(rel)
+	if err != nil {
+		return nil, &SourceError{e.path, err}
+	}
+	return f, nil
+}
+
+// close gives back what open holds.
+func (s *source) close() {
+	for _, p := range s.tops {
+		p.close()
+	}
 }
 
 // modified is the time of modification in ms since 1970, 0 when before.

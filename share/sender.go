@@ -14,6 +14,7 @@ import (
 type sender struct {
 	p    *pipe
 	src  *source
+	ctl  *control
 	tell func(change func(*Event)) // changes the transfer's state and tells about it
 
 	have    map[uint64][]spot // candidates by file (spec F5.2)
@@ -26,9 +27,9 @@ type sender struct {
 	owed    receipts
 }
 
-func newSender(p *pipe, src *source, tell func(func(*Event))) *sender {
+func newSender(p *pipe, src *source, ctl *control, tell func(func(*Event))) *sender {
 	return &sender{
-		p: p, src: src, tell: tell,
+		p: p, src: src, ctl: ctl, tell: tell,
 		have:  map[uint64][]spot{},
 		total: newTransferHash(),
 		done:  make(chan error, 1),
@@ -239,10 +240,10 @@ var errChanged = errors.New("changed while it was being sent; send it again")
 // own disk does not give it.
 func (s *sender) file(n uint64) (root Hash, err error) {
 	e := s.src.manifest.file(n)
-	path := s.src.paths[n]
-	f, err := os.Open(path)
+	path := e.path
+	f, err := s.src.open(e)
 	if err != nil {
-		return root, &SourceError{path, err}
+		return root, err
 	}
 	defer f.Close()
 	start, sum, err := s.resumeAt(f, n, e.size)
@@ -277,6 +278,7 @@ func (s *sender) file(n uint64) (root Hash, err error) {
 
 // chunk sends the next chunk.
 func (s *sender) chunk(f *os.File, path string, sum *rootHash, size uint64) error {
+	s.ctl.wait(s.p.stop)
 	want := int(min(chunkSize, size-sum.length))
 	if _, err := io.ReadFull(f, s.buf[:want]); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {

@@ -40,6 +40,7 @@ type Network interface {
 type Config struct {
 	Home   string             // folder of the inbox file; it exists
 	Files  string             // folder for received files; created when missing
+	Quota  int64              // bytes that may stand below Files, partial files too; 0 = no bound but the disk
 	Accept Mode               // whose files are taken without asking; "" = Contacts
 	Known  func(sid.SID) bool // who is a contact; nil = nobody
 	Block  func(sid.SID) bool // whose offers are refused whatever Accept says; nil = nobody's
@@ -49,21 +50,24 @@ type Config struct {
 
 // An Exchange sends and takes files for one node. Its methods may be called from any goroutine.
 type Exchange struct {
-	cfg   Config
-	net   Network
-	store *store
-	inbox *inbox
-	fault func(at int64) error // tests: errors of the disk
+	cfg    Config
+	net    Network
+	store  *store
+	inbox  *inbox
+	shares *catalogue
+	fault  func(at int64) error // tests: errors of the disk
 
 	listed    atomic.Int64 // bytes of ENTRIES that receivers hold
 	maxListed int64        // the bound of that (spec F3.3)
+	promised  atomic.Int64 // bytes of disk that are kept for transfers that run (spec F6.4)
 
 	mu        sync.Mutex
 	closed    bool
-	listener  net.Listener
+	listeners []net.Listener
 	receivers map[*receiver]bool
+	givers    map[*giver]bool
 	incoming  map[string]*receiver // by sender and transfer id (spec F5.6)
-	outgoing  map[string]*transfer // by peer and paths
+	outgoing  map[string]*transfer // what we send and fetch, by peer and paths
 	running   sync.WaitGroup
 }
 
@@ -92,23 +96,42 @@ func New(cfg Config, network Network) (*Exchange, error) {
 	if err != nil {
 		return nil, err
 	}
+	cat, err := openCatalogue(cfg.Home)
+	if err != nil {
+		st.close()
+		return nil, err
+	}
 	return &Exchange{
-		cfg: cfg, net: network, store: st, inbox: box,
+		cfg: cfg, net: network, store: st, inbox: box, shares: cat,
 		maxListed: 2 * maxManifest,
 		receivers: map[*receiver]bool{},
+		givers:    map[*giver]bool{},
 		incoming:  map[string]*receiver{},
 		outgoing:  map[string]*transfer{},
 	}, nil
 }
 
-// Serve takes what others send, until Close. It returns nil after Close.
+// Serve takes what others send, and gives what is shared, until Close. It returns nil after Close.
 func (x *Exchange) Serve() error {
-	l, err := x.net.ListenService(Service)
+	ended := make(chan error, 2)
+	for service, take := range map[string]func(net.Conn){Service: x.take, SharesService: x.give} {
+		go func() { ended <- x.serve(service, take) }()
+	}
+	err := <-ended
+	if err != nil {
+		x.shut()
+	}
+	return errors.Join(err, <-ended)
+}
+
+// serve hands the streams to one service to take.
+func (x *Exchange) serve(service string, take func(net.Conn)) error {
+	l, err := x.net.ListenService(service)
 	if err != nil {
 		return err
 	}
 	x.mu.Lock()
-	x.listener = l
+	x.listeners = append(x.listeners, l)
 	closed := x.closed
 	x.mu.Unlock()
 	if closed {
@@ -117,7 +140,7 @@ func (x *Exchange) Serve() error {
 	for {
 		conn, err := l.Accept()
 		if err == nil {
-			x.take(conn)
+			take(conn)
 			continue
 		}
 		x.mu.Lock()
@@ -127,6 +150,15 @@ func (x *Exchange) Serve() error {
 			return nil
 		}
 		return err
+	}
+}
+
+// shut closes the listeners.
+func (x *Exchange) shut() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, l := range x.listeners {
+		l.Close()
 	}
 }
 
@@ -146,6 +178,31 @@ func (x *Exchange) take(conn net.Conn) {
 		close(r.over)
 		x.mu.Lock()
 		delete(x.receivers, r)
+		x.mu.Unlock()
+	})
+}
+
+// give starts a giver for one stream (spec F7.7).
+func (x *Exchange) give(conn net.Conn) {
+	from, ok := conn.RemoteAddr().(mdp.Addr)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	theirs := 0
+	for g := range x.givers {
+		if g.from == from.SID {
+			theirs++
+		}
+	}
+	if !ok || x.closed || len(x.givers) >= maxGivers || theirs >= maxGiversPerPeer {
+		conn.Close()
+		return
+	}
+	g := &giver{x: x, p: newPipe(conn), from: from.SID}
+	x.givers[g] = true
+	x.running.Go(func() {
+		g.run()
+		x.mu.Lock()
+		delete(x.givers, g)
 		x.mu.Unlock()
 	})
 }
@@ -206,17 +263,19 @@ func (x *Exchange) leave(r *receiver) {
 func (x *Exchange) Close() {
 	x.mu.Lock()
 	x.closed = true
-	if x.listener != nil {
-		x.listener.Close()
-	}
 	for r := range x.receivers {
 		r.p.close()
 	}
+	for g := range x.givers {
+		g.p.close()
+	}
 	for _, t := range x.outgoing {
-		t.cancel()
+		t.cancel(nil)
 	}
 	x.mu.Unlock()
+	x.shut()
 	x.running.Wait()
+	x.shares.close()
 	x.store.close()
 }
 

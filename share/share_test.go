@@ -291,8 +291,8 @@ func TestUnreadableSourceIsToldBeforeOffering(t *testing.T) { // spec F2.1
 func TestUnknownPeer(t *testing.T) {
 	p := newPair(t, All)
 	write(t, filepath.Join(p.src, "a"), []byte("a"))
-	p.net.listeners[p.bs].Close()
-	delete(p.net.listeners, p.bs)
+	p.net.listeners[p.bs.String()+Service].Close()
+	delete(p.net.listeners, p.bs.String()+Service)
 	if err := p.send("a"); !errors.Is(err, errNoSuchPeer) {
 		t.Errorf("send: %v", err)
 	}

@@ -20,13 +20,14 @@ const (
 	tellEvery   = 100 * time.Millisecond
 )
 
-// A transfer is one sending, with everybody who watches it.
+// A transfer is one sending or fetching, with everybody who watches it.
 type transfer struct {
 	x      *Exchange
 	key    string
 	peer   sid.SID
-	paths  []string
-	cancel context.CancelFunc
+	work   func(context.Context, *transfer) error
+	ctl    control
+	cancel context.CancelCauseFunc
 	over   chan struct{} // closed when err holds
 	err    error
 
@@ -47,9 +48,25 @@ type transfer struct {
 // *InterruptedError (the same Send goes on), ErrNoReply, context's errors, and those of
 // the network's dialling.
 func (x *Exchange) Send(ctx context.Context, peer sid.SID, paths []string, progress func(Event)) error {
-	t, woken, err := x.join(peer, paths)
+	clean := make([]string, len(paths))
+	for i, p := range paths {
+		abs, err := filepath.Abs(p)
+		if err != nil {
+			return &SourceError{p, err}
+		}
+		clean[i] = abs
+	}
+	key := "send\x00" + peer.String() + "\x00" + strings.Join(clean, "\x00")
+	work := func(ctx context.Context, t *transfer) error { return t.send(ctx, clean) }
+	_, err := x.follow(ctx, key, peer, work, progress)
+	return err
+}
+
+// follow joins the transfer of a key, or starts it, and tells about it until it is over. It returns the last event.
+func (x *Exchange) follow(ctx context.Context, key string, peer sid.SID, work func(context.Context, *transfer) error, progress func(Event)) (Event, error) {
+	t, woken, err := x.join(key, peer, work)
 	if err != nil {
-		return err
+		return Event{}, err
 	}
 	defer x.part(t, woken)
 	if progress == nil {
@@ -60,10 +77,10 @@ func (x *Exchange) Send(ctx context.Context, peer sid.SID, paths []string, progr
 	for {
 		select {
 		case <-ctx.Done():
-			return t.interrupted(ctx)
+			return t.snapshot(), t.interrupted(ctx)
 		case <-t.over:
 			t.report(&seen, &last, progress)
-			return t.err
+			return t.snapshot(), t.err
 		case <-woken:
 			t.report(&seen, &last, progress)
 		}
@@ -83,16 +100,7 @@ func (t *transfer) interrupted(ctx context.Context) error {
 }
 
 // join finds the transfer or starts it.
-func (x *Exchange) join(peer sid.SID, paths []string) (*transfer, chan struct{}, error) {
-	clean := make([]string, len(paths))
-	for i, p := range paths {
-		abs, err := filepath.Abs(p)
-		if err != nil {
-			return nil, nil, &SourceError{p, err}
-		}
-		clean[i] = abs
-	}
-	key := peer.String() + "\x00" + strings.Join(clean, "\x00")
+func (x *Exchange) join(key string, peer sid.SID, work func(context.Context, *transfer) error) (*transfer, chan struct{}, error) {
 	woken := make(chan struct{}, 1)
 	woken <- struct{}{} // to tell what is known already
 	x.mu.Lock()
@@ -102,9 +110,9 @@ func (x *Exchange) join(peer sid.SID, paths []string) (*transfer, chan struct{},
 	}
 	t := x.outgoing[key]
 	if t == nil {
-		ctx, cancel := context.WithCancel(context.Background())
+		ctx, cancel := context.WithCancelCause(context.Background())
 		t = &transfer{
-			x: x, key: key, peer: peer, paths: clean, cancel: cancel,
+			x: x, key: key, peer: peer, work: work, cancel: cancel,
 			over: make(chan struct{}), watchers: map[chan struct{}]bool{},
 		}
 		x.outgoing[key] = t
@@ -125,7 +133,7 @@ func (x *Exchange) part(t *transfer, woken chan struct{}) {
 	alone := len(t.watchers) == 0
 	t.mu.Unlock()
 	if alone {
-		t.cancel()
+		t.cancel(nil)
 		if x.outgoing[t.key] == t {
 			delete(x.outgoing, t.key)
 		}
@@ -193,8 +201,11 @@ func (t *transfer) snapshot() Event {
 
 // run is the goroutine of the transfer.
 func (t *transfer) run(ctx context.Context) {
-	t.err = t.send(ctx)
-	t.cancel()
+	t.err = t.work(ctx, t)
+	if errors.Is(context.Cause(ctx), ErrCancelled) {
+		t.err = ErrCancelled
+	}
+	t.cancel(nil)
 	t.x.mu.Lock()
 	if t.x.outgoing[t.key] == t {
 		delete(t.x.outgoing, t.key)
@@ -203,11 +214,12 @@ func (t *transfer) run(ctx context.Context) {
 	close(t.over)
 }
 
-func (t *transfer) send(ctx context.Context) error {
-	src, err := scan(ctx, t.paths)
+func (t *transfer) send(ctx context.Context, paths []string) error {
+	src, err := scan(ctx, paths)
 	if err != nil {
 		return err
 	}
+	defer src.close()
 	t.tell(func(e *Event) {
 		*e = Event{
 			Kind: Scanned, Peer: t.peer, ID: shortID(src.manifest.id())[:4], What: src.title(),
@@ -297,7 +309,7 @@ func (t *transfer) attempt(ctx context.Context, src *source) (heard, agreed bool
 	if err != nil {
 		return false, false, err
 	}
-	s := newSender(newPipe(conn), src, t.tell)
+	s := newSender(newPipe(conn), src, &t.ctl, t.tell)
 	err = s.run(ctx)
 	return s.heard, s.agreed, err
 }

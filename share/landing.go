@@ -1,0 +1,147 @@
+package share
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"sync"
+	"time"
+)
+
+// Bounds of the files that are complete and wait for sync and name together: a sync
+// for each small file would be slow.
+const (
+	settleFiles = 64
+	settleBytes = groupSize
+)
+
+// A finished is a complete and verified file that has no name yet.
+type finished struct {
+	n    uint64
+	e    *entry
+	key  string
+	f    *os.File
+	root Hash
+}
+
+// A landing gives complete files their names, many at a time.
+type landing struct {
+	lay   layout
+	first string     // name the first file or folder got
+	place []finished // complete files without their names yet
+	owed  uint64     // bytes in place
+}
+
+// plan decides what the folders will be called here, and sees that each entry has one.
+func (l *landing) plan(entries []entry) error {
+	for _, e := range entries {
+		want, err := l.lay.under(e.path)
+		if err != nil {
+			return err
+		}
+		if e.kind != folder {
+			continue
+		}
+		if l.lay.folders[e.path], err = l.lay.s.folderName(want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// folders makes all folders.
+func (l *landing) folders(entries []entry) error {
+	for _, e := range entries {
+		if e.kind != folder {
+			continue
+		}
+		name := l.lay.folders[e.path]
+		if err := l.lay.s.root.Mkdir(name, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		l.named(name)
+	}
+	return nil
+}
+
+// add takes a complete file; it reports whether it is time to settle.
+func (l *landing) add(f finished) (full bool) {
+	l.place = append(l.place, f)
+	l.owed += min(f.e.size, settleBytes)
+	return len(l.place) >= settleFiles || l.owed >= settleBytes
+}
+
+// settle syncs the complete files and names them (spec F5.5). It returns them.
+func (l *landing) settle() ([]finished, error) {
+	list := l.place
+	l.place, l.owed = nil, 0
+	if err := syncAll(list); err != nil {
+		return nil, err
+	}
+	folders := map[string]bool{}
+	for _, f := range list {
+		name, err := l.name(f)
+		if err != nil {
+			return nil, err
+		}
+		l.named(name)
+		folders[path.Dir(name)] = true
+	}
+	for dir := range folders {
+		l.lay.s.syncDir(dir)
+	}
+	return list, nil
+}
+
+// named notes the name of a file or folder.
+func (l *landing) named(name string) {
+	if l.first == "" {
+		l.first = name
+	}
+}
+
+// close gives up what has no name yet.
+func (l *landing) close() {
+	for _, f := range l.place {
+		f.f.Close()
+	}
+	l.place = nil
+}
+
+// syncAll syncs files side by side, which is one journal commit for many, and closes them.
+func syncAll(list []finished) error {
+	errs := make([]error, len(list))
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, 8)
+	for i, f := range list {
+		slots <- struct{}{}
+		wg.Go(func() {
+			errs[i] = errors.Join(f.f.Sync(), f.f.Close())
+			<-slots
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// name gives a complete file its mode, time and name.
+func (l *landing) name(f finished) (string, error) {
+	s := l.lay.s
+	p := partialPath(f.key)
+	want, err := l.lay.under(f.e.path)
+	if err != nil {
+		return "", err
+	}
+	if f.e.kind == program {
+		if info, err := s.root.Lstat(p); err == nil {
+			perm := info.Mode().Perm()
+			s.root.Chmod(p, perm|(perm&0o444)>>2)
+		}
+	}
+	if f.e.modified != 0 {
+		when := time.UnixMilli(int64(f.e.modified))
+		s.root.Chtimes(p, when, when)
+	}
+	return s.place(f.key, want)
+}

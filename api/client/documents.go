@@ -30,6 +30,7 @@ const (
 	SchemaForward    = "caracal.forward/1"
 	SchemaExpose     = "caracal.expose/1"
 	SchemaSocks      = "caracal.socks/1"
+	SchemaWeb        = "caracal.web/1"
 	SchemaVersion    = "caracal.version/1"
 	SchemaError      = "caracal.error/1"
 )
@@ -50,6 +51,7 @@ var Schemas = [][2]string{
 	{SchemaDoctor, "doctor"},
 	{SchemaTransfer, "send, a line for each event: offer, warning, waiting, accepted, resuming, progress, retrying, done"},
 	{SchemaInbox, "inbox"},
+	{SchemaWeb, "web, its address"},
 	{SchemaTopology, "what caracal web draws"},
 	{SchemaWatch, "watch, a line for each event"},
 	{SchemaServices, "services"},

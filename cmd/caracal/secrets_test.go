@@ -55,6 +55,7 @@ var runs = map[string][]string{
 	"services":      {"services", "SEALED", "--timeout", "1s"},
 	"streams":       {"streams", "--json"},
 	"watch":         {"watch", "log", "peer", "--for", "300ms"},
+	"web":           {"web", "--listen", "nonsense"},
 	"version":       {"version"},
 	"exit-codes":    {"help", "exit-codes"},
 	"json":          {"help", "json"},

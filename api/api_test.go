@@ -51,7 +51,7 @@ func serve(t *testing.T, name string, peers ...string) served {
 	}
 	go x.Serve()
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &api.Server{Host: h, Exchange: x, Version: "0", Files: files, Accept: share.All, Down: cancel}
+	s := &api.Server{Host: h, Exchange: x, Version: "0", Files: files, Down: cancel}
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ctx, l, home) }()
 	t.Cleanup(func() {

@@ -12,6 +12,7 @@ import (
 // routesOfLooks are the routes that explain what goes on.
 func (s *Server) routesOfLooks(one func(string, func(*http.Request) (any, error))) {
 	one("GET /v1/doctor", s.doctor)
+	s.routesOfSettings(one)
 }
 
 // doctor examines the node: GET /v1/doctor. With peer=PEER that peer is tried instead of all; with

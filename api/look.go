@@ -19,7 +19,7 @@ func (s *Server) status(*http.Request) (any, error) {
 		Schema: client.SchemaStatus, Time: st.Time,
 		Self: client.Self{
 			SID: st.Self.SID, Name: st.Self.Name, Version: s.Version, Uptime: st.Self.Uptime, PID: os.Getpid(),
-			Listen: st.Self.Listen, Port: st.Self.Port, Home: st.Self.Home, Files: s.Files, Accept: string(s.Accept), Network: st.Self.Network,
+			Listen: st.Self.Listen, Port: st.Self.Port, Home: st.Self.Home, Files: s.Files, Accept: string(s.Exchange.Accept()), Network: st.Self.Network,
 		},
 		Links: st.Links, Peers: roundPeers(st.Peers), Sessions: st.Sessions, Transfers: []client.Transfer{},
 		Receiving: []client.Item{}, Notes: st.Notes, Counters: counters(st.Counters),

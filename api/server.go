@@ -32,8 +32,8 @@ type Server struct {
 	Exchange *share.Exchange
 	Version  string
 	Files    string     // where received files go
-	Accept   share.Mode // whose files are taken without asking
 	Down     func()     // ends the node; must return at once
+	Settings Settings   // the configuration; nil = none
 	Feed     *Feed      // what the node tells of itself; nil = nothing
 
 	once      sync.Once

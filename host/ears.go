@@ -101,13 +101,13 @@ func (h *Host) earsOf(i lan.Interface) []Ear {
 	if all := h.ears[i.Index]; all != nil {
 		list = *all
 	}
-	reach := reachOf(i)
+	reach := h.reach(i)
 	for c := range list {
 		list[c].Channel = lan.Channel(c)
 	}
-	list[lan.Broadcast4].Used = reach.Broadcast4.IsValid() && !h.cfg.NoDiscovery
-	list[lan.Multicast4].Used = reach.Multicast4 && !h.cfg.NoDiscovery
-	list[lan.Multicast6].Used = reach.Multicast6 && !h.cfg.NoDiscovery
+	list[lan.Broadcast4].Used = reach.Broadcast4.IsValid()
+	list[lan.Multicast4].Used = reach.Multicast4
+	list[lan.Multicast6].Used = reach.Multicast6
 	return list[:]
 }
 

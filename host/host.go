@@ -42,6 +42,8 @@ type Config struct {
 	NoPostQuantum bool         // exchange no post-quantum secrets
 	NoDiscovery   bool         // neither beacons nor mDNS
 	NoMDNS        bool         // beacons only
+	NoBroadcast   bool         // no beacons by IPv4 broadcast
+	NoMulticast   bool         // none by multicast, IPv4 and IPv6
 	DiscoveryPort uint16       // where beacons go; 0 = udp.DiscoveryPort
 	NoRelay       bool         // do not carry the traffic of others
 	NetworkKey    *[32]byte    // nil = the open mesh

@@ -64,14 +64,26 @@ func (h *Host) traceInterface(now time.Time, kind trace.Kind, i lan.Interface) {
 
 func (h *Host) setInterface(now time.Time, i lan.Interface) {
 	caps := i.Caps()
-	reach := reachOf(i)
-	if h.cfg.NoDiscovery {
-		reach = udp.Reach{}
-	}
+	reach := h.reach(i)
 	caps.Broadcast = reach != udp.Reach{}
 	h.socket.SetReach(i.Index, reach)
 	h.node.SetInterface(now, i.Index, caps)
 	h.log.Info("interface", "interface", i.Name, "mtu", caps.MTU, "kind", caps.Kind.String(), "addresses", i.Prefixes)
+}
+
+// reach is how everybody on the interface is addressed, as configured.
+func (h *Host) reach(i lan.Interface) udp.Reach {
+	if h.cfg.NoDiscovery {
+		return udp.Reach{}
+	}
+	reach := reachOf(i)
+	if h.cfg.NoBroadcast {
+		reach.Broadcast4 = netip.Addr{}
+	}
+	if h.cfg.NoMulticast {
+		reach.Multicast4, reach.Multicast6 = false, false
+	}
+	return reach
 }
 
 // reachOf says how everybody on the interface is addressed: as little traffic

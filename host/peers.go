@@ -31,8 +31,9 @@ const (
 //
 // Invariant: asked has at most maxPeers entries, each told to the node once, and no others.
 type peers struct {
-	addrs []peerAddr
-	asked []ask
+	addrs     []peerAddr
+	asked     []ask
+	resolving map[string]context.CancelFunc // ends the looking up of a peer given by name
 }
 
 // A peerAddr is an address that a peer was given by, or that its name leads to.
@@ -62,6 +63,43 @@ func (h *Host) AddPeer(ctx context.Context, peer string) error {
 	return nil
 }
 
+// RemovePeer takes back what AddPeer, or the configuration, asked for. A neighbour there stays one.
+func (h *Host) RemovePeer(peer string) {
+	name, port, err := splitPeer(peer)
+	if err != nil {
+		return
+	}
+	if _, err := netip.ParseAddr(name); err == nil {
+		name = ""
+	} else {
+		h.mu.Lock()
+		if stop := h.peers.resolving[peer]; stop != nil {
+			stop()
+		}
+		h.mu.Unlock()
+		name = net.JoinHostPort(name, strconv.Itoa(int(port)))
+	}
+	h.Do(func(now time.Time, _ *node.Node) {
+		h.peers.addrs = slices.DeleteFunc(h.peers.addrs, func(a peerAddr) bool {
+			return a.name == name && (name != "" || a.addr == addrOf(peer))
+		})
+		h.repeatPeers(now)
+	})
+}
+
+// addrOf is the address of a peer that was given as one.
+func addrOf(peer string) netip.AddrPort {
+	name, port, _ := splitPeer(peer)
+	addr, _ := netip.ParseAddr(name)
+	return netip.AddrPortFrom(addr, port)
+}
+
+// CheckPeer reports whether "host[:port]" could be a peer's address. ErrConfig when it could not.
+func CheckPeer(peer string) error {
+	_, _, err := splitPeer(peer)
+	return err
+}
+
 // goPeer asks at once when the peer is an address, else when its name resolves.
 func (h *Host) goPeer(ctx context.Context, peer string) {
 	name, port, err := splitPeer(peer)
@@ -75,8 +113,12 @@ func (h *Host) goPeer(ctx context.Context, peer string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.pump.stopped { // else nobody waits for it any more
+		ctx, cancel := context.WithCancel(ctx)
+		if h.peers.resolving == nil {
+			h.peers.resolving = map[string]context.CancelFunc{}
+		}
+		h.peers.resolving[peer] = cancel
 		h.done.Go(func() {
-			ctx, cancel := context.WithCancel(ctx)
 			defer cancel()
 			defer context.AfterFunc(h.ctx, cancel)()
 			h.resolve(ctx, name, port)
@@ -96,6 +138,9 @@ func (h *Host) resolve(ctx context.Context, name string, port uint16) {
 			wait, retry = retry, min(2*retry, retryLast)
 		} else {
 			h.note("peer "+name, "")
+			if ctx.Err() != nil {
+				return
+			}
 			retry = retryFirst
 			found := make([]netip.AddrPort, len(addrs))
 			for i, a := range addrs {

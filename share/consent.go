@@ -37,14 +37,14 @@ func ParseMode(text string) (Mode, error) {
 // that accepted; a *RefusedError is to be told to the sender.
 func (r *receiver) consent() (rule string, err error) {
 	x := r.x
-	if x.cfg.Accept == Never || x.cfg.Block(r.from) {
+	if x.Accept() == Never || x.cfg.Block(r.from) {
 		return "", &RefusedError{RejectedByRule, "this node takes no files"}
 	}
 	switch before := x.inbox.known(r.from, r.offer.id); before {
 	case StateAccepted, StateReceiving, StateInterrupted, StateDone, StateFailed:
 		return r.accept(RuleBefore)
 	}
-	switch mode := x.cfg.Accept; {
+	switch mode := x.Accept(); {
 	case mode == All:
 		return r.accept("all")
 	case mode == Contacts && x.cfg.Known(r.from):

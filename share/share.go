@@ -51,6 +51,7 @@ type Config struct {
 // An Exchange sends and takes files for one node. Its methods may be called from any goroutine.
 type Exchange struct {
 	cfg    Config
+	mode   atomic.Value // Mode: whose files are taken now
 	net    Network
 	store  *store
 	inbox  *inbox

@@ -49,6 +49,8 @@ var Schemas = [][2]string{
 	{SchemaPing, "ping, a line for each event: reply, lost, summary"},
 	{SchemaTrace, "trace"},
 	{SchemaDoctor, "doctor"},
+	{SchemaConfig, "config show"},
+	{SchemaReload, "config reload"},
 	{SchemaTransfer, "send, a line for each event: offer, warning, waiting, accepted, resuming, progress, retrying, done"},
 	{SchemaInbox, "inbox"},
 	{SchemaWeb, "web, its address"},

@@ -27,7 +27,7 @@ type daemon struct {
 }
 
 // startDaemon starts everything; what fails is told as a person is told.
-func startDaemon(ctx context.Context, cfg host.Config, files string, accept share.Mode) (*daemon, error) {
+func startDaemon(ctx context.Context, cfg host.Config, files string, accept share.Mode, settings *settings) (*daemon, error) {
 	d := &daemon{}
 	d.ctx, d.cancel = context.WithCancel(ctx)
 	feed := &api.Feed{}
@@ -50,7 +50,11 @@ func startDaemon(ctx context.Context, cfg host.Config, files string, accept shar
 		d.close()
 		return nil, fail(client.Failed, "cannot make the control socket in %s: %v", client.Printable(cfg.Home), err)
 	}
-	d.server = &api.Server{Host: h, Exchange: d.files, Version: version, Files: files, Accept: accept, Down: d.cancel, Feed: feed}
+	d.server = &api.Server{Host: h, Exchange: d.files, Version: version, Files: files, Down: d.cancel, Feed: feed}
+	if settings != nil {
+		settings.live(d)
+		d.server.Settings = settings
+	}
 	d.parts.Go(func() { d.complain(cfg.Log, d.files.Serve()) })
 	d.parts.Go(func() { d.complain(cfg.Log, d.server.Serve(d.ctx, d.socket, cfg.Home)) })
 	return d, nil

@@ -74,7 +74,7 @@ func (d *demonstration) start(ctx context.Context, name string, peers ...string)
 	n, err := startDaemon(ctx, host.Config{
 		Home: home, Name: name, Listen: "127.0.0.1:0", Peers: peers, NoDiscovery: true,
 		Log: slog.New(slog.DiscardHandler),
-	}, filepath.Join(home, "files"), share.All)
+	}, filepath.Join(home, "files"), share.All, nil)
 	if err == nil {
 		d.nodes = append(d.nodes, n)
 		d.c.printf("  %s  %s  udp %d\n", name, n.host.Self().Short(), n.host.Port())

@@ -56,6 +56,15 @@ var runs = map[string][]string{
 	"streams":       {"streams", "--json"},
 	"watch":         {"watch", "log", "peer", "--for", "300ms"},
 	"web":           {"web", "--listen", "nonsense"},
+	"trust":         {"trust", "SEALED"},
+	"block":         {"block", "SEALED"},
+	"config":        {"config"},
+	"config show":   {"config", "show", "--origin"},
+	"config check":  {"config", "check"},
+	"config set":    {"config", "set", "node.network_key_file", "WORK/network"},
+	"config edit":   {"config", "edit"},
+	"config reload": {"config", "reload"},
+	"doctor":        {"doctor"},
 	"version":       {"version"},
 	"exit-codes":    {"help", "exit-codes"},
 	"json":          {"help", "json"},
@@ -191,7 +200,7 @@ func (r *secretRun) verb(name string) {
 func (r *secretRun) run(name string, args ...string) {
 	cmd := exec.Command(r.program, args...)
 	cmd.Dir = r.work
-	cmd.Env = append(os.Environ(), "CARACAL_HOME="+filepath.Join(r.work, "home"), "HOME="+r.work, "GOMEMLIMIT=512MiB")
+	cmd.Env = append(os.Environ(), "CARACAL_HOME="+filepath.Join(r.work, "home"), "HOME="+r.work, "EDITOR=cat", "VISUAL=", "GOMEMLIMIT=512MiB")
 	if name == "up" {
 		cmd.Args = append(cmd.Args, "--listen", "127.0.0.1:0", "--interface", "none*")
 	}

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +15,7 @@ import (
 
 	"github.com/caracal-mesh/caracal/api/client"
 	"github.com/caracal-mesh/caracal/host"
+	"github.com/caracal-mesh/caracal/internal/config"
 	"github.com/caracal-mesh/caracal/share"
 	"github.com/caracal-mesh/caracal/sid"
 	"github.com/caracal-mesh/caracal/sid/keyring"
@@ -30,11 +31,8 @@ const logLimit = 1 << 20
 type upFlags struct {
 	foreground bool
 	name       string
-	listen     string
-	interfaces []string
-	peers      []string
-	accept     string
 	files      string
+	interfaces []string
 	networkKey string // file
 	passphrase string // file
 }
@@ -44,7 +42,7 @@ func (c *command) up() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "up", Short: "Start the node", Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			u, err := c.newUp(cmd.Context(), f, cmd.Flags().NFlag() > 0)
+			u, err := c.newUp(cmd, f)
 			if err != nil {
 				return err
 			}
@@ -56,55 +54,55 @@ func (c *command) up() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&f.foreground, "fg", false, "stay in the foreground")
-	flags.StringVar(&f.name, "name", "", "this node's name (default: the host name)")
-	flags.StringVar(&f.listen, "listen", "", "UDP address and port, port 0 = any (default \""+host.DefaultListen+"\")")
-	flags.StringSliceVar(&f.interfaces, "interface", nil, "network interfaces to use, \"!\" before those not to (default: all)")
-	flags.StringSliceVar(&f.peers, "peer", nil, "addresses to try always, HOST or HOST:PORT")
-	flags.StringVar(&f.accept, "accept", "", "whose files to take: ask, contacts, all, never (default \"contacts\"; others are asked about)")
-	flags.StringVar(&f.files, "files", "", "folder for received files (default ~/Caracal, or HOME/files with --home)")
-	flags.StringVar(&f.networkKey, "network-key-file", "", "file with the key of a private mesh: only who has it can join (caracal network new)")
+	flags.String("name", "", "this node's name (default: the host name)")
+	flags.String("listen", host.DefaultListen, "UDP address and port, port 0 = any")
+	flags.StringSlice("interface", nil, "network interfaces to use, \"!\" before those not to (default: all)")
+	flags.StringSlice("peer", nil, "addresses to try always, HOST or HOST:PORT")
+	flags.String("accept", "contacts", "whose files to take: ask, contacts, all, never")
+	flags.String("files", "", "folder for received files (default ~/Caracal, or HOME/files with --home)")
+	flags.String("network-key-file", "", "file with the key of a private mesh: only who has it can join (caracal network new)")
+	flags.String("log-level", "info", "debug, info, warn or error")
+	flags.String("log-format", "text", "text or json")
 	secretFlag(cmd, &f.passphrase)
 	return cmd
 }
 
 // An upRun is one start of a node.
 type upRun struct {
-	c       *command
-	flags   upFlags
-	given   bool // flags beside --home were given
-	home    string
-	named   bool // the home was named
-	first   bool // there is no identity yet
-	accept  share.Mode
-	network *[32]byte // the key of a private mesh
-	noticed string    // where the name is from
+	c        *command
+	flags    upFlags
+	given    []string // flags that were given, as the background half gets them
+	home     string
+	named    bool // the home was named
+	first    bool // there is no identity yet
+	settings *settings
+	accept   share.Mode
+	network  *[32]byte // the key of a private mesh
+	noticed  string    // where the name is from
 }
 
 // newUp checks all that can be checked before anything is touched.
-func (c *command) newUp(ctx context.Context, f upFlags, given bool) (*upRun, error) {
-	u := &upRun{c: c, flags: f, given: given && !(f.foreground && onlyFG(f))}
+func (c *command) newUp(cmd *cobra.Command, f upFlags) (*upRun, error) {
+	u := &upRun{c: c, flags: f}
 	var err error
 	if u.home, u.named, err = c.homeDir(); err != nil {
 		return nil, err
 	}
-	if u.accept, err = share.ParseMode(f.accept); err != nil {
-		return nil, fail(client.Usage, "--accept \"%s\" is none of ask, contacts, all, never", client.Printable(f.accept))
+	if u.settings, err = c.loadSettings(); err != nil {
+		return nil, err
 	}
-	u.noticed = "from --name"
-	if u.flags.name == "" {
-		u.flags.name, u.noticed = hostName(), "from the host name"
-		if u.flags.name == "" {
-			u.noticed = "the host name cannot be one: it looks like a SID"
-		}
-	} else if err := sid.CheckName(f.name); err != nil {
-		return nil, fail(client.Usage, "--name \"%s\" cannot be a name: it needs 1 to 63 printable bytes, no \":\" or \"/\", and must not look like a SID.", client.Printable(f.name))
+	if err := u.settings.override(cmd); err != nil {
+		return nil, err
 	}
-	if u.flags.files == "" {
+	v := u.settings.values
+	u.accept, _ = share.ParseMode(v.Text("files.accept")) // it was checked
+	u.flags.interfaces = v.List("discovery.interfaces")
+	u.flags.networkKey = v.Path("node.network_key_file")
+	if u.flags.files = v.Path("files.dir"); u.flags.files == "" {
 		u.flags.files = filesDir(u.home, u.named)
 	}
-	if u.flags.files, err = filepath.Abs(u.flags.files); err != nil {
-		return nil, fail(client.Failed, "cannot find %s: %v", client.Printable(f.files), err)
-	}
+	u.nameIt(v["node.name"])
+	u.passOn()
 	if err := u.readNetworkKey(); err != nil {
 		return nil, err
 	}
@@ -120,9 +118,34 @@ func (c *command) newUp(ctx context.Context, f upFlags, given bool) (*upRun, err
 	return u, nil
 }
 
-// onlyFG reports whether nothing but --fg was given.
-func onlyFG(f upFlags) bool {
-	return f.name == "" && f.listen == "" && f.interfaces == nil && f.peers == nil && f.accept == "" && f.files == "" && f.networkKey == ""
+// nameIt finds the node's name, and where it is from.
+func (u *upRun) nameIt(v config.Value) {
+	u.flags.name, u.noticed = v.Value.(string), "from "+tilde(v.Origin)
+	if u.flags.name != "" {
+		return
+	}
+	u.flags.name, u.noticed = hostName(), "from the host name"
+	if u.flags.name == "" {
+		u.noticed = "the host name cannot be one: it looks like a SID"
+	}
+}
+
+// passOn lists the flags for the background half.
+func (u *upRun) passOn() {
+	for flag, name := range flagKeys {
+		v, ok := u.settings.flags[name]
+		if !ok {
+			continue
+		}
+		list, ok := v.Value.([]string)
+		if !ok {
+			list = []string{v.Value.(string)}
+		}
+		for _, one := range list {
+			u.given = append(u.given, "--"+flag+"="+one)
+		}
+	}
+	slices.Sort(u.given)
 }
 
 // readNetworkKey reads the key of the private mesh, if one was named.
@@ -130,9 +153,6 @@ func (u *upRun) readNetworkKey() (err error) {
 	path := u.flags.networkKey
 	if path == "" {
 		return nil
-	}
-	if u.flags.networkKey, err = filepath.Abs(path); err != nil {
-		return fail(client.Failed, "cannot find %s: %v", client.Printable(path), err)
 	}
 	u.network, err = host.ReadNetworkKey(path)
 	if errors.Is(err, keyring.ErrNetworkKey) {
@@ -173,11 +193,9 @@ func (u *upRun) foreground(ctx context.Context) error {
 	if err != nil {
 		return u.mark(err)
 	}
-	cfg := host.Config{
-		Home: u.home, Passphrase: passphrase, NetworkKey: u.network, Name: u.flags.name, Listen: u.flags.listen, Interfaces: u.flags.interfaces, Peers: u.flags.peers,
-		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
-	}
-	d, err := startDaemon(ctx, cfg, u.flags.files, u.accept)
+	cfg := u.settings.host()
+	cfg.Home, cfg.Passphrase, cfg.NetworkKey, cfg.Name, cfg.Log = u.home, passphrase, u.network, u.flags.name, u.settings.logger(os.Stderr)
+	d, err := startDaemon(ctx, cfg, u.flags.files, u.accept, u.settings)
 	if err != nil {
 		return u.mark(err)
 	}
@@ -234,7 +252,7 @@ func (u *upRun) already(st *client.Status) error {
 		return u.c.document(st)
 	}
 	u.c.done("caracal is already running (pid %d)\n", st.Self.PID)
-	if u.given {
+	if len(u.given) > 0 {
 		u.c.say("The flags were not applied. To apply them: caracal down, then caracal up again.\n")
 	}
 	return nil
@@ -263,21 +281,11 @@ func (u *upRun) spawn(log *os.File, passphrase []byte) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"up", "--fg", "--home", u.home, "--accept", string(u.accept), "--files", u.flags.files}
-	add := func(flag, value string) {
-		if value != "" {
-			args = append(args, flag, value)
-		}
+	args := []string{"up", "--fg"}
+	if u.c.home != "" {
+		args = append(args, "--home", u.home)
 	}
-	add("--name", u.flags.name)
-	add("--listen", u.flags.listen)
-	add("--network-key-file", u.flags.networkKey)
-	for _, i := range u.flags.interfaces {
-		add("--interface", i)
-	}
-	for _, p := range u.flags.peers {
-		add("--peer", p)
-	}
+	args = append(args, u.given...)
 	if passphrase != nil {
 		args = append(args, passphraseFlag, "-")
 	}

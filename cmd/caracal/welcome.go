@@ -61,7 +61,7 @@ func (w welcome) self(st *client.Status) {
 		p("caracal %s\n", version)
 		p("  identity          %s\n", short(st.Self.SID))
 	}
-	p("  name              %s  (%s; change with --name)\n", named(st.Self.Name), w.up.noticed)
+	p("  name              %s  (%s; change with: caracal config set node.name NAME)\n", named(st.Self.Name), w.up.noticed)
 	if linked(st) {
 		p("  listening         udp %d on %s\n", st.Self.Port, links(st))
 	} else {

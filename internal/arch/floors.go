@@ -39,6 +39,7 @@ var floors = map[string]int{
 	"share":  80,
 
 	"internal/doctor": 85,
+	"internal/config": 85,
 
 	"api": 90,
 	"web": 95, // it knows the node through api/client

@@ -12,6 +12,8 @@ import (
 // routesOfLooks are the routes that explain what goes on.
 func (s *Server) routesOfLooks(one func(string, func(*http.Request) (any, error))) {
 	one("GET /v1/doctor", s.doctor)
+	one("GET /v1/why", s.why)
+	s.mux.HandleFunc("GET /v1/mtr", s.mtr)
 	s.routesOfSettings(one)
 }
 

@@ -31,10 +31,10 @@ type Server struct {
 	Host     *host.Host
 	Exchange *share.Exchange
 	Version  string
-	Files    string     // where received files go
-	Down     func()     // ends the node; must return at once
-	Settings Settings   // the configuration; nil = none
-	Feed     *Feed      // what the node tells of itself; nil = nothing
+	Files    string   // where received files go
+	Down     func()   // ends the node; must return at once
+	Settings Settings // the configuration; nil = none
+	Feed     *Feed    // what the node tells of itself; nil = nothing
 
 	once      sync.Once
 	mux       *http.ServeMux

@@ -29,6 +29,11 @@ type TraceHop struct {
 // Trace asks node after node for its next hop to the peer. What was found is
 // returned also with an error: overlay.ErrNoRoute, ErrLoop, or ctx's.
 func (x *Net) Trace(ctx context.Context, peer sid.SID) (hops []TraceHop, err error) {
+	return x.follow(ctx, peer, true)
+}
+
+// follow is Trace; without measuring no node is pinged.
+func (x *Net) follow(ctx context.Context, peer sid.SID, measuring bool) (hops []TraceHop, err error) {
 	p, err := x.ListenPacket(0)
 	if err != nil {
 		return nil, err
@@ -42,7 +47,9 @@ func (x *Net) Trace(ctx context.Context, peer sid.SID) (hops []TraceHop, err err
 		}
 		seen[next.SID] = true
 		hop := TraceHop{SID: next.SID, Link: next.Iface, Kind: next.Kind.String(), LinkRTT: next.RTT, Loss: next.Loss}
-		hop.RTT = p.measure(ctx, next.SID)
+		if measuring {
+			hop.RTT = p.measure(ctx, next.SID)
+		}
 		hops = append(hops, hop)
 		if next.SID == peer {
 			return hops, nil

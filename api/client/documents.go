@@ -48,6 +48,8 @@ var Schemas = [][2]string{
 	{SchemaContacts, "trust, block"},
 	{SchemaPing, "ping, a line for each event: reply, lost, summary"},
 	{SchemaTrace, "trace"},
+	{SchemaMTR, "trace --mtr, a line for each event: round, summary"},
+	{SchemaWhy, "why"},
 	{SchemaDoctor, "doctor"},
 	{SchemaConfig, "config show"},
 	{SchemaReload, "config reload"},

@@ -74,9 +74,15 @@ func (c *command) pingText(p *client.Ping) {
 }
 
 func (c *command) trace() *cobra.Command {
-	return c.limited(&cobra.Command{
+	var mtr bool
+	var rounds int
+	var interval time.Duration
+	cmd := &cobra.Command{
 		Use: "trace PEER", Short: "The way to a peer, hop by hop", Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if mtr {
+				return c.mtr(cmd, args[0], rounds, interval)
+			}
 			n, err := c.node()
 			if err != nil {
 				return err
@@ -95,7 +101,11 @@ func (c *command) trace() *cobra.Command {
 			}
 			return err
 		},
-	})
+	}
+	cmd.Flags().BoolVar(&mtr, "mtr", false, "in rounds: loss of every link in both directions, and how the round trips vary")
+	cmd.Flags().IntVarP(&rounds, "count", "c", 10, "rounds, with --mtr")
+	cmd.Flags().DurationVarP(&interval, "interval", "i", time.Second, "how long between two")
+	return c.limited(cmd)
 }
 
 func (c *command) traceText(t *client.Trace) {

@@ -65,6 +65,7 @@ var runs = map[string][]string{
 	"config edit":   {"config", "edit"},
 	"config reload": {"config", "reload"},
 	"doctor":        {"doctor"},
+	"why":           {"why", "."},
 	"version":       {"version"},
 	"exit-codes":    {"help", "exit-codes"},
 	"json":          {"help", "json"},

@@ -76,11 +76,14 @@ fuzz: ## run every fuzz target for FUZZTIME (60s), FUZZJOBS (2) at a time
 soak: ## run the tests called TestSoak… for SOAKTIME (1h)
 	CARACAL_SOAK=$(SOAKTIME) $(GO) test -run '^TestSoak' -count=1 -timeout 0 -v ./...
 
-bench: build ## measure throughput and latency beside other transports (needs root)
-	cd bench && $(GO) build -o ../bin/bench . && ./bench.sh
+bench: ## measure throughput and latency beside other transports (needs root)
+	./bench/bench.sh
 
 bench-files: ## measure files beside one bare stream; fails below 0.8 of it or above 64 MB of memory (needs root)
 	BAR=0.8 bench/files.sh
+
+bench-quick: ## the most telling ratios of the same, in less than 50 s (needs root)
+	./bench/quick.sh
 
 vuln: ## look for known weaknesses in what we are built on
 	@echo "== modules are what go.sum says"

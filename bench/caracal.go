@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -13,8 +12,8 @@ import (
 	"github.com/caracal-mesh/caracal/sid/keyring"
 )
 
-// service is where the server sinks streams.
-const service = "bench.sink/1"
+// service is where the server takes streams.
+const service = "bench/1"
 
 // identity is that of the node with the given number.
 func identity(number int) *sid.Identity {
@@ -22,25 +21,25 @@ func identity(number int) *sid.Identity {
 }
 
 // start runs a node in a home of its own that knows only the given peer.
-func start(listen, peer string, number int) (*host.Host, error) {
+func start(c config) (*host.Host, error) {
 	home, err := os.MkdirTemp("", "caracal-bench-*")
 	if err != nil {
 		return nil, err
 	}
-	key := keyring.Marshal(keyring.Entry{Identity: identity(number)})
+	key := keyring.Marshal(keyring.Entry{Identity: identity(c.seed)})
 	if err := os.WriteFile(filepath.Join(home, "identity.key"), key, 0o600); err != nil {
 		return nil, err
 	}
-	cfg := host.Config{Home: home, Listen: listen, NoDiscovery: true}
-	if peer != "" {
-		cfg.Peers = []string{peer}
+	cfg := host.Config{Home: home, Listen: c.listen, NoDiscovery: true}
+	if c.peer != "" {
+		cfg.Peers = []string{c.peer}
 	}
 	return host.Start(context.Background(), cfg)
 }
 
-// caracalServe sinks streams, and relays.
-func caracalServe(listen, peer string, number int) error {
-	h, err := start(listen, peer, number)
+// caracalServe takes streams, and relays.
+func caracalServe(c config, ready func()) error {
+	h, err := start(c)
 	if err != nil {
 		return err
 	}
@@ -48,41 +47,61 @@ func caracalServe(listen, peer string, number int) error {
 	if err != nil {
 		return err
 	}
-	return serve(l)
+	ready()
+	return acceptAll(l)
 }
 
-// caracalDialer starts a node, waits until the mesh knows the server, and dials it.
-func caracalDialer(listen, peer, to string, number int) (dialFunc, error) {
-	server, err := sid.Parse(to)
+// A caracalPeer is a server known by its SID.
+type caracalPeer struct {
+	h     *host.Host
+	sid   sid.SID
+	relay sid.SID // zero: none
+}
+
+// caracalPrepare starts a node and waits until the mesh knows the server.
+func caracalPrepare(_ context.Context, c config) (peer, error) {
+	server, err := sid.Parse(c.to)
 	if err != nil {
 		return nil, err
 	}
-	h, err := start(listen, peer, number)
-	if err != nil {
-		return nil, err
-	}
-	if err := waitFor(h, server); err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context) (stream, error) {
-		c, err := h.DialService(ctx, server, service)
-		if err != nil {
+	p := &caracalPeer{sid: server}
+	if c.via != "" {
+		if p.relay, err = sid.Parse(c.via); err != nil {
 			return nil, err
 		}
-		return c.(stream), nil
-	}, nil
-}
-
-func waitFor(h *host.Host, server sid.SID) error {
-	for range 200 {
-		for _, p := range h.Status().Peers {
-			if p.SID == server.String() && p.Hops > 0 {
-				return nil
+	}
+	if p.h, err = start(c); err != nil {
+		return nil, err
+	}
+	for range 400 {
+		for _, s := range p.h.Status().Peers {
+			if s.SID == server.String() && s.Hops > 0 {
+				return p, nil
 			}
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(25 * time.Millisecond)
 	}
-	return fmt.Errorf("the server %s did not appear within 10 s", server.Short())
+	return nil, fmt.Errorf("the server %s did not appear within 10 s", server.Short())
 }
 
-var _ net.Conn = (*host.Conn)(nil)
+// dial has nothing to do: the first stream makes the session.
+func (p *caracalPeer) dial(context.Context) error { return nil }
+
+func (p *caracalPeer) open(ctx context.Context) (stream, error) { return p.openTo(ctx, p.sid) }
+
+func (p *caracalPeer) openTo(ctx context.Context, to sid.SID) (stream, error) {
+	c, err := p.h.DialService(ctx, to, service)
+	if err != nil {
+		return nil, err
+	}
+	return c.(stream), nil
+}
+
+func (p *caracalPeer) cpu(ctx context.Context) (float64, error) {
+	sum, err := askCPU(ctx, p.open)
+	if err != nil || p.relay.IsZero() {
+		return sum, err
+	}
+	relay, err := askCPU(ctx, func(ctx context.Context) (stream, error) { return p.openTo(ctx, p.relay) })
+	return sum + relay, err
+}

@@ -1,6 +1,5 @@
-// Command bench plays one role of a measurement: a server that sinks streams, a
-// client that sends one, or a relay. bench.sh puts the roles into namespaces and
-// compares the figures they print, one JSON line each.
+// Command bench plays one role of a measurement: a server, a client that measures, or a relay. bench.sh puts the
+// roles into namespaces and compares the figures they print, one JSON line each.
 package main
 
 import (
@@ -8,29 +7,32 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
-	"net"
 	"os"
 	"os/signal"
 	"runtime/pprof"
+	"strings"
 	"syscall"
 	"time"
 )
 
-// A stream is what every measured transport offers.
-type stream interface {
-	io.ReadWriteCloser
-	CloseWrite() error
+// A config is the command line.
+type config struct {
+	proto, role, listen, peer, to, via string
+	seed, mb                           int
+	tests                              string
 }
 
 func main() {
-	proto := flag.String("proto", "caracal", "caracal, quic or tls")
-	role := flag.String("role", "server", "server, client, relay, or sid to print the SID of -seed")
-	listen := flag.String("listen", "", "address to listen on")
-	peer := flag.String("peer", "", "address of the server, or of the relay (caracal)")
-	to := flag.String("to", "", "SID of the server (caracal)")
-	seed := flag.Int("seed", 0, "identity of this node (caracal)")
-	mb := flag.Int("mb", 1000, "megabytes to send")
+	var c config
+	flag.StringVar(&c.proto, "proto", "caracal", "one of "+strings.Join(names(), ", "))
+	flag.StringVar(&c.role, "role", "server", "server, client, relay, or sid to print the SID of -seed")
+	flag.StringVar(&c.listen, "listen", "", "address to listen on")
+	flag.StringVar(&c.peer, "peer", "", "address of the server, or of the relay (caracal)")
+	flag.StringVar(&c.to, "to", "", "SID of the server (caracal)")
+	flag.StringVar(&c.via, "via", "", "SID of the relay, whose CPU time counts too (caracal)")
+	flag.IntVar(&c.seed, "seed", 0, "identity of this node (caracal)")
+	flag.IntVar(&c.mb, "mb", 1000, "megabytes to send")
+	flag.StringVar(&c.tests, "tests", "first,ping,requests,bulk", "what a client measures, in this order")
 	profile := flag.String("cpuprofile", "", "file for a CPU profile of this role")
 	flag.Parse()
 	if *profile != "" {
@@ -42,139 +44,62 @@ func main() {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(1)
 		}
-		defer pprof.StopCPUProfile()
 	}
-	if err := run(*proto, *role, *listen, *peer, *to, *seed, *mb); err != nil {
+	err := run(c)
+	pprof.StopCPUProfile()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(proto, role, listen, peer, to string, seed, mb int) error {
-	if role == "sid" {
-		fmt.Println(identity(seed).SID())
+func run(c config) error {
+	if c.role == "sid" {
+		fmt.Println(identity(c.seed).SID())
 		return nil
 	}
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, syscall.SIGTERM, os.Interrupt)
-	if role != "client" {
-		failed := make(chan error, 1)
-		go func() {
-			switch proto {
-			case "quic":
-				failed <- quicServe(listen)
-			case "tls":
-				failed <- tlsServe(listen)
-			default:
-				failed <- caracalServe(listen, peer, seed)
-			}
-		}()
-		select {
-		case err := <-failed:
-			return err
-		case <-stop:
-			return report(map[string]any{"role": role, "proto": proto, "cpu_s": cpuSeconds(), "rss_mb": rssMB()})
-		}
+	t, ok := transports[c.proto]
+	if !ok {
+		return fmt.Errorf("no transport %q", c.proto)
+	}
+	if c.role != "client" {
+		return stand(c, t)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	dial, err := dialer(proto, listen, peer, to, seed)
+	p, err := t.prepare(ctx, c)
 	if err != nil {
 		return err
 	}
-	first, err := firstByte(ctx, dial)
-	if err != nil {
+	figures := map[string]any{"proto": c.proto}
+	for _, name := range strings.Split(c.tests, ",") {
+		test, ok := tests[name]
+		if !ok {
+			return fmt.Errorf("no test %q", name)
+		}
+		if err := test(ctx, c, p, figures); err != nil {
+			return fmt.Errorf("%s: %s: %w", c.proto, name, err)
+		}
+	}
+	figures["rss_mb"] = rssMB()
+	return json.NewEncoder(os.Stdout).Encode(figures)
+}
+
+// stand serves until it is told to end.
+func stand(c config, t transport) error {
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM, os.Interrupt)
+	failed := make(chan error, 1)
+	go func() { failed <- t.serve(c, func() { fmt.Println("ready") }) }()
+	select {
+	case err := <-failed:
 		return err
-	}
-	rate, err := bulk(ctx, dial, mb)
-	if err != nil {
-		return err
-	}
-	return report(map[string]any{
-		"role": role, "proto": proto, "mbit_s": rate, "first_byte_ms": first.Seconds() * 1e3,
-		"cpu_s": cpuSeconds(), "rss_mb": rssMB(),
-	})
-}
-
-type dialFunc func(context.Context) (stream, error)
-
-func dialer(proto, listen, peer, to string, seed int) (dialFunc, error) {
-	switch proto {
-	case "quic":
-		return func(ctx context.Context) (stream, error) { return quicDial(ctx, peer) }, nil
-	case "tls":
-		return func(ctx context.Context) (stream, error) { return tlsDial(ctx, peer) }, nil
-	}
-	return caracalDialer(listen, peer, to, seed)
-}
-
-// firstByte is the time from dialling to the first byte of the answer to one byte.
-func firstByte(ctx context.Context, dial dialFunc) (time.Duration, error) {
-	start := time.Now()
-	s, err := dial(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer s.Close()
-	if _, err := s.Write([]byte{1}); err != nil {
-		return 0, err
-	}
-	if err := s.CloseWrite(); err != nil {
-		return 0, err
-	}
-	_, err = io.ReadFull(s, make([]byte, 1))
-	return time.Since(start), err
-}
-
-// bulk sends mb megabytes on one stream and returns Mbit/s until the server confirmed the last.
-func bulk(ctx context.Context, dial dialFunc, mb int) (float64, error) {
-	s, err := dial(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer s.Close()
-	buf := make([]byte, 1<<20)
-	start := time.Now()
-	for range mb {
-		if _, err := s.Write(buf[:1000000]); err != nil {
-			return 0, err
-		}
-	}
-	if err := s.CloseWrite(); err != nil {
-		return 0, err
-	}
-	if _, err := io.ReadFull(s, buf[:1]); err != nil {
-		return 0, err
-	}
-	return float64(mb) * 8 / time.Since(start).Seconds(), nil
-}
-
-// serve sinks what connects.
-func serve(l net.Listener) error {
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return err
-		}
-		go sink(c, c.(stream).CloseWrite)
+	case <-stop:
+		return nil
 	}
 }
 
-// sink reads a stream to its end and answers one byte.
-func sink(s io.ReadWriter, closeWrite func() error) {
-	buf := make([]byte, 1<<20)
-	for {
-		if _, err := s.Read(buf); err != nil {
-			break
-		}
-	}
-	if _, err := s.Write([]byte{1}); err == nil {
-		_ = closeWrite()
-	}
-}
-
-func report(v map[string]any) error { return json.NewEncoder(os.Stdout).Encode(v) }
-
+// cpuSeconds is what this process has used.
 func cpuSeconds() float64 {
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {

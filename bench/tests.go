@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"io"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// tests are what a client can measure. Each adds to the figures.
+var tests = map[string]func(ctx context.Context, c config, p peer, figures map[string]any) error{
+	"first":    first,
+	"ping":     ping,
+	"requests": requests,
+	"bulk":     bulk,
+}
+
+const (
+	pings         = 2000
+	openings      = 200
+	parallel      = 64
+	requestsFor   = time.Second
+	pingSize      = 64
+	settleAfter   = 20 * time.Millisecond
+	microseconds  = 1e6
+	warmUpPackets = 200
+)
+
+// roundTrip sends one byte on a new stream, and waits for the first of the answer.
+func roundTrip(ctx context.Context, p peer) error {
+	s, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if _, err := s.Write([]byte{toSink}); err != nil {
+		return err
+	}
+	if err := s.CloseWrite(); err != nil {
+		return err
+	}
+	_, err = io.ReadFull(s, make([]byte, 1))
+	return err
+}
+
+// first is the time from dialling to the first byte of the answer to one byte: first_ms from a peer never met,
+// again_us from the same one, on a new stream.
+func first(ctx context.Context, _ config, p peer, figures map[string]any) error {
+	begun := time.Now()
+	if err := p.dial(ctx); err != nil {
+		return err
+	}
+	if err := roundTrip(ctx, p); err != nil {
+		return err
+	}
+	figures["first_ms"] = time.Since(begun).Seconds() * 1e3
+	time.Sleep(settleAfter)
+	var took []float64
+	for range openings {
+		begun := time.Now()
+		if err := roundTrip(ctx, p); err != nil {
+			return err
+		}
+		took = append(took, time.Since(begun).Seconds()*microseconds)
+	}
+	figures["again_us"] = percentile(took, 50)
+	return nil
+}
+
+// ping is the round trip of 64 bytes on an open stream.
+func ping(ctx context.Context, _ config, p peer, figures map[string]any) error {
+	s, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if _, err := s.Write([]byte{toEcho}); err != nil {
+		return err
+	}
+	var took []float64
+	buf := make([]byte, pingSize)
+	for n := range warmUpPackets + pings {
+		begun := time.Now()
+		if _, err := s.Write(buf); err != nil {
+			return err
+		}
+		if _, err := io.ReadFull(s, buf); err != nil {
+			return err
+		}
+		if n >= warmUpPackets {
+			took = append(took, time.Since(begun).Seconds()*microseconds)
+		}
+	}
+	figures["ping_us"], figures["ping_p99_us"] = percentile(took, 50), percentile(took, 99)
+	return nil
+}
+
+// requests is how many a second are answered of 256 bytes with 4 KiB, a new stream each, 64 at a time.
+func requests(ctx context.Context, _ config, p peer, figures map[string]any) error {
+	var done atomic.Int64
+	var failed atomic.Pointer[error]
+	var all sync.WaitGroup
+	begun := time.Now()
+	for range parallel {
+		all.Go(func() {
+			buf := make([]byte, responseSize)
+			for time.Since(begun) < requestsFor && failed.Load() == nil {
+				if err := request(ctx, p, buf); err != nil {
+					failed.Store(&err)
+					return
+				}
+				done.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if err := failed.Load(); err != nil {
+		return *err
+	}
+	figures["requests_s"] = float64(done.Load()) / time.Since(begun).Seconds()
+	return nil
+}
+
+func request(ctx context.Context, p peer, buf []byte) error {
+	s, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	buf[0] = toRequest
+	if _, err := s.Write(buf[:requestSize]); err != nil {
+		return err
+	}
+	_, err = io.ReadFull(s, buf[:responseSize])
+	return err
+}
+
+// bulk sends megabytes on one stream: mbit_s until the server confirmed the last, cpu_gb of all processes.
+func bulk(ctx context.Context, c config, p peer, figures map[string]any) error {
+	runtime.GC()
+	theirs, err := p.cpu(ctx)
+	if err != nil {
+		return err
+	}
+	ours := cpuSeconds()
+	s, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	buf := make([]byte, 1<<20)
+	buf[0] = toSink
+	begun := time.Now()
+	for range c.mb {
+		if _, err := s.Write(buf[:1000000]); err != nil {
+			return err
+		}
+	}
+	if err := s.CloseWrite(); err != nil {
+		return err
+	}
+	if _, err := io.ReadFull(s, buf[:1]); err != nil {
+		return err
+	}
+	took := time.Since(begun)
+	ours = cpuSeconds() - ours
+	after, err := p.cpu(ctx)
+	if err != nil {
+		return err
+	}
+	figures["mbit_s"] = float64(c.mb) * 8 / took.Seconds()
+	figures["cpu_gb"] = (ours + after - theirs) / (float64(c.mb) / 1e3)
+	return nil
+}
+
+func percentile(v []float64, p int) float64 {
+	v = slices.Sorted(slices.Values(v))
+	return v[min(len(v)*p/100, len(v)-1)]
+}

@@ -12,17 +12,23 @@ import (
 // reachable there. Paths are comparable. A Path whose Addr is the zero
 // AddrPort means everybody on the interface (beacons).
 type Path struct {
-	Iface uint32         // the host's interface index; 0 = whichever the host's routing picks
-	Addr  netip.AddrPort // without zone: Iface is the zone
+	Iface  uint32         // the host's interface index; 0 = whichever the host's routing picks
+	Socket uint16         // the socket of ours at this end: 0 = the node's own, others are opened by sending
+	TTL    uint8          // how many routers a datagram may pass (IPv4 TTL, IPv6 hop limit); 0 = as many as usual
+	Addr   netip.AddrPort // without zone: Iface is the zone
 }
 
 // Everybody reports whether the path addresses all who listen on its interface.
 func (p Path) Everybody() bool { return !p.Addr.IsValid() }
 
-// String gives the path for people and transcripts: "2/10.0.0.1:4117".
+// String gives the path for people and transcripts: "2/10.0.0.1:4117", and "2#7/10.0.0.1:4117" where it begins
+// at socket 7.
 func (p Path) String() string {
-	if p.Everybody() {
+	switch {
+	case p.Everybody():
 		return fmt.Sprintf("%d/*", p.Iface)
+	case p.Socket != 0:
+		return fmt.Sprintf("%d#%d/%s", p.Iface, p.Socket, p.Addr)
 	}
 	return fmt.Sprintf("%d/%s", p.Iface, p.Addr)
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/caracal-mesh/caracal/link"
 	"github.com/caracal-mesh/caracal/mdp"
 	"github.com/caracal-mesh/caracal/msp"
+	"github.com/caracal-mesh/caracal/nat"
 	"github.com/caracal-mesh/caracal/overlay"
 	"github.com/caracal-mesh/caracal/sid"
 )
@@ -46,7 +48,10 @@ type Config struct {
 	// computers (ML-KEM-768, FIPS 203). It draws its own randomness, which a node does not: in a real
 	// program (*mlkem.EncapsulationKey768).Encapsulate. nil = no post-quantum secrets.
 	Encapsulate func(key *mlkem.EncapsulationKey768) (secret, ciphertext []byte)
-	SeqFloor    uint64 // what Mesh().Seq was in the life before; 0 = unknown
+	Port        uint16           // of the host's socket, told to peers; 0 = not known
+	STUN        []netip.AddrPort // servers asked where they see us, besides neighbours (docs/spec/nat.md)
+	NoPunch     bool             // open no paths through NATs
+	SeqFloor    uint64           // what Mesh().Seq was in the life before; 0 = unknown
 	Overlay     overlay.Limits
 	MDP         mdp.Limits
 	MSP         msp.Limits
@@ -63,8 +68,11 @@ type Node struct {
 	ids  []*sid.Identity // primary first
 	name string
 	mesh *overlay.Mesh
+	nat  *nat.Agent
 	mdp  *mdp.Switch
 	msp  *msp.Engine
+
+	lookAt time.Time // who is spoken to over others is looked for not before
 }
 
 // New puts a node together at the time now. It has no interfaces yet.
@@ -114,12 +122,17 @@ func New(now time.Time, cfg Config) (*Node, error) {
 	if err := n.mdp.Handle(mdp.PortMSP, n.deliverMSP); err != nil {
 		panic("BUG: the msp port of a new switch is taken: " + err.Error())
 	}
+	n.newNAT(now, &cfg)
 	return n, nil
 }
 
 // Receive takes one datagram from the world, opened in place. It sends nothing:
 // call Processing after the last datagram of a batch.
 func (n *Node) Receive(now time.Time, from link.Path, datagram []byte) {
+	if nat.Takes(datagram) {
+		n.nat.Receive(now, from, datagram)
+		return
+	}
 	n.mesh.Receive(now, from, datagram)
 }
 
@@ -127,10 +140,12 @@ func (n *Node) Receive(now time.Time, from link.Path, datagram []byte) {
 // sent into out. It reports when to be called again: zero is never, now means at
 // once, after out has been written.
 func (n *Node) Processing(now time.Time, out *link.Batch) (next time.Time) {
-	next = n.msp.Processing(now)
+	next = n.lookForUse(now)
+	next = agenda.Soonest(next, n.nat.Processing(now, out))
+	next = agenda.Soonest(next, n.msp.Processing(now))
 	next = agenda.Soonest(next, n.mdp.Processing(now))
 	next = agenda.Soonest(next, n.mesh.Processing(now, out))
-	if n.mesh.RoomAgain() && n.msp.Resume() {
+	if n.mesh.RoomAgain() && n.msp.Resume() || n.nat.Stale() {
 		return now
 	}
 	return next
@@ -142,7 +157,10 @@ func (n *Node) SetInterface(now time.Time, iface uint32, caps link.Caps) {
 }
 
 // RemoveInterface takes an interface away; its paths are gone at once.
-func (n *Node) RemoveInterface(now time.Time, iface uint32) { n.mesh.RemoveInterface(now, iface) }
+func (n *Node) RemoveInterface(now time.Time, iface uint32) {
+	n.mesh.RemoveInterface(now, iface)
+	n.nat.SetAddrs(now, iface, nil)
+}
 
 // AddPeer asks for a neighbour at an address, tried until the node ends.
 func (n *Node) AddPeer(now time.Time, path link.Path) { n.mesh.AddPeer(now, path) }

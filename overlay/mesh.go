@@ -41,8 +41,10 @@ type Mesh struct {
 	checks     bucket       // signatures
 	neighbours []*neighbour // by slot, nil = free; as many slots as were ever needed at once
 	bySID      map[sid.SID]*neighbour
-	packFrom   int       // the slot whose turn it is to send first
-	discoverAt time.Time // the soonest deadline of discovery
+	packFrom   int           // the slot whose turn it is to send first
+	discoverAt time.Time     // the soonest deadline of discovery
+	keepalive  time.Duration // of paths through routers, in use
+	changes    uint64        // of neighbours and their paths
 
 	db     database
 	shared *Shared
@@ -65,7 +67,7 @@ func New(now time.Time, cfg Config, up Upper) *Mesh {
 	}
 	cfg.Limits.fill()
 	cfg.Identities = slices.Clone(cfg.Identities)
-	m := &Mesh{cfg: cfg, up: up, self: cfg.Identities[0].SID(), started: now, bySID: map[sid.SID]*neighbour{}}
+	m := &Mesh{cfg: cfg, up: up, self: cfg.Identities[0].SID(), started: now, bySID: map[sid.SID]*neighbour{}, keepalive: keepalive}
 	m.nid = nidOf(m.self)
 	m.key = derive(cfg.Seed, "overlay cookie")
 	m.rand = rand.New(rand.NewChaCha8(derive(cfg.Seed, "overlay random")))

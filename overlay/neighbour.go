@@ -127,7 +127,10 @@ func (m *Mesh) forget(now time.Time, n *neighbour) {
 // isUp reports whether the neighbour is part of our link state.
 func (n *neighbour) isUp() bool { return n.state == up || n.state == suspect }
 
-func (n *neighbour) enter(now time.Time, s neighbourState) { n.state, n.since = s, now }
+func (n *neighbour) enter(now time.Time, s neighbourState) {
+	n.state, n.since = s, now
+	n.m.changes++
+}
 
 // rise makes the neighbour part of the mesh: its session is confirmed, and p leads there.
 func (n *neighbour) rise(now time.Time, p *path) {

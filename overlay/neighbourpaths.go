@@ -27,7 +27,10 @@ func (n *neighbour) addPath(now time.Time, to link.Path) *path {
 	if len(n.paths) == maxPaths && !n.dropWorst(now) {
 		return nil
 	}
-	p := &path{to: to, since: now, heard: now, probeAt: now}
+	p := &path{to: to, since: now, heard: now, probeAt: now, keepalive: keepalive}
+	if to.Iface == 0 {
+		p.keepalive = n.m.keepalive
+	}
 	if h := n.m.heardAt(to, n.sid); h != nil {
 		p.interval = time.Duration(h.interval) * intervalUnit
 	}
@@ -143,6 +146,7 @@ func (n *neighbour) use(now time.Time, p *path, reason string) {
 	}
 	before := n.active
 	n.active, n.switched = p, Switch{}
+	n.m.changes++
 	n.dirty = true
 	p.probeAt = agenda.Soonest(p.probeAt, now.Add(p.silence(true)))
 	if before != nil {

@@ -13,7 +13,7 @@ const maxPaths = 8
 // Timings of paths (spec O3.4, O6.4).
 const (
 	keepalive      = 15 * time.Second // idle time on the active path, where no beacons are heard
-	keepalivePrime = 25 * time.Second // on other paths
+	keepalivePrime = 25 * time.Second // on other paths; keepalive may be another (meet.go), this is then in proportion
 	probeEvery     = 500 * time.Millisecond
 	maxProbes      = 3
 	reviveFirst    = 250 * time.Millisecond // until a neighbour that is down is probed; doubling to
@@ -29,26 +29,27 @@ const one = 1 << 16
 
 // A path is one way to a neighbour and what we know of it.
 type path struct {
-	to       link.Path
-	kind     link.Kind
-	mtu      int
-	bitrate  uint64 // nominal, bit/s; 0 = unknown
-	low      lowest
-	rtt      rtt.Estimator
-	delivery int64 // of what we send here, 0…one, moving average
-	steady   int64 // the same, moving slowly: what the cost is made of
-	samples  int64
-	since    time.Time
-	heard    time.Time     // last packet or beacon
-	interval time.Duration // of their beacons here; 0 = none heard
-	proven   bool          // something sent here was acknowledged
-	lastAck  time.Time     // when
-	misses   int           // RTOs in a row without any acknowledgement
-	missed   time.Time     // the last of them
-	missing  time.Time     // since when
-	enough   int           // how many of them mean death: patience when they began
-	probes   int           // sent in a row without answer
-	probeAt  time.Time     // the next one
+	to        link.Path
+	kind      link.Kind
+	mtu       int
+	bitrate   uint64 // nominal, bit/s; 0 = unknown
+	low       lowest
+	rtt       rtt.Estimator
+	delivery  int64 // of what we send here, 0…one, moving average
+	steady    int64 // the same, moving slowly: what the cost is made of
+	samples   int64
+	since     time.Time
+	heard     time.Time     // last packet or beacon
+	interval  time.Duration // of their beacons here; 0 = none heard
+	keepalive time.Duration // how long it may be idle when it is in use and no beacons are heard
+	proven    bool          // something sent here was acknowledged
+	lastAck   time.Time     // when
+	misses    int           // RTOs in a row without any acknowledgement
+	missed    time.Time     // the last of them
+	missing   time.Time     // since when
+	enough    int           // how many of them mean death: patience when they began
+	probes    int           // sent in a row without answer
+	probeAt   time.Time     // the next one
 }
 
 // rto is how long to wait for an acknowledgement (spec O6.4).
@@ -136,9 +137,9 @@ func (p *path) silence(active bool) time.Duration {
 	case p.interval > 0:
 		return p.interval * 7 / 2
 	case active:
-		return keepalive
+		return p.keepalive
 	}
-	return keepalivePrime
+	return p.keepalive * keepalivePrime / keepalive
 }
 
 // answered notes an acknowledgement of something sent here.

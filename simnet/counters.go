@@ -17,12 +17,16 @@ const (
 	DropRange                   // the receiver is out of the radio's range
 	DropCollision               // two packets overlapped at the receiver
 	DropDeaf                    // the receiver was sending itself
+	DropTTL                     // it may pass no more routers
+	DropFiltered                // a NAT lets nobody in who was not spoken to, or knows no mapping
+	DropFirewall                // a firewall blocks it
+	DropPort                    // no socket has that port
 	numReasons
 )
 
 var reasonNames = [numReasons]string{
 	"no-address", "unplugged", "too-long", "queue", "loss", "down", "partition", "stopped",
-	"burst", "range", "collision", "deaf",
+	"burst", "range", "collision", "deaf", "ttl", "filtered", "firewall", "port",
 }
 
 // String names the reason as in transcripts.

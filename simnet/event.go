@@ -14,6 +14,7 @@ type event struct {
 	entry agenda.Entry[*event]
 	do    func() // nil: an arrival
 	way   *way
+	route route  // of a packet that goes beyond its link; zero: it does not
 	data  []byte // the packet, in memory of the event's own
 }
 
@@ -31,7 +32,7 @@ func (w *World) newEvent() *event {
 
 func (w *World) release(e *event) {
 	if len(w.free) < maxFree && w.freeBytes+cap(e.data) <= maxFreeBytes {
-		e.do, e.way, e.data = nil, nil, e.data[:0]
+		e.do, e.way, e.route, e.data = nil, nil, route{}, e.data[:0]
 		w.free = append(w.free, e)
 		w.freeBytes += cap(e.data)
 	}
@@ -45,6 +46,6 @@ func (e *event) happen(w *World) {
 		do()
 		return
 	}
-	e.way.arrive(e.data)
+	e.way.arrive(e.data, e.route)
 	w.release(e)
 }

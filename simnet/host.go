@@ -155,7 +155,8 @@ func (h *Host) Received() (packets, bytes uint64) { return h.received, h.receive
 
 func (h *Host) setInterface(p *port) {
 	if h.machine != nil && !p.unplugged {
-		h.machine.SetInterface(h.now(), p.iface, p.quality.caps(p.link.name))
+		h.machine.SetInterface(h.now(), p.iface, p.caps())
+		h.setBeyond(p)
 		h.Wake()
 	}
 }
@@ -163,6 +164,7 @@ func (h *Host) setInterface(p *port) {
 func (h *Host) removeInterface(p *port) {
 	if h.machine != nil {
 		h.machine.RemoveInterface(h.now(), p.iface)
+		h.setBeyond(p)
 		h.Wake()
 	}
 }
@@ -206,7 +208,7 @@ func (h *Host) round() (next time.Time) {
 	for i := range w.batch.Len() {
 		to, data := w.batch.Datagram(i)
 		if p := h.portTo(to); p != nil {
-			p.send(to.Addr, data)
+			p.sendTo(to, data)
 		}
 	}
 	if h.OnWake != nil {
@@ -230,8 +232,5 @@ func (h *Host) portTo(to link.Path) *port {
 			return p
 		}
 	}
-	if len(h.ports) == 0 {
-		return nil
-	}
-	return h.ports[0]
+	return h.wayOut()
 }

@@ -20,6 +20,10 @@ type Link struct {
 	down  bool
 	block int  // address block in use
 	air   *air // of a radio channel; nil = not one
+
+	routed  bool // nobody hears everybody: an Internet (nat.go)
+	hops    int  // routers inside it
+	gateway *NAT // where packets go whose address is not on the link; nil = nowhere
 }
 
 // LAN lays a segment that all the hosts share. A second link of the same name
@@ -66,6 +70,9 @@ func (l *Link) Attach(h *Host) {
 		l.block = w.newBlock()
 	}
 	ip := [4]byte{10, byte(l.block >> 8), byte(l.block), byte(n%250 + 1)}
+	if l.routed {
+		ip = l.publicIP(n)
+	}
 	p := &port{
 		host: h, link: l, index: n,
 		iface:   uint32(len(h.ports) + 1),
@@ -76,7 +83,7 @@ func (l *Link) Attach(h *Host) {
 	}
 	l.ports = append(l.ports, p)
 	h.ports = append(h.ports, p)
-	w.byAddr[p.addr] = p
+	w.byAddr[p.addr], w.byIP[p.addr.Addr()] = p, p
 	h.setInterface(p)
 }
 
@@ -117,14 +124,14 @@ func (l *Link) SetFrom(h *Host, cfg LinkConfig) {
 }
 
 func (l *Link) setPort(p *port, cfg LinkConfig) {
-	told := p.quality.caps(l.name)
+	told := p.caps()
 	p.quality = qualityOf(cfg)
 	for _, y := range p.ways {
 		if y != nil {
 			y.quality = nil
 		}
 	}
-	if caps := cfg.caps(l.name); caps != told {
+	if caps := p.caps(); caps != told {
 		p.host.setInterface(p)
 	}
 }

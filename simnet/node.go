@@ -42,6 +42,7 @@ func (w *World) addNode(name string, around role, options []NodeOption) *Host {
 			Name:        name,
 			Seed:        deriveSeed(w.seed, fmt.Sprintf("node %d %s", boot, name)),
 			Boot:        boot,
+			Port:        Port,
 			Encapsulate: encapsulate(deriveSeed(w.seed, fmt.Sprintf("encapsulate %d %s", boot, name))),
 			Trace:       w.traceSink(name),
 			Passed:      w.loops.passed,

@@ -14,8 +14,9 @@ type port struct {
 	mute      bool     // nobody gets what is sent from here
 	quality   *quality // of all ways from here that have none of their own
 	out       *transmitter
-	station   station // on a radio channel
-	ways      []*way  // to the link's other ports, by their index; nil = not used yet
+	station   station  // on a radio channel
+	ways      []*way   // to the link's other ports, by their index; nil = not used yet
+	sockets   []uint16 // those opened besides the first, by sending
 	counters  Counters
 }
 

@@ -57,7 +57,7 @@ func (y *way) dispatch(leaves time.Time, data []byte, q *quality) {
 		y.last = at
 	}
 	e := w.newEvent()
-	e.way = y
+	e.way, e.route = y, w.route
 	e.data = append(e.data[:0], data...)
 	if len(data) > 0 && y.dice.hit(q.corrupt) {
 		y.from.counters.Corrupted++
@@ -87,7 +87,7 @@ func (y *way) cut() (why Reason, lost bool) {
 }
 
 // arrive hands a packet to the host at the end of the way.
-func (y *way) arrive(data []byte) {
+func (y *way) arrive(data []byte, r route) {
 	w := y.from.link.world
 	w.events++
 	if why, lost := y.cut(); lost {
@@ -97,5 +97,9 @@ func (y *way) arrive(data []byte) {
 	y.from.counters.Delivered++
 	y.from.counters.DeliveredBytes += uint64(len(data))
 	w.record.note(w.now, fateArrived, 0, y.from, y.to, data)
+	if r.isSet() {
+		y.to.take(r, data)
+		return
+	}
 	y.to.host.receive(link.Path{Iface: y.to.iface, Addr: y.from.addr}, data)
 }

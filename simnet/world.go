@@ -37,7 +37,9 @@ type World struct {
 	byName    map[string]*Host
 	linkNames map[string]*Link
 	byAddr    map[netip.AddrPort]*port
-	blocks    int // address blocks (/24) given out
+	byIP      map[netip.Addr]*port
+	route     route // of the packet being sent, if it goes beyond its link
+	blocks    int   // address blocks (/24) given out
 	batch     *link.Batch
 	free      []*event
 	freeBytes int
@@ -58,6 +60,7 @@ func New(seed uint64) *World {
 		byName:    map[string]*Host{},
 		linkNames: map[string]*Link{},
 		byAddr:    map[netip.AddrPort]*port{},
+		byIP:      map[netip.Addr]*port{},
 		batch:     link.NewBatch(1<<18, 256),
 		record:    newRecord(),
 		shared:    overlay.NewShared(),

@@ -1,0 +1,93 @@
+package nat
+
+import (
+	"net/netip"
+)
+
+// How our NAT maps, as far as it is known: what a peer is told (spec N1.6).
+const (
+	ClassUnknown = 0
+	ClassOpen    = 1 // there is none: others see the address that we have
+	ClassEasy    = 2 // one outer port, whoever is spoken to: endpoint-independent
+	ClassHard    = 3 // another outer port for others
+	ClassBlocked = 4 // nobody answered
+)
+
+// maxStep is the largest step from port to port by which a NAT is believed to count.
+const maxStep = 16
+
+// A nature is what is known of the NAT before one socket.
+type nature struct {
+	class uint8
+	step  int16          // from one mapping's port to the next; 0 = it does not count
+	last  netip.AddrPort // the latest mapping seen
+}
+
+// natureOf judges by what observers told, in the order in which they were asked (spec N1.6, N1.8).
+func (a *Agent) natureOf(seen []observation, port uint16) (n nature) {
+	if len(seen) == 0 {
+		return n
+	}
+	first := seen[0]
+	n.last = seen[len(seen)-1].seen
+	if a.isOwn(first.seen.Addr()) && (port == 0 || first.seen.Port() == port) {
+		n.class = ClassOpen
+		return n
+	}
+	differ, counts := false, len(seen) > 1
+	var step int
+	for i := 1; i < len(seen); i++ {
+		if seen[i].seen.Addr().Is4() != first.seen.Addr().Is4() {
+			continue
+		}
+		n.class = max(n.class, ClassEasy)
+		differ = differ || seen[i].seen != first.seen
+		d := int(seen[i].seen.Port()) - int(seen[i-1].seen.Port())
+		if step == 0 {
+			step = d
+		}
+		counts = counts && d == step && d != 0 && d >= -maxStep && d <= maxStep && seen[i].seen.Addr() == first.seen.Addr()
+	}
+	if differ {
+		n.class = ClassHard
+		if counts {
+			n.step = int16(step)
+		}
+	}
+	return n
+}
+
+// Filtering says who our NAT lets in (spec N1.7).
+type Filtering uint8
+
+// The filterings, as far as they are known.
+const (
+	FilterUnknown Filtering = iota
+	FilterLoose             // others than who was spoken to, at least from the same address
+	FilterStrict            // only who was spoken to, address and port
+)
+
+// filtering judges by the answers from other ports than the one asked.
+func (l *learner) filtering() Filtering {
+	f := FilterUnknown
+	for _, q := range l.questions {
+		switch {
+		case q.change == 0 || q.tries == 0:
+		case !q.answered.IsZero():
+			return FilterLoose
+		case q.nextAt.IsZero():
+			f = FilterStrict
+		}
+	}
+	return f
+}
+
+// nature is that of the node's own socket.
+func (a *Agent) nature() nature {
+	seen := a.learn.observations(0)
+	n := a.natureOf(seen, 0)
+	if len(seen) == 0 && len(a.learn.questions) > 0 && !a.learn.waits(0) {
+		n.class = ClassBlocked
+	}
+	return n
+}

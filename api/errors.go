@@ -69,6 +69,8 @@ func (s *Server) sendError(peer sid.SID, what string, total int64, err error) er
 		return s.peerError(name, peers)
 	case errors.As(err, &skipped):
 		return errorf(client.Failed, "all but this was sent: %s", client.Printable(strings.Join(firstOf(skipped.Files, 3), "; ")))
+	case errors.Is(err, share.ErrCancelled):
+		return errorf(client.Interrupted, "cancelled by caracal transfers cancel. Continue any time with the same command (kept 30 days on %s).", name)
 	case errors.As(err, &cut):
 		return errorf(client.Interrupted, "lost %s at %s of %s. Continue any time with the same command (kept 30 days on %s).",
 			name, share.Size(cut.Sent), share.Size(cut.Total), name)
@@ -85,6 +87,9 @@ func (s *Server) peerError(name string, e *share.PeerError) error {
 		return errorf(client.NotVerified, "%s found that verification failed: %s. Nothing wrong was kept; send it again.", name, client.Printable(e.Reason))
 	case share.FailDiskFull:
 		return errorf(client.Failed, "disk full on %s. Make room there, then continue with the same command.", name)
+	}
+	if e.Code == share.FailCancelled {
+		return errorf(client.Refused, "%s cancelled it.", name)
 	}
 	return errorf(client.Failed, "%s could not take it: %s", name, client.Printable(e.Reason))
 }

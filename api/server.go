@@ -142,6 +142,7 @@ func (s *Server) routesOfAPI() {
 	one("POST /v1/name", s.name)
 	one("POST /v1/forget", s.forget)
 	s.routesOfContacts(one)
+	s.routesOfShares(one)
 	one("POST /v1/inbox/{id}/accept", s.decide(true))
 	one("POST /v1/inbox/{id}/reject", s.decide(false))
 	one("POST /v1/down", s.down)

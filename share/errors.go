@@ -71,3 +71,6 @@ func (e *SkippedError) Error() string { return fmt.Sprintf("share: %d files left
 type protocolError string
 
 func (e protocolError) Error() string { return "share: protocol: " + string(e) }
+
+// IsDiskFull reports whether err says that the disk here, or our share of it, is full.
+func IsDiskFull(err error) bool { return isFull(err) }

@@ -65,7 +65,7 @@ func (r *receiver) run() {
 	defer r.x.leave(r) // last: a successor finds all partial files free
 	defer r.p.close()
 	err := r.converse()
-	if r.cancelled.Load() {
+	if err != nil && r.cancelled.Load() {
 		err = ErrCancelled
 		for _, key := range r.held {
 			r.x.store.root.Remove(partialPath(key))

@@ -24,6 +24,9 @@ const (
 	SchemaTrace      = "caracal.trace/1"
 	SchemaTransfer   = "caracal.transfer/1"
 	SchemaInbox      = "caracal.inbox/1"
+	SchemaShare      = "caracal.share/1"
+	SchemaShares     = "caracal.shares/1"
+	SchemaTransfers  = "caracal.transfers/1"
 	SchemaServices   = "caracal.services/1"
 	SchemaStreams    = "caracal.streams/1"
 	SchemaPipe       = "caracal.pipe/1"
@@ -53,7 +56,10 @@ var Schemas = [][2]string{
 	{SchemaDoctor, "doctor"},
 	{SchemaConfig, "config show"},
 	{SchemaReload, "config reload"},
-	{SchemaTransfer, "send, a line for each event: offer, warning, waiting, accepted, resuming, progress, retrying, done"},
+	{SchemaTransfer, "send, get, a line for each event: offer, warning, waiting, accepted, resuming, progress, paused, retrying, done"},
+	{SchemaTransfers, "transfers; of transfers pause, resume, cancel one transfer"},
+	{SchemaShare, "share, unshare"},
+	{SchemaShares, "ls"},
 	{SchemaInbox, "inbox"},
 	{SchemaWeb, "web, its address"},
 	{SchemaTopology, "what caracal web draws"},
@@ -221,6 +227,7 @@ type Transfer struct {
 	Text       string  `json:"text,omitempty"`
 	Hash       string  `json:"hash,omitempty"`
 	Patience   float64 `json:"patience_s,omitempty"` // of "retrying": how long it tries
+	Path       string  `json:"path,omitempty"`       // of "done" of a get: where it is
 }
 
 // TransferOf is the line for an event.
@@ -229,7 +236,7 @@ func TransferOf(e share.Event) Transfer {
 		Schema: SchemaTransfer, Event: string(e.Kind), ID: e.ID, What: e.What,
 		Files: e.Files, Done: e.Done, Bytes: e.Bytes, Total: e.Total, Resumed: e.Resumed,
 		There: e.There, ThereFiles: e.ThereFiles, Rate: math.Round(e.Rate), Elapsed: Round(e.Elapsed.Seconds(), 3),
-		File: e.File, Text: e.Text, Hash: e.Hash, Patience: Round(e.Patience.Seconds(), 1),
+		File: e.File, Text: e.Text, Hash: e.Hash, Patience: Round(e.Patience.Seconds(), 1), Path: e.Path,
 	}
 }
 

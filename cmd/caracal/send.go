@@ -86,6 +86,7 @@ func readable(path string) error {
 type sending struct {
 	c    *command
 	peer string // as typed
+	get  bool   // it is fetched
 
 	mu    sync.Mutex
 	quiet *time.Timer // until it is said that nothing moves
@@ -134,21 +135,31 @@ func (s *sending) show(t client.Transfer) {
 	what := client.Printable(t.What)
 	switch share.EventKind(t.Event) {
 	case share.Scanned:
-		s.c.say("%s  %s → %s\n", what, share.Size(t.Total), t.PeerName)
+		arrow := "→"
+		if s.get {
+			arrow = "←"
+		}
+		s.c.say("%s  %s %s %s\n", what, share.Size(t.Total), arrow, t.PeerName)
 		s.line = time.Now()
 	case share.Warning:
 		s.c.say("left out %s\n", client.Printable(t.Text))
 	case share.Waiting:
 		s.c.say("waiting for %s to accept …\n", t.PeerName)
 	case share.Accepted:
-		s.c.say("%s\n", accepted(t.Text))
+		if !s.get {
+			s.c.say("%s\n", accepted(t.Text))
+		}
 		s.bar.begin(t.Total)
+	case share.Paused:
+		s.bar.end()
+		s.c.say("paused. Go on with: caracal transfers resume %s\n", client.Printable(t.ID))
 	case share.Resuming:
 		s.resuming(&t)
 	case share.Retrying:
 		s.bar.end()
 		s.retrying(&t)
 	case share.Progress:
+		s.bar.begin(t.Total) // after a pause, or when it was lost
 		s.progress(&t, what)
 	case share.Finished:
 		s.bar.end()
@@ -190,6 +201,14 @@ func accepted(rule string) string {
 
 func (s *sending) finished(t *client.Transfer, what string) {
 	sum := t.Hash[:min(8, len(t.Hash))]
+	if s.get {
+		how := fmt.Sprintf("in %.1f s, %s/s, verified", t.Elapsed, share.Size(int64(t.Rate)))
+		if t.Resumed == t.Total {
+			how = "was here already, verified"
+		}
+		s.c.done("%s  %s %s → %s\n", what, share.Size(t.Total), how, tilde(client.Printable(t.Path)))
+		return
+	}
 	if t.Resumed == t.Total && t.ThereFiles == t.Files {
 		s.c.done("%s  %s was there already, verified (blake3 %s…)\n", what, share.Size(t.Total), sum)
 		return
@@ -228,13 +247,17 @@ func files(n int) string {
 // leave it to be continued.
 func (s *sending) why(err error) error {
 	var told *client.Error
+	kept := ""
+	if !s.get {
+		kept = " (kept 30 days on " + s.last.PeerName + ")"
+	}
 	switch at := share.Size(s.last.Bytes) + " of " + share.Size(s.last.Total); {
 	case errors.Is(err, context.Canceled) && !s.on:
-		return fail(client.StoppedByUser, "stopped before anything was sent")
+		return fail(client.StoppedByUser, "stopped before anything was transferred")
 	case errors.Is(err, context.Canceled):
-		return fail(client.Interrupted, "stopped at %s. Continue any time with the same command (kept 30 days on %s).", at, s.last.PeerName)
+		return fail(client.Interrupted, "stopped at %s. Continue any time with the same command%s.", at, kept)
 	case errors.Is(err, context.DeadlineExceeded) && s.on:
-		return fail(client.NoReply, "stopped by --timeout at %s. Continue any time with the same command (kept 30 days on %s).", at, s.last.PeerName)
+		return fail(client.NoReply, "stopped by --timeout at %s. Continue any time with the same command%s.", at, kept)
 	case errors.As(err, &told) && told.Code == client.NotRunning && s.on:
 		return fail(client.Interrupted, "this node stopped at %s. Start it with caracal up, then continue with the same command.", at)
 	}

@@ -8,6 +8,9 @@ const maxAlias = 4095
 // maxSpan is the most packets between the oldest unacknowledged and the next.
 const maxSpan = 8192
 
+// firstRing is the least size of a flight's ring; a power of two.
+const firstRing = 8
+
 // A sentPacket is one packet in flight.
 type sentPacket struct {
 	at     time.Time
@@ -72,9 +75,16 @@ func (t *flight) grow() {
 		panic("BUG: flight beyond its span")
 	}
 	old := *t
-	t.ring = make([]sentPacket, max(8, 2*len(old.ring)))
+	t.ring = make([]sentPacket, max(firstRing, 2*len(old.ring)))
 	for c := t.base; c != t.next; c++ {
 		*t.at(c) = *old.at(c)
+	}
+}
+
+// rest gives up the memory of a burst when nothing flies any more.
+func (t *flight) rest() {
+	if t.flying == 0 && len(t.ring) > firstRing {
+		t.ring, t.base = nil, t.next
 	}
 }
 

@@ -102,16 +102,17 @@ type pool struct {
 const trimEvery = 10 * time.Second
 
 // trim gives up the frames that have been free since the last time, but for one. Whoever sends now and then
-// keeps what that takes; a burst is not paid for for ever.
-func (p *pool) trim(now time.Time) {
+// keeps what that takes; a burst is not paid for for ever. It reports whether it was time.
+func (p *pool) trim(now time.Time) bool {
 	if now.Before(p.trimAt) {
-		return
+		return false
 	}
 	for ; p.unused > 1; p.unused-- {
 		p.free = p.free.next
 		p.idle--
 	}
 	p.unused, p.trimAt = p.idle, now.Add(trimEvery)
+	return true
 }
 
 // get lends an empty frame, nil when max are out. With room it has a buffer.

@@ -148,7 +148,7 @@ func (m *Mesh) Receive(now time.Time, from link.Path, datagram []byte) {
 // Processing sends what is due and reports when to be called again. When out is
 // full it stops and asks to be called again at once, with an emptied batch.
 func (m *Mesh) Processing(now time.Time, out *link.Batch) (next time.Time) {
-	m.frames.trim(now)
+	m.rest(now)
 	if m.deliverLoop(now) {
 		return now // the floor above has news
 	}
@@ -169,6 +169,19 @@ func (m *Mesh) Processing(now time.Time, out *link.Batch) (next time.Time) {
 		return now // and what they are to be told of it
 	}
 	return agenda.Soonest(agenda.Soonest(next, spreadAt), m.discoverAt)
+}
+
+// rest gives up memory that has not been needed for a while.
+func (m *Mesh) rest(now time.Time) {
+	if !m.frames.trim(now) {
+		return
+	}
+	for _, n := range m.neighbours {
+		if n != nil {
+			n.tx.rest()
+			n.old.rest()
+		}
+	}
 }
 
 // anyDirty reports whether a neighbour has something new to send.

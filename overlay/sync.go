@@ -100,7 +100,9 @@ func (n *neighbour) pushStates() {
 	s := &n.sync
 	for len(s.todo) > 0 && n.queues.class[link.Control].n < aheadOfData {
 		o := s.todo[0]
-		s.todo = s.todo[1:]
+		if s.todo = s.todo[1:]; len(s.todo) == 0 {
+			s.todo = nil
+		}
 		if o.gone || !n.sync.pending.has(o.slot) {
 			continue
 		}

@@ -20,9 +20,10 @@ var floors = map[string]int{
 	"internal/wire":    10,
 	"internal/session": 20,
 
-	"overlay": 30,
-	"nat":     30,
-	"serval":  30,
+	"overlay":      30,
+	"nat":          30,
+	"internal/kad": 30,
+	"serval":       30,
 
 	"mdp":    40,
 	"msp":    50,

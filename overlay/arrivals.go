@@ -2,6 +2,7 @@ package overlay
 
 import (
 	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/caracal-mesh/caracal/internal/wire"
@@ -30,8 +31,9 @@ type arrivals struct {
 	largest uint64
 	at      time.Time // the largest arrived
 	seen    [arrivalSpan / 64]uint64
-	waiting int       // packets to be acknowledged
-	due     time.Time // when at the latest
+	taken   *takenRing // frames that came when they were sent again; nil = none
+	waiting int        // packets to be acknowledged
+	due     time.Time  // when at the latest
 	aliases []aliasTarget
 }
 
@@ -47,6 +49,53 @@ func (a *arrivals) has(counter uint64) bool {
 func (a *arrivals) hasLow(low uint32) bool {
 	back := uint32(a.largest) - low
 	return uint64(back) <= a.largest && a.has(a.largest-uint64(back))
+}
+
+// again reports whether a frame that was in those packets before, the first of them first, has been taken
+// already; if not, it is now (spec O5.6). Every further copy names the first, but has no room for all that followed.
+func (a *arrivals) again(earlier []uint32, payload []byte) bool {
+	if len(earlier) == 0 {
+		return false
+	}
+	for _, low := range earlier {
+		if a.hasLow(low) {
+			return true
+		}
+	}
+	if a.taken == nil {
+		a.taken = new(takenRing)
+	}
+	return !a.taken.note(lateFrame{earlier[0], tagOf(payload)})
+}
+
+// takenFrames is how many frames that came in a later packet than their first are remembered.
+const takenFrames = 128
+
+// A lateFrame names one by the packet that it was in first, which may have carried others, and its end.
+type lateFrame struct {
+	first uint32
+	tag   [8]byte
+}
+
+type takenRing struct {
+	frames [takenFrames]lateFrame
+	next   int
+}
+
+// note remembers a frame. It reports false when it was known.
+func (r *takenRing) note(f lateFrame) bool {
+	if slices.Contains(r.frames[:], f) {
+		return false
+	}
+	r.frames[r.next] = f
+	r.next = (r.next + 1) % takenFrames
+	return true
+}
+
+// tagOf is the end of a payload, which is random where that is sealed.
+func tagOf(payload []byte) (tag [8]byte) {
+	copy(tag[:], payload[max(0, len(payload)-len(tag)):])
+	return tag
 }
 
 // arrived notes a packet. asks tells whether it wants an acknowledgement.

@@ -195,8 +195,13 @@ func TestGiftsAreBounded(t *testing.T) { // spec O8.6
 	n, _ := w.line(3)
 	w.until(time.Second, "routes", allReach(n...))
 	start := w.now
+	var want wire.Want
+	for _, o := range n[1].db.sorted {
+		want.NIDs[want.N] = o.nid
+		want.N++
+	}
 	for range 4000 {
-		speak(w, n[0], n[1], wire.AppendSummary(nil, &wire.Summary{To: wire.NID{255, 255}}))
+		speak(w, n[0], n[1], wire.AppendWant(nil, &want))
 		w.run(time.Millisecond)
 	}
 	most := giftBurst + uint64(w.now.Sub(start)/checkEvery) + 10

@@ -12,8 +12,12 @@ import (
 // When a LAN is crowded, and how long a greeting waits there (spec O3.8).
 const (
 	crowd       = 32 // who hears more than these chooses
+	crowdRadio  = 12 // on a radio, where all share what one can send
 	crowdQuick  = 8  // so many are greeted without delay
 	crowdPause  = 2 * time.Millisecond
+	radioRumour = 8 // on a radio link state takes longer to come
+	radioQuick  = 4
+	radioPause  = 20 * time.Millisecond
 	crowdRumour = 5 // beacons from one whom no route leads to, until it is greeted all the same
 	heardSpans  = 4 // beacon intervals after which a source is no longer there
 )
@@ -21,6 +25,9 @@ const (
 // greetingWait is how long the handshake with one just proven waits: the longer the more are there, so
 // that in a crowd most are known before anybody is greeted.
 func (m *Mesh) greetingWait(f *iface) time.Duration {
+	if f.caps.Kind == link.Radio {
+		return time.Duration(max(0, len(f.heard)-radioQuick)) * radioPause
+	}
 	return time.Duration(max(0, len(f.heard)-crowdQuick)) * crowdPause
 }
 
@@ -33,34 +40,47 @@ func (m *Mesh) chosen(now time.Time, f *iface, h *heard) bool {
 	}
 	shared := sharedBits(m.self, h.sid)
 	mine := fromOpposite(m.self, h.sid, shared)
-	count, nearest := 0, true
+	count, most, nearest := 0, crowd, true
+	if f.caps.Kind == link.Radio {
+		most = crowdRadio
+	}
 	rival := func(s sid.SID) {
-		count++
 		if sharedBits(m.self, s) == shared && fromOpposite(m.self, s, shared).Compare(mine) < 0 {
 			nearest = false
 		}
 	}
 	for i := range f.heard {
 		o := &f.heard[i]
-		if o.sid != h.sid && !m.upOn(o.sid, f) && m.present(now, o) {
+		if o.sid == h.sid || m.upOn(o.sid, f) || !m.recent(now, o) {
+			continue
+		}
+		if count++; o.proven {
 			rival(o.sid)
 		}
 	}
 	for _, n := range m.neighbours {
 		if n != nil && n.sid != h.sid && n.isUp() && n.on(f) {
+			count++
 			rival(n.sid)
 		}
 	}
-	if count < crowd || nearest {
+	if count < most || nearest {
 		return true
 	}
+	rumour := uint8(crowdRumour)
+	if f.caps.Kind == link.Radio {
+		rumour = radioRumour
+	}
 	o := m.db.bySID(h.sid)
-	return (o == nil || o.via == nil) && h.regular >= crowdRumour
+	return (o == nil || o.via == nil) && h.regular >= rumour
 }
 
 // present reports whether the source, its address proven, was heard a short while ago.
-func (m *Mesh) present(now time.Time, h *heard) bool {
-	return h.proven && h.interval > 0 && m.units(now)-h.last < heardSpans*uint32(h.interval)
+func (m *Mesh) present(now time.Time, h *heard) bool { return h.proven && m.recent(now, h) }
+
+// recent reports whether a regular beacon of the source was heard a short while ago.
+func (m *Mesh) recent(now time.Time, h *heard) bool {
+	return h.interval > 0 && m.units(now)-h.last < heardSpans*uint32(h.interval)
 }
 
 // packed reports whether all places for sources on the interface are taken by those who are there still. Were one of them

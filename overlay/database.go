@@ -31,6 +31,7 @@ type origin struct {
 	admitted  bool // two-sided links have led there; else it is held (spec O7.10)
 	crowded   bool // in the region that more than half of a full table is in (spec O13.3)
 	connected bool // two-sided links lead there, whether or not they carry us
+	shrunk    bool // a link of the version before is gone
 }
 
 // A rarity is what is known of few origins only.
@@ -158,6 +159,7 @@ func (d *database) unhold(o *origin) {
 // take makes the state the present one of its node.
 func (d *database) take(now moment, o *origin, s *state) {
 	d.links += len(s.links) - len(o.links)
+	o.shrunk = o.state != nil && slices.ContainsFunc(o.links, func(was wire.Link) bool { return s.link(was.NID) == nil })
 	o.state = s
 	o.taken = now
 	o.expires = now + moment(min(time.Duration(s.lifetime)*time.Second, lifetime))

@@ -192,6 +192,7 @@ func (m *Mesh) discover(now time.Time, out *link.Batch) bool {
 	}
 	var next time.Time
 	for _, f := range m.ifaces {
+		m.countSharers(now, f)
 		if !m.beacon(now, f, out) {
 			return false
 		}
@@ -203,7 +204,7 @@ func (m *Mesh) discover(now time.Time, out *link.Batch) bool {
 			}
 			next = agenda.Soonest(next, m.timeOf(h.startAt))
 			if h.owed {
-				next = agenda.Soonest(next, h.ready(m))
+				next = agenda.Soonest(next, m.answerAt(f, h))
 			}
 		}
 	}
@@ -220,7 +221,7 @@ func (m *Mesh) discover(now time.Time, out *link.Batch) bool {
 // attend answers a source and begins a handshake with it, when due.
 func (m *Mesh) attend(now time.Time, f *iface, h *heard, out *link.Batch) bool {
 	at := link.Path{Iface: f.index, Addr: h.addr}
-	if h.owed && !now.Before(h.ready(m)) {
+	if h.owed && !now.Before(m.answerAt(f, h)) {
 		if out.Begin(at, wire.MaxBeacon) == nil {
 			return false
 		}
@@ -230,7 +231,7 @@ func (m *Mesh) attend(now time.Time, f *iface, h *heard, out *link.Batch) bool {
 			answers.take(now, answerPause, answerQuick)
 			h.answered = m.moment(answers.full)
 			b := wire.Beacon{Solicit: !h.proven, SID: m.self, Boot: m.cfg.Boot, Nonce: m.cookie(at), Echo: h.echo, Digest: m.db.digest}
-			m.sendBeacon(at, &b, out)
+			m.sendBeacon(now, at, &b, out)
 		}
 	}
 	if agenda.Due(now, m.timeOf(h.startAt)) {
@@ -292,7 +293,7 @@ func (m *Mesh) call(now time.Time, w *wantedPeer, out *link.Batch) bool {
 		return true
 	}
 	b := wire.Beacon{Solicit: true, SID: m.self, Boot: m.cfg.Boot, Nonce: m.cookie(w.path), Digest: m.db.digest}
-	if !m.sendBeacon(w.path, &b, out) {
+	if !m.sendBeacon(now, w.path, &b, out) {
 		return false
 	}
 	w.at = now.Add(m.jitter(w.wait))

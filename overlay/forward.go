@@ -126,11 +126,9 @@ func (m *Mesh) receiveForward(now time.Time, n *neighbour, a *arrivals, w *wire.
 		m.stats.UnknownAlias++
 		return false
 	}
-	for _, low := range w.Earlier[:w.N] {
-		if a.hasLow(low) { // spec O5.6
-			m.stats.Duplicates++
-			return true
-		}
+	if a.again(w.Earlier[:w.N], w.Payload) { // spec O5.6
+		m.stats.Duplicates++
+		return true
 	}
 	switch {
 	case o == nil:

@@ -52,6 +52,15 @@ func (h *heard) ready(m *Mesh) time.Time {
 	return b.ready(answerPause, answerQuick)
 }
 
+// answerAt is when the source may be answered and the interface may carry it (spec O11.5).
+func (m *Mesh) answerAt(f *iface, h *heard) time.Time {
+	at, allowed := h.ready(m), f.allowed()
+	if at.Before(allowed) {
+		return allowed
+	}
+	return at
+}
+
 // hear finds the entry of the source, or makes it in the bounded table, where who is proven goes
 // before who is not, and who is yet to be answered before who has been. nil: there is no room (spec O2.7).
 func (m *Mesh) hear(f *iface, from netip.AddrPort, s sid.SID, proven bool) *heard {
@@ -175,7 +184,7 @@ type answerBudget struct {
 // of all, so that who writes addresses of one network uses up that one's share.
 func (m *Mesh) mayAnswer(now time.Time, f *iface, addr netip.Addr) bool {
 	ok := false
-	if f.caps.Kind == link.LAN && f.caps.Broadcast {
+	if f.caps.Kind != link.Internet && f.caps.Broadcast {
 		ok = f.answers.take(now, nearPause, nearQuick)
 	} else {
 		ok = m.answers.prefix[m.prefixOf(addr)].take(now, prefixPause, prefixQuick) && m.answers.far.take(now, farPause, farQuick)

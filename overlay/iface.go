@@ -26,6 +26,9 @@ type iface struct {
 	quick    int
 	ask      bool // the next beacon asks everybody to answer
 
+	allowance allowance
+	sharers   int // of the medium, ourselves included
+
 	beaconsSent, beaconsHeard    uint64
 	packetsSent, packetsReceived uint64
 	bytesSent, bytesReceived     uint64
@@ -124,7 +127,7 @@ func (m *Mesh) beaconAfresh(now time.Time) {
 
 // beacon sends a beacon to everybody when it is due. It reports false when the batch is full.
 func (m *Mesh) beacon(now time.Time, f *iface, out *link.Batch) bool {
-	if !agenda.Due(now, f.beaconAt) {
+	if f.beaconAt = later(f.beaconAt, f.allowed()); !agenda.Due(now, f.beaconAt) {
 		return true
 	}
 	if out.Begin(link.Path{}, wire.MaxBeacon) == nil {
@@ -139,14 +142,14 @@ func (m *Mesh) beacon(now time.Time, f *iface, out *link.Batch) bool {
 		Solicit: f.ask, SID: m.self, Boot: m.cfg.Boot, Nonce: m.nonce, Digest: m.db.digest,
 		Interval: uint16(max(f.interval*11/10/(10*time.Millisecond), 1)),
 	}
-	m.sendBeacon(link.Path{Iface: f.index}, &b, out)
+	m.sendBeacon(now, link.Path{Iface: f.index}, &b, out)
 	f.ask = false
 	f.beaconsSent++
 	f.beaconAt = now.Add(m.jitter(f.interval))
 	return true
 }
 
-func (m *Mesh) sendBeacon(to link.Path, b *wire.Beacon, out *link.Batch) bool {
+func (m *Mesh) sendBeacon(now time.Time, to link.Path, b *wire.Beacon, out *link.Batch) bool {
 	room := out.Begin(to, wire.MaxBeacon)
 	if room == nil {
 		return false
@@ -154,5 +157,6 @@ func (m *Mesh) sendBeacon(to link.Path, b *wire.Beacon, out *link.Batch) bool {
 	n := len(m.appendBeacon(room[:0], b))
 	out.Commit(n)
 	m.sent(to, n)
+	m.spend(now, to, n)
 	return true
 }

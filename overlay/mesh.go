@@ -48,6 +48,8 @@ type Mesh struct {
 
 	db     database
 	shared *Shared
+	lacks  []lack // ascending by NID
+	pulls  int    // link states in a row that came only when asked for
 	own    ownState
 	spf    spfState
 	bcast  broadcastState
@@ -159,7 +161,7 @@ func (m *Mesh) Processing(now time.Time, out *link.Batch) (next time.Time) {
 		return now
 	}
 	m.processDatabase(now)
-	spreadAt := m.queueBroadcasts(now)
+	spreadAt := agenda.Soonest(m.queueBroadcasts(now), m.chase(now))
 	next, full := m.processNeighbours(now, out)
 	if full {
 		return now

@@ -68,6 +68,7 @@ type neighbour struct {
 	sessionAt time.Time // the session's own deadline
 	lossAt    time.Time // the oldest packet in flight counts as lost
 	costAt    time.Time // the cost to be told is looked at again
+	heldUntil time.Time // control waits (spec O11.5); zero = it does not
 	cost      uint32    // as told in our link state
 	costSince time.Time // the present cost has differed that long
 	costTold  time.Time
@@ -75,6 +76,7 @@ type neighbour struct {
 	next      time.Time
 
 	out           *link.Batch // of the present processing
+	now           time.Time   // of it
 	stuck         bool        // it is full
 	sendHandshake func(msg []byte, epoch uint32)
 	sendKEM       func(piece []byte) bool
@@ -145,7 +147,7 @@ func (n *neighbour) rise(now time.Time, p *path) {
 	n.cost = p.cost()
 	n.hello()
 	n.m.linkChanged(now)
-	n.sync = syncState{due: now}
+	n.sync = syncState{due: now, lazy: n.m.beginsLazy(n)}
 	if o := n.m.db.byNID(n.nid); o != nil && !o.admitted && n.m.admit(now, o) {
 		n.m.spreadState(now, o, n)
 	}
@@ -195,7 +197,7 @@ func (n *neighbour) processing(now time.Time, out *link.Batch) (next time.Time, 
 		n.m.forget(now, n)
 		return time.Time{}, false
 	}
-	n.out = out
+	n.out, n.now = out, now
 	n.greet(now)
 	if n.talk(now); n.stuck {
 		return now, true
@@ -245,7 +247,10 @@ func (n *neighbour) deadline() (next time.Time) {
 		}
 	}
 	if n.isUp() {
-		next = agenda.Soonest(next, agenda.Soonest(n.sync.due, n.sync.tellAt))
+		next = agenda.Soonest(next, agenda.Soonest(agenda.Soonest(n.sync.due, n.sync.haveAt), n.sync.tellAt))
+	}
+	if n.sendable() && n.queues.held {
+		next = agenda.Soonest(next, n.heldUntil)
 	}
 	next = agenda.Soonest(next, n.until())
 	for _, p := range n.paths {
@@ -277,7 +282,11 @@ func (n *neighbour) talk(now time.Time) {
 	}
 	if n.isUp() {
 		n.peer.SetSlow(n.slow())
-		n.sessionAt = agenda.Soonest(n.sessionAt, n.peer.Carry(now, n.sendKEM))
+		carryAt := n.leisure()
+		if !now.Before(carryAt) {
+			carryAt = n.peer.Carry(now, n.sendKEM)
+		}
+		n.sessionAt = agenda.Soonest(n.sessionAt, carryAt)
 	}
 }
 
@@ -318,7 +327,7 @@ func (n *neighbour) handshake(msg []byte, epoch uint32) {
 		to = n.active.to
 	}
 	if !to.Everybody() && (epoch != 0 || n.mayGreet(to, len(msg))) {
-		n.m.send(n.out, to, msg)
+		n.m.send(n.now, n.out, to, msg)
 	}
 }
 

@@ -58,13 +58,13 @@ func (m *Mesh) signSoon(now time.Time, urgent bool) {
 	o := &m.own
 	if o.at.IsZero() {
 		if o.changes.take(now, originateEvery, originateBurst) {
-			o.hold = signFirst
+			o.hold = max(signFirst, min(m.roundOfNews(), signLater))
 		} else {
 			o.hold = min(max(2*o.hold, signLater), signMost)
 		}
 		o.at = now.Add(o.hold)
 	}
-	if urgent && o.hold == signFirst && o.at.After(now) {
+	if urgent && o.hold <= signLater && o.at.After(now) {
 		o.at = now
 	}
 }

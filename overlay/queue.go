@@ -36,6 +36,7 @@ type queues struct {
 	deficit [link.NumClasses]int
 	turn    link.Class // of the classes that share
 	picked  link.Class // the class of the frame that head returned
+	held    bool       // control waits (spec O11.5)
 	control int        // bytes of others that control owes
 	voice   int        // and voice
 	quantum int
@@ -70,17 +71,23 @@ func (q *queues) prepend(class link.Class, frames *fifo) {
 
 // head is the frame whose turn it is, nil when nothing waits. It is the same until pop.
 func (q *queues) head() *frame {
-	if q.n == 0 {
+	if !q.ready() {
 		return nil
 	}
 	q.picked = q.pick()
 	return q.class[q.picked].head()
 }
 
-// pick finds the class whose turn it is. Something waits.
+// ready reports whether something waits that may go.
+func (q *queues) ready() bool { return q.n > 0 && !(q.held && q.n == q.class[link.Control].n) }
+
+// pick finds the class whose turn it is. Something is ready.
 func (q *queues) pick() link.Class {
 	control, voice := q.class[link.Control].n, q.class[link.Voice].n
 	others := q.n - control - voice
+	if q.held {
+		control = 0
+	}
 	switch {
 	case control > 0 && (q.n == control || q.control < debtQuanta*q.quantum):
 		return link.Control

@@ -21,6 +21,7 @@ type receiveScratch struct {
 	state     wire.LinkStateFrame
 	summary   wire.Summary
 	want      wire.Want
+	have      wire.Have
 	broadcast wire.Broadcast
 	links     []wire.Link
 }
@@ -65,7 +66,7 @@ func (m *Mesh) sendCookies(now time.Time, out *link.Batch) bool {
 		if out.Begin(to, len(msg)) == nil {
 			return false
 		}
-		m.send(out, to, msg)
+		m.send(now, out, to, msg)
 		return true
 	})
 	return !m.table.OwesCookies()
@@ -243,6 +244,10 @@ func (m *Mesh) takeControl(now time.Time, n *neighbour, typ byte, r *wire.Reader
 	case wire.FrameWant:
 		if r.Want(&s.want); r.Err() == nil {
 			m.receiveWant(now, n, &s.want)
+		}
+	case wire.FrameHave:
+		if r.Have(&s.have); r.Err() == nil {
+			m.receiveHave(now, n, &s.have)
 		}
 	case wire.FrameBroadcast:
 		if r.Broadcast(&s.broadcast); r.Err() == nil {

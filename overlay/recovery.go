@@ -247,6 +247,7 @@ func (n *neighbour) suspect(now time.Time, p *path) {
 // the rest is dropped.
 func (n *neighbour) reroute(now time.Time) {
 	n.release()
+	n.queues.held = false
 	var all [link.NumClasses]fifo
 	n.collect(now, &n.old, &all)
 	n.collect(now, &n.tx, &all)
@@ -284,6 +285,7 @@ func (n *neighbour) abandonFlight(now time.Time, t *flight) {
 // settleAll frees everything that waits or flies.
 func (n *neighbour) settleAll(now time.Time) {
 	n.release()
+	n.queues.held = false
 	n.abandonFlight(now, &n.old)
 	n.abandonFlight(now, &n.tx)
 	for n.queues.n > 0 {

@@ -25,6 +25,7 @@ const (
 	listedFor      = 10 * time.Second
 	tellAfter      = 1500 * time.Millisecond
 	aheadOfData    = 32 // control frames made ahead
+	aheadWhenHeld  = 4
 )
 
 // A syncState is how far we agree with a neighbour on the link state.
@@ -37,6 +38,11 @@ type syncState struct {
 	todo   []*origin // yet to be sent, oldest first
 
 	pending bitset // slots of those in todo that still are to be sent
+
+	lazy   bool      // it is told what is new, not given it (spec O8.7)
+	haves  []*origin // to be told of
+	haveAt time.Time // when; zero = there is none
+	pruned time.Time // when we asked to be told only
 }
 
 // flood queues the link state of o, which came from a neighbour or is our own, for all
@@ -54,6 +60,11 @@ func (m *Mesh) flood(now time.Time, o *origin, from *neighbour) {
 			if n.sync.tellAt.IsZero() {
 				n.sync.tellAt, n.dirty = now.Add(m.jitter(tellAfter)), true
 			}
+		case o.shrunk && !n.queues.held: // bad news is in a hurry
+			n.give(o)
+		case (n.sync.lazy || n.queues.held) && !n.slow(): // else its digest shows that it lacks something
+			n.announce(now, o)
+		case n.sync.lazy:
 		default:
 			n.give(o)
 		}
@@ -98,7 +109,11 @@ func (n *neighbour) grant(now time.Time, o *origin) {
 // pushStates turns what is yet to be sent into frames, a few ahead.
 func (n *neighbour) pushStates() {
 	s := &n.sync
-	for len(s.todo) > 0 && n.queues.class[link.Control].n < aheadOfData {
+	ahead := aheadOfData
+	if n.queues.held {
+		ahead = aheadWhenHeld
+	}
+	for len(s.todo) > 0 && n.queues.class[link.Control].n < ahead {
 		o := s.todo[0]
 		if s.todo = s.todo[1:]; len(s.todo) == 0 {
 			s.todo = nil
@@ -136,6 +151,7 @@ func (m *Mesh) receiveState(now time.Time, n *neighbour, w *wire.LinkStateFrame)
 			n.give(o)
 		} else {
 			n.spare(o)
+			n.prune(now)
 		}
 		return
 	}
@@ -212,7 +228,8 @@ func (m *Mesh) install(now time.Time, from *neighbour, s *state) {
 	o.told = m.moment(told.full)
 	m.db.take(m.moment(now), o, s)
 	m.stats.LinkStateAccepted++
-	from.sync.wait = 0
+	from.sync.wait, from.sync.lazy = 0, false
+	m.found(s.nid, s.seq)
 	if o.admitted || m.admit(now, o) {
 		m.spreadState(now, o, from)
 	}
@@ -258,11 +275,14 @@ func (n *neighbour) hearDigest(now time.Time, digest uint64, sealed bool) {
 	}
 }
 
-// synchronise tells our digest or sends a summary when due.
+// synchronise tells what is new, our digest or sends a summary when due.
 func (n *neighbour) synchronise(now time.Time) {
 	s := &n.sync
 	if !n.isUp() {
 		return
+	}
+	if agenda.Due(now, s.haveAt) {
+		n.tellHaves()
 	}
 	if agenda.Due(now, s.tellAt) {
 		s.tellAt = time.Time{}
@@ -323,14 +343,12 @@ func (n *neighbour) pushSummary(w *wire.Summary) {
 
 // receiveSummary gives the neighbour what it lacks and asks for what we lack.
 func (m *Mesh) receiveSummary(now time.Time, n *neighbour, w *wire.Summary) {
-	var want wire.Want
 	for i := range w.N {
 		e := &w.Entries[i]
 		if o := m.db.byNID(e.NID); o == nil || o.seq < e.Seq {
-			want.NIDs[want.N] = e.NID
-			want.N++
-		} else if o.seq > e.Seq {
-			n.grant(now, o)
+			m.lack(n, e, now)
+		} else if o.seq > e.Seq && n.gifts.take(now, checkEvery, giftBurst) {
+			n.announce(now, o)
 		}
 	}
 	listed := w.Entries[:w.N]
@@ -341,16 +359,9 @@ func (m *Mesh) receiveSummary(now time.Time, n *neighbour, w *wire.Summary) {
 		for len(listed) > 0 && listed[0].NID.Compare(o.nid) < 0 {
 			listed = listed[1:]
 		}
-		if len(listed) == 0 || listed[0].NID != o.nid {
-			n.grant(now, o)
+		if (len(listed) == 0 || listed[0].NID != o.nid) && n.gifts.take(now, checkEvery, giftBurst) {
+			n.announce(now, o)
 		}
-	}
-	if want.N == 0 {
-		return
-	}
-	if f := n.control(); f != nil {
-		f.n = len(wire.AppendWant(f.buf[:0], &want))
-		n.push(f)
 	}
 }
 

@@ -17,6 +17,7 @@ type packing struct {
 	carried fifo // the frames, for when they are lost
 	section *frame
 	asks    bool // for an acknowledgement
+	data    int  // bytes that are not the mesh's own
 }
 
 // left is the room for further header bytes.
@@ -35,6 +36,7 @@ func (n *neighbour) pack(now time.Time, out *link.Batch) bool {
 		n.followEpoch(now)
 		n.boundFlight(now)
 		n.pushStates()
+		n.withhold(now)
 		a := n.arrivals(n.tx.epoch)
 		ack := a != nil && agenda.Due(now, a.due)
 		if ack && n.latest != nil && n.latest != n.active {
@@ -80,7 +82,7 @@ func (n *neighbour) ackOn(now time.Time, via *path, a *arrivals, out *link.Batch
 
 // mayAsk reports whether something waits that the window admits.
 func (n *neighbour) mayAsk() bool {
-	return (n.queues.n > 0 || n.probe) && n.tx.flying < n.window.limit && !n.tx.full()
+	return (n.queues.ready() || n.probe) && n.tx.flying < n.window.limit && !n.tx.full()
 }
 
 // bulkNext reports whether the frame whose turn it is travels alone.
@@ -167,7 +169,11 @@ func (n *neighbour) admit(now time.Time, f *frame) bool {
 func (n *neighbour) append(f *frame, p *packing) bool {
 	switch f.kind {
 	case frameData:
-		return n.appendData(f, p)
+		if !n.appendData(f, p) {
+			return false
+		}
+		p.data += f.n
+		return true
 	case frameState:
 		if p.left() < wire.LinkStateHead+f.size {
 			return false
@@ -205,6 +211,9 @@ func (n *neighbour) finish(now time.Time, out *link.Batch, via *path, p *packing
 	}
 	out.Commit(size)
 	n.m.sent(via.to, size)
+	if p.data == 0 {
+		n.m.spend(now, via.to, size)
+	}
 	n.m.emit(trace.Event{At: now, Kind: trace.PacketSent, Peer: n.sid, Path: via.to, Size: size})
 	n.tx.track(counter, sentPacket{at: now, path: via, frames: p.carried.head, flying: p.asks, size: uint16(size)})
 	if p.asks && n.lossAt.IsZero() {
@@ -231,11 +240,12 @@ func (n *neighbour) sendProbe(now time.Time, via *path, out *link.Batch) {
 }
 
 // send puts a datagram that is not a link packet into the batch.
-func (m *Mesh) send(out *link.Batch, to link.Path, msg []byte) bool {
+func (m *Mesh) send(now time.Time, out *link.Batch, to link.Path, msg []byte) bool {
 	if !out.Append(to, msg) {
 		return false
 	}
 	m.sent(to, len(msg))
+	m.spend(now, to, len(msg))
 	return true
 }
 

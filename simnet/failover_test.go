@@ -56,11 +56,14 @@ func TestTheNextBestPathTakesOver(t *testing.T) { // spec O3.3, O3.5, O9.1
 			t.Errorf("%v", w.Now().Sub(since))
 		}
 	}
+	elsewhere := 0
 	for range 60 {
-		ping()
+		if ping(); used() != weak.Name() {
+			elsewhere++
+		}
 	}
-	if used() != weak.Name() {
-		t.Errorf("%s is used in the end", used())
+	if elsewhere > 12 { // it may seem dead for a moment: it loses a fifth each way
+		t.Errorf("it is not used %d times out of 60, in the end %s", elsewhere, used())
 	}
 	hall.Up()
 	w.Run(30 * time.Second)

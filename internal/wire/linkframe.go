@@ -22,6 +22,7 @@ const (
 	FrameBroadcast = 10
 	FrameUnreach   = 11
 	FrameKEM       = 12
+	FrameHave      = 13
 )
 
 // deflectedBit is the flag among the number of earlier ones and the class.

@@ -130,6 +130,23 @@ func TestSummariesAndWants(t *testing.T) { // spec O8.3, O8.4
 	}
 }
 
+func TestHaves(t *testing.T) { // spec O8.7
+	h := Have{Mode: HaveGraft, N: 2}
+	h.Entries[0], h.Entries[1] = SummaryEntry{NID{7}, 5}, SummaryEntry{NID{2}, 6}
+	frame := AppendHave(nil, &h)
+	r := Read(frame[1:])
+	var back Have
+	if r.Have(&back); r.End() != nil || back != h || len(frame) != 3+2*20 || frame[0] != FrameHave {
+		t.Errorf("%+v", back)
+	}
+	for _, bad := range [][]byte{{3, 0}, {0, MaxSummary + 1}, {0, 1, 2}} {
+		r = Read(bad)
+		if r.Have(&back); r.Err() == nil {
+			t.Errorf("%v", bad)
+		}
+	}
+}
+
 func TestBroadcastFrames(t *testing.T) { // spec O12.1
 	b := Broadcast{HopLimit: 3, Origin: sid.SID{5}, ID: 77, Payload: []byte("hello")}
 	frame, signed := AppendBroadcast(nil, &b)
@@ -230,6 +247,7 @@ func FuzzLinkFrames(f *testing.F) {
 	f.Add(AppendSummary(nil, &Summary{}), []byte(nil))
 	f.Add(AppendWant(nil, &Want{N: 1}), []byte(nil))
 	f.Add(AppendUnreach(nil, NID{1}), []byte(nil))
+	f.Add(AppendHave(nil, &Have{N: 1}), []byte(nil))
 	b, _ := AppendBroadcast(nil, &Broadcast{})
 	f.Add(append(b, make([]byte, 64)...), []byte(nil))
 	f.Fuzz(func(t *testing.T, plain, section []byte) {
@@ -259,6 +277,8 @@ func readAny(r *Reader, section []byte) {
 		r.Want(new(Want))
 	case FrameUnreach:
 		r.Unreach()
+	case FrameHave:
+		r.Have(new(Have))
 	case FrameBroadcast:
 		r.Broadcast(new(Broadcast))
 	}

@@ -113,7 +113,7 @@ func (n *neighbour) choose(now time.Time, reason string) bool {
 		return false
 	}
 	a := n.active
-	if a != nil && (best == a || (best.rank() == a.rank() && best.cost() > a.cost()*3/4)) {
+	if a != nil && (best == a || (best.rank() == a.rank() && !a.doubtful() && best.cost() > a.cost()*3/4)) {
 		return true
 	}
 	n.use(now, best, reason)
@@ -126,15 +126,21 @@ func (p *path) rank() int {
 	if !p.proven {
 		r += 2
 	}
-	if p.misses >= 2 {
+	if p.doubtful() {
 		r++
 	}
 	return r
 }
 
+// doubtful reports whether the path has left two RTOs in a row without an answer.
+func (p *path) doubtful() bool { return p.misses >= 2 }
+
 func (p *path) better(o *path) bool {
 	if p.rank() != o.rank() {
 		return p.rank() < o.rank()
+	}
+	if p.doubtful() && !p.lastAck.Equal(o.lastAck) {
+		return p.lastAck.After(o.lastAck)
 	}
 	return p.cost() < o.cost()
 }

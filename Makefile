@@ -11,7 +11,7 @@ FUZZJOBS    ?= 2
 SOAKTIME    ?= 1h
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check lint race test386 cross netns web-test kills demo fuzz soak bench bench-files vuln clean
+.PHONY: help run build test check lint race test386 cross netns web-test tools-test kills demo fuzz soak bench bench-files vuln clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ netns: ## run the tests between Linux network namespaces (needs root)
 
 kills: ## 50 transfers of 5,000 files of 1 GB while sender and receiver are killed all the time (needs root)
 	TRANSFERS=50 TREE_MB=1000 FILES=5000 GAP_MS=6000 bash test/netns/files_kills.sh
+
+tools-test: ## let promtool judge the metrics (needs prometheus)
+	bash test/tools.sh
 
 web-test: ## run the page in Chromium (needs chromium, node and npm)
 	bash test/web/run.sh

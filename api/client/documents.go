@@ -33,6 +33,7 @@ const (
 	SchemaForward    = "caracal.forward/1"
 	SchemaExpose     = "caracal.expose/1"
 	SchemaSocks      = "caracal.socks/1"
+	SchemaMetrics    = "caracal.metrics/1"
 	SchemaWeb        = "caracal.web/1"
 	SchemaVersion    = "caracal.version/1"
 	SchemaError      = "caracal.error/1"
@@ -61,6 +62,7 @@ var Schemas = [][2]string{
 	{SchemaShare, "share, unshare"},
 	{SchemaShares, "ls"},
 	{SchemaInbox, "inbox"},
+	{SchemaMetrics, "metrics"},
 	{SchemaWeb, "web, its address"},
 	{SchemaTopology, "what caracal web draws"},
 	{SchemaWatch, "watch, a line for each event"},

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/spf13/cobra"
+
+	"github.com/caracal-mesh/caracal/api/client"
+	"github.com/caracal-mesh/caracal/internal/metrics"
+)
+
+func (c *command) metrics() *cobra.Command {
+	var listen string
+	cmd := &cobra.Command{
+		Use: "metrics", Short: "Counters and states of the node, as Prometheus reads them", Args: exactly(0),
+		Long: "Print the metrics of the node once, or serve them to Prometheus at http://ADDR/metrics until Ctrl-C. They hold names and SIDs of\n" +
+			"neighbours, and no content. A dashboard for Grafana is in deploy/grafana/caracal.json.",
+		Example: "  caracal metrics | grep '^caracal_peers'\n  caracal metrics > /var/lib/node_exporter/textfile/caracal.prom\n  caracal metrics --listen 127.0.0.1:9410",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			n, err := c.node()
+			if err != nil {
+				return err
+			}
+			if _, err := n.Status(cmd.Context()); err != nil {
+				return err
+			}
+			if listen != "" {
+				return c.serveMetrics(cmd.Context(), n, listen)
+			}
+			return c.printMetrics(n)
+		},
+	}
+	cmd.Flags().StringVar(&listen, "listen", "", "serve them at this IP:PORT, such as 127.0.0.1:9410")
+	return cmd
+}
+
+// A metricsDocument is the metrics as JSON.
+type metricsDocument struct {
+	Schema  string       `json:"schema"`
+	Metrics []metricData `json:"metrics"`
+}
+
+type metricData struct {
+	Name   string            `json:"name"`
+	Type   string            `json:"type"` // counter, gauge
+	Labels map[string]string `json:"labels,omitempty"`
+	Value  float64           `json:"value"`
+}
+
+func (c *command) printMetrics(n metrics.Node) error {
+	families, err := metrics.Registry(n).Gather()
+	if err != nil {
+		return fail(client.Failed, "the metrics do not fit together: %s", client.Printable(firstLine(err.Error())))
+	}
+	doc := metricsDocument{Schema: client.SchemaMetrics, Metrics: []metricData{}}
+	for _, f := range families {
+		if !c.json {
+			if _, err := expfmt.MetricFamilyToText(c.out, f); err != nil {
+				return err
+			}
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			d := metricData{Name: f.GetName(), Type: "gauge", Value: m.GetGauge().GetValue()}
+			if m.Counter != nil {
+				d.Type, d.Value = "counter", m.GetCounter().GetValue()
+			}
+			for _, l := range m.GetLabel() {
+				if d.Labels == nil {
+					d.Labels = map[string]string{}
+				}
+				d.Labels[l.GetName()] = l.GetValue()
+			}
+			doc.Metrics = append(doc.Metrics, d)
+		}
+	}
+	if c.json {
+		return c.document(doc)
+	}
+	return nil
+}
+
+// serveMetrics answers Prometheus until ctx ends.
+func (c *command) serveMetrics(ctx context.Context, n metrics.Node, listen string) error {
+	at, err := netip.ParseAddrPort(listen)
+	if err != nil {
+		return fail(client.Usage, "--listen \"%s\" is not IP:PORT, such as 127.0.0.1:9410", client.Printable(listen))
+	}
+	l, err := net.Listen("tcp", at.String())
+	if err != nil {
+		return fail(client.Failed, "cannot listen at %s: %v", at, plain(errors.Unwrap(err)))
+	}
+	c.say("metrics: http://%s/metrics   (Ctrl-C to stop)\n", l.Addr())
+	srv := &http.Server{Handler: metrics.Handler(n), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	defer context.AfterFunc(ctx, func() { srv.Close() })()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fail(client.Failed, "the metrics ended: %v", plain(err))
+	}
+	return ctx.Err()
+}

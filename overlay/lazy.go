@@ -101,7 +101,13 @@ func (m *Mesh) chase(now time.Time) (next time.Time) {
 				n.ask(now)
 			}
 		}
-		m.lacks = slices.DeleteFunc(m.lacks, func(l lack) bool { return !l.again(now) })
+		left := m.lacks[:0]
+		for i := range m.lacks {
+			if l := &m.lacks[i]; l.again(now) {
+				left = append(left, *l)
+			}
+		}
+		m.lacks = left
 	}
 	for i := range m.lacks {
 		next = agenda.Soonest(next, m.lacks[i].at)

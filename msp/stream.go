@@ -188,10 +188,10 @@ func (s *Stream) reset(now time.Time, kind uint8, code uint32, reason string, wh
 	}
 	s.fail(why)
 	s.unwant(now)
-	s.trim(now)
 	if s.waitsIn != nil {
 		s.unqueue()
 	}
+	s.trim(now)
 	s.send.abandon(&s.a.e.pool, kind, code, reason)
 	if s.send.done() && !s.recv.done() {
 		s.recv.stop, s.recv.stopCode = finQueued, code

@@ -272,7 +272,7 @@ func (s *Stream) takes(more int) (why uint32) {
 	f := s.kids()
 	mode := f.mode
 	switch n := len(f.waiting) + more; {
-	case s.closed || s.abandoned || s.readErr != nil && !s.owned:
+	case s.closed || s.abandoned || !s.owned && (s.readErr != nil || s.unclaimed()):
 		return refusedGone
 	case s.undecided:
 		if n > s.a.e.limits.Backlog {
@@ -285,6 +285,11 @@ func (s *Stream) takes(more int) (why uint32) {
 		return refusedFull
 	}
 	return 0
+}
+
+// unclaimed reports whether a stream of the peer's was refused: nobody will ever own it.
+func (s *Stream) unclaimed() bool {
+	return s.opened && s.waitsFor == nil && s.waitsIn == nil && s.socket == nil
 }
 
 // held is how many units those waiting hold.

@@ -2,6 +2,9 @@ package msp
 
 import "time"
 
+// loneLoss is how many packets lost in a round of slow start are no sign of a full queue (spec M9.6).
+const loneLoss = 2
+
 // inform tells the controller what an ACK means, and changes it when it is the wrong
 // one for the path (spec M9.6).
 func (a *association) inform(now time.Time, r *ackRound) {
@@ -14,16 +17,23 @@ func (a *association) inform(now time.Time, r *ackRound) {
 	}
 	if e.sum, e.over = a.rate.turn(r.newest, r.sample-r.delay); e.over {
 		e.excess = a.noise.excessive(e.sum, int64(a.packet))
-		a.noise.onRound(e.sum, a.rtt.Min(), int64(a.packet), a.cc.steady())
-		a.choose()
+		e.quiet = quiet(e.sum, a.rtt.Min(), int64(a.packet))
+		a.noise.onRound(e.sum, e.quiet, int64(a.packet), a.cc.steady())
+		a.choose(e)
 	}
 	e.noise = a.noise.share()
 	a.cc.onAck(e)
 }
 
-// choose has the model take over where loss is noise.
-func (a *association) choose() {
-	if _, ok := a.cc.(*cubic); ok && a.noise.persists(a.rtt.Min()) {
+// choose has the model take over where loss is noise. What it is in slow start one round tells: a queue that
+// overflows then loses more than a packet or two, and is seen before.
+func (a *association) choose(e ackEvent) {
+	c, ok := a.cc.(*cubic)
+	switch {
+	case !ok:
+	case a.noise.persists(a.rtt.Min()):
 		a.cc = newPathModel(a.e.random, int64(a.packet), int64(a.cc.window()))
+	case e.quiet && e.sum.lost > 0 && e.sum.lost <= int64(loneLoss*a.packet) && c.leftSlowStart():
+		c.undo()
 	}
 }

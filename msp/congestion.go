@@ -39,6 +39,7 @@ type ackEvent struct {
 	over             bool     // a round trip is over:
 	sum              roundSum // that happened in it,
 	excess           bool     // more loss than noise explains
+	quiet            bool     // nothing queued
 	noise            int64    // the share of packets that the path loses, of certain
 }
 
@@ -71,14 +72,17 @@ func (p *pacer) burst(rate int64, packet int) int64 {
 	return max(leastBurst*int64(packet), min(paceBurst*int64(packet), rate/500), rate/1000)
 }
 
-// refill grants what the time since the last call is worth.
+// refill grants what the time since the last call is worth. The first time that is a burst: what went
+// before there was a rate is not owed.
 func (p *pacer) refill(now time.Time, rate int64, packet int) {
-	elapsed := min(max(now.Sub(p.last), 0), 50*time.Millisecond)
-	if p.last.IsZero() {
-		elapsed = 50 * time.Millisecond
+	most := p.burst(rate, packet)
+	elapsed := max(now.Sub(p.last), 0)
+	if p.last.IsZero() || elapsed >= time.Duration((most-p.credit)*1e9/rate) {
+		p.credit = most
+	} else {
+		p.credit += rate * int64(elapsed) / 1e9
 	}
 	p.last = now
-	p.credit = min(p.credit+rate*int64(elapsed)/1e9, p.burst(rate, packet))
 }
 
 // wait is how long until a quarter of a burst may leave: so that packets leave in runs.

@@ -130,14 +130,19 @@ func (c *cubic) onPersistent() {
 	c.cwnd, c.epoch = leastWindow*c.packet, time.Time{}
 }
 
-// undo restores the window from before the last cut (spec M8.5).
+// undo restores the window from before the last cut, and where on its curve it was (spec M8.5,
+// RFC 9438 §4.9).
 func (c *cubic) undo() {
 	if s := c.saved; s != nil {
 		c.cwnd, c.threshold = max(c.cwnd, s.cwnd), s.threshold
-		c.wMax, c.prior, c.epoch = s.wMax, s.prior, time.Time{}
+		c.wMax, c.prior, c.k = s.wMax, s.prior, s.k
+		c.epoch, c.friendly = s.epoch, s.friendly
 		c.saved = nil
 	}
 }
+
+// leftSlowStart reports whether the last cut ended slow start.
+func (c *cubic) leftSlowStart() bool { return c.saved != nil && c.saved.slowStart() }
 
 // cubeRoot is the largest r with r³ ≤ v, for 0 ≤ v < 2^54.
 func cubeRoot(v int64) (r int64) {

@@ -34,14 +34,13 @@ func quiet(sum roundSum, smallest time.Duration, packet int64) bool {
 	return sum.rtt > 0 && sum.rtt-smallest <= max(smallest/quietBand, quietAtLeast)+two
 }
 
-// onRound takes a round; steady tells that we did not ask more of the path than it was
+// onRound takes a round; still tells that it was quiet, steady that we did not ask more of the path than it was
 // thought to carry.
-func (n *noiseState) onRound(sum roundSum, smallest time.Duration, packet int64, steady bool) {
+func (n *noiseState) onRound(sum roundSum, still bool, packet int64, steady bool) {
 	n.refute(sum, packet)
 	if !steady {
 		return
 	}
-	still := quiet(sum, smallest, packet)
 	if sum.lost > 0 {
 		n.rounds++
 		n.history <<= 1

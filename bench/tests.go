@@ -29,17 +29,14 @@ const (
 	warmUpPackets = 200
 )
 
-// roundTrip sends one byte on a new stream, and waits for the first of the answer.
+// roundTrip sends one byte on a new stream, after the one that says what for, and waits for it to come back.
 func roundTrip(ctx context.Context, p peer) error {
 	s, err := p.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	if _, err := s.Write([]byte{toSink}); err != nil {
-		return err
-	}
-	if err := s.CloseWrite(); err != nil {
+	if _, err := s.Write([]byte{toEcho, 1}); err != nil {
 		return err
 	}
 	_, err = io.ReadFull(s, make([]byte, 1))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/caracal-mesh/caracal/msp"
@@ -133,9 +134,14 @@ func (c *Conn) ReadMark(p []byte) (n int, mark bool, err error) {
 // copyBytes is how much goes at once from or to another reader or writer.
 const copyBytes = 64 << 10
 
+// copyBuffers are used again: most streams are short.
+var copyBuffers = sync.Pool{New: func() any { return new([copyBytes]byte) }}
+
 // ReadFrom writes all that r has, as io.Copy does.
 func (c *Conn) ReadFrom(r io.Reader) (n int64, err error) {
-	buf := make([]byte, copyBytes)
+	room := copyBuffers.Get().(*[copyBytes]byte)
+	defer copyBuffers.Put(room)
+	buf := room[:]
 	for {
 		m, rerr := r.Read(buf)
 		w, werr := c.Write(buf[:m])
@@ -153,7 +159,9 @@ func (c *Conn) ReadFrom(r io.Reader) (n int64, err error) {
 
 // WriteTo reads to the end and writes it to w, as io.Copy does.
 func (c *Conn) WriteTo(w io.Writer) (n int64, err error) {
-	buf := make([]byte, copyBytes)
+	room := copyBuffers.Get().(*[copyBytes]byte)
+	defer copyBuffers.Put(room)
+	buf := room[:]
 	for {
 		m, rerr := c.Read(buf)
 		if m > 0 {

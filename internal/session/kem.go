@@ -117,16 +117,23 @@ func (p *Peer) Carry(now time.Time, send func(piece []byte) bool) (next time.Tim
 		p.kem.asked = nil
 		return time.Time{}
 	}
+	q.ask(buf, send)
+	q.tries++
+	q.due = now.Add(q.wait)
+	q.wait = min(2*q.wait, kemLongest)
+	return q.due
+}
+
+// ask sends the pieces of the question. It is not for the stack of every Carry: a key of ML-KEM takes 7 KB there.
+//
+//go:noinline
+func (q *question) ask(buf []byte, send func(piece []byte) bool) {
 	key := q.key.EncapsulationKey().Bytes()
 	for n := range wire.KEMPieces {
 		if n == 0 || q.got == 0 { // who has answered has the key, and is only reminded
 			send(wire.AppendKEMPiece(buf[:0], q.run, false, n, key))
 		}
 	}
-	q.tries++
-	q.due = now.Add(q.wait)
-	q.wait = min(2*q.wait, kemLongest)
-	return q.due
 }
 
 // deadline is when the question is asked again; nil never.

@@ -81,7 +81,10 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 		if !errors.Is(err, msp.ErrWouldBlock) {
 			return 0, c.opError("read", err)
 		}
-		if err = w.until(changed); err != nil {
+		c.net.readers.Add(1)
+		err = w.until(changed)
+		c.net.readers.Add(-1)
+		if err != nil {
 			return 0, c.opError("read", err)
 		}
 	}

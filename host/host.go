@@ -168,6 +168,7 @@ func (h *Host) run(ctx context.Context) {
 	for _, p := range h.cfg.Peers {
 		h.goPeer(ctx, p)
 	}
+	h.done.Go(h.pump.runWanted)
 	for _, r := range h.socket.Readers() {
 		h.done.Go(func() { h.read(r) })
 	}
@@ -183,6 +184,10 @@ func (h *Host) run(ctx context.Context) {
 func (h *Host) Do(f func(now time.Time, n *node.Node)) {
 	h.mu.Lock()
 	f(h.clock.now(), h.node)
+	if h.crowded() {
+		h.pump.later()
+		return
+	}
 	h.pump.run()
 }
 

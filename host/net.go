@@ -2,6 +2,7 @@ package host
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caracal-mesh/caracal/msp"
@@ -22,7 +23,14 @@ type Net struct {
 	shut    chan struct{}
 	once    sync.Once
 	packets []*PacketConn // guarded by the Doer
+	readers atomic.Int32  // that wait for something to come
 }
+
+// crowd is how many wait for something to come when it is worth gathering what they do.
+const crowd = 8
+
+// crowded reports whether many use streams at the same time.
+func (x *Net) crowded() bool { return x.readers.Load() >= crowd }
 
 // NewNet returns a Net upon the doer.
 func NewNet(d Doer) *Net { return &Net{doer: d, shut: make(chan struct{})} }

@@ -40,6 +40,7 @@ type pump struct {
 	armed   time.Time // when timer fires; zero: it does not
 	stale   bool      // the node was touched since it last processed
 	running bool
+	wanted  chan struct{} // later
 	stopped bool
 }
 
@@ -48,6 +49,7 @@ func (p *pump) init(h *Host) {
 	p.out = link.NewBatch(batchBytes, batchDatagrams)
 	p.timer = time.AfterFunc(time.Hour, p.fire)
 	p.timer.Stop()
+	p.wanted = make(chan struct{}, 1)
 }
 
 // fire is the timer's goroutine.
@@ -70,6 +72,30 @@ func (p *pump) run() {
 		p.process()
 	}
 	p.h.mu.Unlock()
+}
+
+// later is run, by a goroutine of its own, which gets its turn when those that run now wait:
+// so what many do at a time leaves in few packets.
+func (p *pump) later() {
+	p.stale = true
+	p.h.mu.Unlock()
+	select {
+	case p.wanted <- struct{}{}:
+	default: // it is about to run
+	}
+}
+
+// runWanted is that goroutine.
+func (p *pump) runWanted() {
+	for {
+		select {
+		case <-p.h.ctx.Done():
+			return
+		case <-p.wanted:
+			p.h.mu.Lock()
+			p.run()
+		}
+	}
 }
 
 // process lets the node do what is due and writes it.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/caracal-mesh/caracal/api/client"
 	"github.com/caracal-mesh/caracal/host"
+	"github.com/caracal-mesh/caracal/pair"
 	"github.com/caracal-mesh/caracal/share"
 )
 
@@ -30,6 +31,7 @@ const maxRequest = 1 << 20
 type Server struct {
 	Host     *host.Host
 	Exchange *share.Exchange
+	Pairing  *pair.Desk
 	Version  string
 	Files    string   // where received files go
 	Down     func()   // ends the node; must return at once
@@ -40,6 +42,8 @@ type Server struct {
 	mux       *http.ServeMux
 	strangers atomic.Uint64 // callers of other users, refused
 	untaken   untaken
+
+	comparisons comparisons
 }
 
 // Listen binds the socket in home, for this user only. A socket that a dead node
@@ -143,6 +147,7 @@ func (s *Server) routesOfAPI() {
 	one("POST /v1/forget", s.forget)
 	s.routesOfContacts(one)
 	s.routesOfShares(one)
+	s.routesOfPairing(one)
 	one("POST /v1/inbox/{id}/accept", s.decide(true))
 	one("POST /v1/inbox/{id}/reject", s.decide(false))
 	one("POST /v1/down", s.down)

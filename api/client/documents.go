@@ -27,6 +27,7 @@ const (
 	SchemaShare      = "caracal.share/1"
 	SchemaShares     = "caracal.shares/1"
 	SchemaTransfers  = "caracal.transfers/1"
+	SchemaPairing    = "caracal.pair/1"
 	SchemaServices   = "caracal.services/1"
 	SchemaStreams    = "caracal.streams/1"
 	SchemaPipe       = "caracal.pipe/1"
@@ -50,6 +51,7 @@ var Schemas = [][2]string{
 	{SchemaName, "name, forget"},
 	{SchemaContact, "trust PEER, block PEER"},
 	{SchemaContacts, "trust, block"},
+	{SchemaPairing, "invite, join, a line for each event: code, found, words, done"},
 	{SchemaPing, "ping, a line for each event: reply, lost, summary"},
 	{SchemaTrace, "trace"},
 	{SchemaMTR, "trace --mtr, a line for each event: round, summary"},

@@ -11,6 +11,7 @@ import (
 	"github.com/caracal-mesh/caracal/api"
 	"github.com/caracal-mesh/caracal/api/client"
 	"github.com/caracal-mesh/caracal/host"
+	"github.com/caracal-mesh/caracal/pair"
 	"github.com/caracal-mesh/caracal/share"
 	"github.com/caracal-mesh/caracal/sid"
 )
@@ -19,6 +20,7 @@ import (
 type daemon struct {
 	host   *host.Host
 	files  *share.Exchange
+	desk   *pair.Desk
 	server *api.Server
 	socket net.Listener
 	cancel context.CancelFunc
@@ -50,12 +52,14 @@ func startDaemon(ctx context.Context, cfg host.Config, files string, accept shar
 		d.close()
 		return nil, fail(client.Failed, "cannot make the control socket in %s: %v", client.Printable(cfg.Home), err)
 	}
-	d.server = &api.Server{Host: h, Exchange: d.files, Version: version, Files: files, Down: d.cancel, Feed: feed}
+	d.desk = pair.New(h, h.Self(), cfg.Name, d.blocked)
+	d.server = &api.Server{Host: h, Exchange: d.files, Pairing: d.desk, Version: version, Files: files, Down: d.cancel, Feed: feed}
 	if settings != nil {
 		settings.live(d)
 		d.server.Settings = settings
 	}
 	d.parts.Go(func() { d.complain(cfg.Log, d.files.Serve()) })
+	d.parts.Go(func() { d.complain(cfg.Log, d.desk.Serve()) })
 	d.parts.Go(func() { d.complain(cfg.Log, d.server.Serve(d.ctx, d.socket, cfg.Home)) })
 	return d, nil
 }
@@ -89,6 +93,9 @@ func (d *daemon) wait() {
 
 func (d *daemon) close() {
 	d.cancel()
+	if d.desk != nil {
+		d.desk.Close()
+	}
 	d.files.Close()
 	d.host.Close()
 }

@@ -84,6 +84,7 @@ func (c *command) root() *cobra.Command {
 	flags.BoolVarP(&c.quiet, "quiet", "q", false, "say nothing but data and errors")
 	root.AddCommand(c.machineVerbs()...)
 	root.AddCommand(c.fileVerbs()...)
+	root.AddCommand(c.pairVerbs()...)
 	root.AddCommand(
 		c.up(), c.down(), c.status(), c.id(), c.peers(), c.nameVerb(), c.forget(), c.trust(), c.block(), c.ping(), c.trace(), c.routes(),
 		c.send(), c.inbox(), c.pipe(), c.forward(), c.expose(),

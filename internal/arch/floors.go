@@ -38,6 +38,7 @@ var floors = map[string]int{
 	"host":   80,
 	"simnet": 80,
 	"share":  80,
+	"pair":   80,
 
 	"internal/doctor": 85,
 	"internal/config": 85,

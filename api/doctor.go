@@ -15,6 +15,7 @@ func (s *Server) routesOfLooks(one func(string, func(*http.Request) (any, error)
 	one("GET /v1/why", s.why)
 	s.mux.HandleFunc("GET /v1/mtr", s.mtr)
 	s.routesOfSettings(one)
+	s.routesOfNAT(one)
 }
 
 // doctor examines the node: GET /v1/doctor. With peer=PEER that peer is tried instead of all; with

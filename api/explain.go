@@ -37,6 +37,9 @@ func (s *Server) why(r *http.Request) (any, error) {
 		doc.Via, doc.ViaName, doc.Link, doc.Hops, doc.Distance = hop.SID.String(), s.nameOf(hop.SID), hop.Iface, hop.Hops, hop.Distance
 		doc.Addr = hop.Path.Addr.String()
 	}
+	if doc.Via != doc.SID {
+		doc.NoDirect = s.natWhy(peer)
+	}
 	for _, c := range e.Candidates {
 		doc.Candidates = append(doc.Candidates, s.candidates(&e, c)...)
 	}

@@ -24,6 +24,7 @@ func (s *Server) status(*http.Request) (any, error) {
 		Links: st.Links, Peers: roundPeers(st.Peers), Sessions: st.Sessions, Transfers: []client.Transfer{},
 		Receiving: []client.Item{}, Notes: st.Notes, Counters: counters(st.Counters),
 	}
+	s.tellNAT(&doc.Self)
 	refused, lost := s.Feed.counters()
 	doc.Counters["api"] = map[string]uint64{"strangers": s.strangers.Load(), "watchers_refused": refused, "events_lost": lost}
 	doc.Self.Uptime = client.Round(doc.Self.Uptime, 1)

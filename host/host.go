@@ -46,6 +46,9 @@ type Config struct {
 	NoMulticast   bool         // none by multicast, IPv4 and IPv6
 	DiscoveryPort uint16       // where beacons go; 0 = udp.DiscoveryPort
 	NoRelay       bool         // do not carry the traffic of others
+	NoPunch       bool         // open no direct paths through NATs
+	NoPortMap     bool         // ask no router to open a port
+	STUN          []string     // "host[:port]" asked where they see us, besides neighbours
 	NetworkKey    *[32]byte    // nil = the open mesh
 	Log           *slog.Logger // nil = silent
 	Trace         trace.Sink   // called with the node locked: it must be quick and not call back; may be nil
@@ -134,7 +137,7 @@ func (h *Host) newNode() error {
 	cfg := node.Config{
 		Identities: h.identities(),
 		Name:       h.cfg.Name, NetworkKey: h.cfg.NetworkKey, NoRelay: h.cfg.NoRelay,
-		HardwareAES: hardwareAES(), Trace: h.trace,
+		HardwareAES: hardwareAES(), Trace: h.trace, Port: h.socket.Port(), NoPunch: h.cfg.NoPunch,
 	}
 	if !h.cfg.NoPostQuantum {
 		cfg.Encapsulate = (*mlkem.EncapsulationKey768).Encapsulate
@@ -149,6 +152,7 @@ func (h *Host) newNode() error {
 	n.SetInterface(h.started, 0, link.Caps{Name: "inet", Kind: link.Internet, MTU: link.BaseMTU})
 	h.node = n
 	h.pump.init(h)
+	h.openSockets()
 	return nil
 }
 
@@ -169,6 +173,7 @@ func (h *Host) run(ctx context.Context) {
 		h.goPeer(ctx, p)
 	}
 	h.done.Go(h.pump.runWanted)
+	h.runNAT(ctx)
 	for _, r := range h.socket.Readers() {
 		h.done.Go(func() { h.read(r) })
 	}
@@ -263,6 +268,11 @@ func (c *Config) check() (listen netip.AddrPort, err error) {
 	}
 	for _, p := range c.Peers {
 		if _, _, err := splitPeer(p); err != nil {
+			return listen, err
+		}
+	}
+	for _, s := range c.STUN {
+		if err := CheckSTUN(s); err != nil {
 			return listen, err
 		}
 	}

@@ -68,6 +68,7 @@ func (h *Host) setInterface(now time.Time, i lan.Interface) {
 	caps.Broadcast = reach != udp.Reach{}
 	h.socket.SetReach(i.Index, reach)
 	h.node.SetInterface(now, i.Index, caps)
+	h.node.SetAddrs(now, i.Index, i.Prefixes)
 	h.log.Info("interface", "interface", i.Name, "mtu", caps.MTU, "kind", caps.Kind.String(), "addresses", i.Prefixes)
 }
 

@@ -126,10 +126,7 @@ func (a *Agent) sendQuestion(now time.Time, q *question, out *link.Batch) bool {
 
 // unheard deals with a question that found no answer.
 func (a *Agent) unheard(now time.Time, q *question) {
-	switch {
-	case q.change != 0:
-		a.filterKnown(now, q)
-	case q.to.Socket == 0:
+	if q.change == 0 && q.to.Socket == 0 {
 		a.learn.again = agenda.Soonest(a.learn.again, now.Add(askUnheard))
 	}
 	a.dirty = true
@@ -216,25 +213,25 @@ func (a *Agent) receiveAnswer(now time.Time, from link.Path, m *wire.STUN) {
 
 // learned goes on after an answer: another address of the observer shows more (spec N1.6, N1.7).
 func (a *Agent) learned(now time.Time, q *question) {
-	switch {
-	case q.change != 0:
-		a.filterKnown(now, q)
-	case !q.other.IsValid() || !a.trusts(q, q.other):
-	case q.to.Socket != 0:
-		a.question(now, observer{q.sid, q.other}, q.to.Socket, 0)
-	default:
-		a.question(now, q.observer, 0, wire.STUNChangePort) // before anything goes to the other address
+	if q.change != 0 || !q.other.IsValid() || !a.trusts(q, q.other) {
+		return
+	}
+	a.question(now, observer{q.sid, q.other}, q.to.Socket, 0)
+	if q.to.Socket == 0 && !a.learn.filterAsked() {
+		// From a socket of its own: a Linux router takes an answer that comes unasked for a flow of its own, and
+		// holds that against the socket.
+		a.question(now, q.observer, a.fresh(1), wire.STUNChangePort)
 	}
 }
 
-// filterKnown asks at the observer's other address, now that it is known whether what comes from there is let in.
-func (a *Agent) filterKnown(now time.Time, q *question) {
-	for _, base := range a.learn.questions {
-		if base.observer == q.observer && base.change == 0 && base.to.Socket == 0 && base.other.IsValid() {
-			a.question(now, observer{q.sid, base.other}, 0, 0)
-			return
+// filterAsked reports whether somebody was asked to answer from another port.
+func (l *learner) filterAsked() bool {
+	for _, q := range l.questions {
+		if q.change != 0 {
+			return true
 		}
 	}
+	return false
 }
 
 // trusts reports whether an observer may send us to that other address of its: a neighbour only to the same

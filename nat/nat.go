@@ -177,6 +177,13 @@ func (a *Agent) SetMapped(now time.Time, outer []netip.AddrPort) {
 // SetSecond tells that another socket always listens at a port.
 func (a *Agent) SetSecond(socket, port uint16) { a.second = secondSocket{socket, port} }
 
+// SetServers replaces the STUN servers that the user configured.
+func (a *Agent) SetServers(now time.Time, servers []netip.AddrPort) {
+	a.cfg.Servers = append([]netip.AddrPort(nil), servers...)
+	a.learn.due(now)
+	a.dirty = true
+}
+
 // Moved forgets what was learned: the world looks different from where we are now (spec N6.2).
 func (a *Agent) Moved(now time.Time) {
 	a.learn.forget(now)

@@ -68,6 +68,7 @@ func (n *neighbour) dropPath(now time.Time, p *path) {
 		}
 	}
 	n.dirty = true
+	n.m.changes++
 	if p == n.latest {
 		n.latest = nil
 	}

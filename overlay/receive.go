@@ -84,7 +84,7 @@ func (m *Mesh) receiveReply(now time.Time, from link.Path, msg []byte) {
 	if p == nil {
 		return
 	}
-	p.answered(now)
+	n.prove(now, p)
 	n.rise(now, p)
 	n.choose(now, "better")
 }

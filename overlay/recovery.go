@@ -35,7 +35,7 @@ func (n *neighbour) receiveAck(now time.Time, t *flight, a *wire.Ack) {
 	}
 	if s, ok := t.late(last); ok { // else a round trip that has grown would never be learned
 		s.path.took(now, now.Sub(s.at), a.Delay)
-		s.path.answered(now)
+		n.prove(now, s.path)
 		n.answered(now, s.path)
 	}
 	count, bytes, via := 0, 0, (*path)(nil)
@@ -65,7 +65,7 @@ func (n *neighbour) receiveAck(now time.Time, t *flight, a *wire.Ack) {
 // delivered frees what an acknowledged packet carried.
 func (n *neighbour) delivered(now time.Time, t *flight, s *sentPacket) {
 	s.path.settled(true)
-	s.path.answered(now)
+	n.prove(now, s.path)
 	for f := s.frames; f != nil; {
 		next := f.next
 		if f.defines {
@@ -74,6 +74,14 @@ func (n *neighbour) delivered(now time.Time, t *flight, s *sentPacket) {
 		n.m.frames.put(f)
 		f = next
 	}
+}
+
+// prove notes that something sent via p was acknowledged.
+func (n *neighbour) prove(now time.Time, p *path) {
+	if !p.proven {
+		n.m.changes++
+	}
+	p.answered(now)
 }
 
 // answered draws the conclusions from an acknowledgement of something sent via p.

@@ -8,8 +8,10 @@ import (
 	"github.com/caracal-mesh/caracal/link"
 )
 
-// firstSocket is the port of a host's socket 1; the others follow.
-const firstSocket = 20_000
+const (
+	firstSocket  = 20_000 // the port of a host's socket n is this and n
+	secondSocket = 1      // that always listens
+)
 
 // usualTTL is how many routers a packet passes unless its sender says otherwise.
 const usualTTL = 64
@@ -161,7 +163,7 @@ func (p *port) take(r route, data []byte) {
 	}
 	if r.dst.Port() != Port {
 		from.Socket = r.dst.Port() - firstSocket
-		if !slices.Contains(p.sockets, from.Socket) {
+		if from.Socket != secondSocket && !slices.Contains(p.sockets, from.Socket) {
 			p.drop(p, DropPort, data)
 			return
 		}

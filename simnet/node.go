@@ -56,6 +56,7 @@ func (w *World) addNode(name string, around role, options []NodeOption) *Host {
 		if err != nil {
 			panic("BUG: simnet: " + err.Error())
 		}
+		n.NAT().SetSecond(secondSocket, firstSocket+secondSocket)
 		if around != nil {
 			return around(w, name, n)
 		}

@@ -56,6 +56,7 @@ var Schemas = [][2]string{
 	{SchemaTrace, "trace"},
 	{SchemaMTR, "trace --mtr, a line for each event: round, summary"},
 	{SchemaWhy, "why"},
+	{SchemaPunch, "punch, a line for each event: step, result"},
 	{SchemaDoctor, "doctor"},
 	{SchemaConfig, "config show"},
 	{SchemaReload, "config reload"},
@@ -99,17 +100,20 @@ type Status struct {
 
 // Self is our own node in a Status.
 type Self struct {
-	SID     string  `json:"sid"`
-	Name    string  `json:"name"`
-	Version string  `json:"version"`
-	Uptime  float64 `json:"uptime_s"`
-	PID     int     `json:"pid"`
-	Listen  string  `json:"listen"`
-	Port    uint16  `json:"port"`
-	Home    string  `json:"home"`
-	Files   string  `json:"files"`
-	Accept  string  `json:"accept"`
-	Network string  `json:"network"` // "open" or "private"
+	SID      string   `json:"sid"`
+	Name     string   `json:"name"`
+	Version  string   `json:"version"`
+	Uptime   float64  `json:"uptime_s"`
+	PID      int      `json:"pid"`
+	Listen   string   `json:"listen"`
+	Port     uint16   `json:"port"`
+	Home     string   `json:"home"`
+	Files    string   `json:"files"`
+	Accept   string   `json:"accept"`
+	Network  string   `json:"network"`   // "open" or "private"
+	NAT      string   `json:"nat"`       // none, easy, hard, blocked, unknown; "" = nothing beyond the LAN is spoken to
+	NATWords string   `json:"nat_words"` // the same in a line
+	Outer    []string `json:"outer"`     // addresses at which others see this node
 }
 
 // An ID is our own identity.

@@ -30,6 +30,7 @@ type Why struct {
 
 	Candidates []Candidate `json:"candidates"` // the one in use first
 	Change     Change      `json:"change"`     // the latest: of the way, or of the path to the next hop
+	NoDirect   string      `json:"no_direct"`  // why there is no direct path through routers, in words; "" = there is, or none was tried
 }
 
 // A Candidate is one way to the peer.

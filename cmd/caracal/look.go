@@ -36,6 +36,7 @@ func (c *command) status() *cobra.Command {
 func (c *command) statusText(st *client.Status) {
 	c.printf("%s  %s  up %s  %s   udp %d\n\n", client.Printable(st.Self.Name), short(st.Self.SID), span(st.Self.Uptime), st.Self.Version, st.Self.Port)
 	c.networkLine(st.Self.Network)
+	c.natLine(&st.Self)
 	t := table{{"LINK", "ADDRESS", "BEACONS tx/rx", "HEARD", "TRAFFIC ↑/↓"}}
 	for _, l := range st.Links {
 		if l.Index == 0 && l.TxPackets+l.RxPackets == 0 {

@@ -127,6 +127,7 @@ func (s *settings) host() host.Config {
 	v := s.values
 	return host.Config{
 		Name: v.Text("node.name"), Listen: v.Text("node.listen"), NoRelay: !v.Switch("node.relay"),
+		NoPunch: !v.Switch("nat.punch"), NoPortMap: !v.Switch("nat.portmap"), STUN: v.List("nat.stun"),
 		Interfaces: v.List("discovery.interfaces"), Peers: v.List("discovery.peers"),
 		NoBroadcast: !v.Switch("discovery.broadcast"), NoMulticast: !v.Switch("discovery.multicast"), NoMDNS: !v.Switch("discovery.mdns"),
 		NoDiscovery: !v.Switch("discovery.broadcast") && !v.Switch("discovery.multicast") && !v.Switch("discovery.mdns"),

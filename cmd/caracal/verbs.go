@@ -4,5 +4,5 @@ import "github.com/spf13/cobra"
 
 // machineVerbs are the verbs about this machine and about why things are as they are.
 func (c *command) machineVerbs() []*cobra.Command {
-	return []*cobra.Command{c.config(), c.doctor(), c.why()}
+	return append([]*cobra.Command{c.config(), c.doctor(), c.why()}, c.natVerbs()...)
 }

@@ -69,6 +69,9 @@ func (c *command) whyText(w *client.Why) {
 	} else {
 		c.printf("  No neighbour leads there now. It is tried again as soon as one does.\n")
 	}
+	if w.NoDirect != "" {
+		c.printf("no direct path: %s\n", client.Printable(w.NoDirect))
+	}
 	if w.Change.Ago >= 0 {
 		c.printf("last change: %s ago, %s\n", span(w.Change.Ago), w.Change.Text)
 	}

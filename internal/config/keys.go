@@ -49,6 +49,9 @@ var Keys = []Key{
 	{"discovery.mdns", Switch, true, false, "announce it by mDNS, as _caracal._udp", nil},
 	{"discovery.interfaces", List, []string{}, false, "interfaces to use, \"!\" before those not to; the last that matches decides; [] = all but those of containers", checkInterfaces},
 	{"discovery.peers", List, []string{}, true, "addresses always tried, \"host\" or \"host:port\"", checkPeers},
+	{"nat.punch", Switch, true, false, "open direct paths through routers", nil},
+	{"nat.portmap", Switch, true, false, "ask the router to open a port (NAT-PMP, PCP, UPnP)", nil},
+	{"nat.stun", List, []string{}, false, "STUN servers asked where they see us, \"host\" or \"host:port\"; neighbours are asked anyway", checkSTUN},
 	{"files.dir", Text, "", false, "folder for received files; \"\" = ~/Caracal", checkPath},
 	{"files.accept", Text, string(share.Contacts), true, "whose files are taken without asking: ask, contacts, all, never", checkAccept},
 	{"log.level", Text, "info", true, "debug, info, warn or error", oneOf("debug", "info", "warn", "error")},
@@ -239,4 +242,13 @@ func oneOf(words ...string) func(any) error {
 		}
 		return nil
 	}
+}
+
+func checkSTUN(value any) error {
+	for _, s := range value.([]string) {
+		if err := host.CheckSTUN(s); err != nil {
+			return fmt.Errorf("%q is neither HOST nor HOST:PORT", s)
+		}
+	}
+	return nil
 }

@@ -47,7 +47,7 @@ func (t *Table) From(in link.Path) link.Path {
 		t.lastIn, t.lastAddr = in.Iface, addr
 		t.lastOut = t.owner(in.Iface, addr)
 	}
-	return link.Path{Iface: t.lastOut, Addr: in.Addr}
+	return link.Path{Iface: t.lastOut, Socket: in.Socket, Addr: in.Addr}
 }
 
 // To is the path to an address that somebody gave us; its zone, if any, names

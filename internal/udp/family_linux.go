@@ -37,6 +37,21 @@ func newFamily(s *Socket, conn *net.UDPConn, four bool) (*family, *Reader, error
 	return f, newReader(f, raw, readMessages, readSize), nil
 }
 
+// enlarge asks for as much room as the node's own socket has.
+func enlarge(conn *net.UDPConn) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) {
+		for _, o := range [...][2]int{{unix.SO_RCVBUFFORCE, unix.SO_RCVBUF}, {unix.SO_SNDBUFFORCE, unix.SO_SNDBUF}} {
+			if unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, o[0], bufferSize) != nil {
+				_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, o[1], bufferSize)
+			}
+		}
+	})
+}
+
 // options asks for what we cannot do without (which interface a datagram came
 // in by, broadcast), then for what only makes it faster.
 func (f *family) options(fd int) error {

@@ -42,6 +42,12 @@ func newFamily(s *Socket, conn *net.UDPConn, four bool) (*family, *Reader, error
 	return f, &Reader{f: f, buffer: make([]byte, 1<<16)}, nil
 }
 
+// enlarge asks for as much room as the node's own socket has.
+func enlarge(conn *net.UDPConn) {
+	_ = conn.SetReadBuffer(bufferSize)
+	_ = conn.SetWriteBuffer(bufferSize)
+}
+
 // queue sends the run at once.
 func (f *family) queue(run link.Run) {
 	if err := f.send(run); err != nil {
@@ -54,6 +60,9 @@ func (f *family) queue(run link.Run) {
 
 func (f *family) send(run link.Run) error {
 	to := net.UDPAddrFromAddrPort(run.To.Addr)
+	if run.To.TTL != 0 {
+		defer f.limitHops(int(run.To.TTL))()
+	}
 	if f.four {
 		var cm *ipv4.ControlMessage
 		if run.To.Iface != 0 {
@@ -71,6 +80,18 @@ func (f *family) send(run link.Run) error {
 	}
 	_, err := f.p6.WriteTo(run.Data, cm, to)
 	return err
+}
+
+// limitHops has what is sent pass few routers, until undone.
+func (f *family) limitHops(ttl int) (undo func()) {
+	if f.four {
+		usual, _ := f.p4.TTL()
+		_ = f.p4.SetTTL(ttl)
+		return func() { _ = f.p4.SetTTL(max(usual, 1)) }
+	}
+	usual, _ := f.p6.HopLimit()
+	_ = f.p6.SetHopLimit(ttl)
+	return func() { _ = f.p6.SetHopLimit(max(usual, 1)) }
 }
 
 func (f *family) flush() {}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"unsafe"
 
+	"github.com/caracal-mesh/caracal/link"
 	"golang.org/x/sys/unix"
 )
 
@@ -76,10 +77,16 @@ func port(p *uint16) uint16 {
 	return uint16(b[0])<<8 | uint16(b[1])
 }
 
-// setControl writes which interface to leave by (0: the routing picks) and the
+// setControl writes which interface to leave by (0: the routing picks), how many routers to pass (0: as usual) and the
 // segment size (0: one datagram), and returns the length of both.
-func (m *message) setControl(four bool, iface uint32, segment int) int {
-	n := 0
+func (m *message) setControl(four bool, to link.Path, segment int) int {
+	n, iface := 0, to.Iface
+	if to.TTL != 0 && four {
+		put(m, &n, unix.IPPROTO_IP, unix.IP_TTL, int32(to.TTL))
+	}
+	if to.TTL != 0 && !four {
+		put(m, &n, unix.IPPROTO_IPV6, unix.IPV6_HOPLIMIT, int32(to.TTL))
+	}
 	if iface != 0 && four {
 		put(m, &n, unix.IPPROTO_IP, unix.IP_PKTINFO, unix.Inet4Pktinfo{Ifindex: int32(iface)})
 	}

@@ -67,6 +67,7 @@ type Socket struct {
 	readers []*Reader
 	v4, v6  *family // nil when the system, or the address to listen on, has none
 	stats   counters
+	extras  extras
 
 	mu    sync.RWMutex
 	reach map[uint32]Reach
@@ -189,7 +190,11 @@ func (s *Socket) Write(b *link.Batch) {
 	var room [3]netip.AddrPort
 	for run := range b.Runs(maxSegments, maxRunBytes) {
 		if !run.To.Everybody() {
-			s.queue(run)
+			if run.To.Socket == 0 {
+				s.queue(run)
+			} else {
+				s.writeExtra(run)
+			}
 			continue
 		}
 		for _, to := range s.everybody(room[:0], run.To.Iface) {
@@ -234,6 +239,7 @@ func (s *Socket) Stats() Stats {
 
 // Close closes the port; Readers return net.ErrClosed.
 func (s *Socket) Close() error {
+	s.closeExtras()
 	var errs []error
 	for _, f := range []*family{s.v4, s.v6} {
 		if f != nil {

@@ -65,7 +65,7 @@ func (f *family) add(run link.Run) {
 	if run.Count > 1 {
 		segment = run.Segment
 	}
-	h.hdr.SetControllen(m.setControl(f.four, run.To.Iface, segment))
+	h.hdr.SetControllen(m.setControl(f.four, run.To, segment))
 	o.runs[o.n] = run
 	o.n++
 }

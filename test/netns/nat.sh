@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Two nodes behind two Linux routers, and a third outside: a direct path where the NATs allow one, the relay where they do not, and
+# a transfer that does not stop while the path changes. Nothing is sent to anybody else.
+source "$(dirname "$0")/lib.sh"
+source test/netns/nat/world.sh
+
+world
+in_ns I tcpdump -q -n -i any -w "$WORK/outside.pcap" udp 2>/dev/null &
+TCPDUMP=$!
+up R
+R=$(sid_of R)
+
+say "plain masquerade twice: relay, then direct, then relay again, under one transfer"
+nat NA plain
+nat NB plain
+up A --peer 192.0.2.2
+up B --peer 192.0.2.2 --accept all
+A=$(sid_of A)
+B=$(sid_of B)
+lists A "$B" 10
+knows A easy || die "A does not know its NAT: $(cc A status)"
+cc A status | grep '^nat: '
+head -c 400000000 /dev/urandom >"$WORK/film"
+[ "$(state A "$B")" = mesh ] || die "B is $(state A "$B"), not behind the relay"
+cc A send "$WORK/film" B >"$WORK/send.log" 2>&1 &
+SEND=$!
+START=$(date +%s%N)
+is A "$B" direct 5 || die "not direct within 5 s: $(cc A why B)"
+ok "direct after $((($(date +%s%N) - START) / 1000000)) ms"
+kill -0 $SEND 2>/dev/null || die "the transfer was over before the path changed: use a larger file"
+in_ns I nft -f - <<-RULES
+	table ip cut {
+		chain f {
+			type filter hook forward priority 0
+			ip saddr 203.0.113.2 ip daddr 198.51.100.2 drop
+			ip saddr 198.51.100.2 ip daddr 203.0.113.2 drop
+		}
+	}
+RULES
+is A "$B" mesh 5 || die "the path was cut, and B is $(state A "$B")"
+ok "the hole is closed: over the relay again"
+kill -0 $SEND 2>/dev/null || die "the transfer was over before the path closed: use a larger file"
+wait $SEND || die "the transfer stopped: $(cat "$WORK/send.log")"
+cmp "$WORK/film" "$WORK/home-B/files/film" || die "the file differs"
+ok "$(tail -n 1 "$WORK/send.log")"
+in_ns I nft delete table ip cut
+rm -f "$WORK/film" "$WORK/home-B/files/film"
+
+say "one router before two networks, which does not hairpin"
+up C --peer 192.0.2.2
+C=$(sid_of C)
+lists A "$C" 10
+knows C easy || die "C does not know its NAT"
+cc A punch C --verbose || die "A and C share an outer address, and do not meet"
+cc A why C | grep -q 'direct, inet 192.168.3.10' || die "not by their inner addresses: $(cc A why C)"
+ok "they meet by their inner addresses"
+ends A B C
+
+say "random ports on both sides: stays on the relay, and why says so"
+nat NA random
+nat NB random
+up A --peer 192.0.2.2
+up B --peer 192.0.2.2 --accept all
+lists A "$B" 10
+knows A hard && knows B hard || die "they do not know their NATs: $(cc A status)"
+cc A status | grep '^nat: '
+code=0
+cc A punch B --verbose || code=$?
+[ $code = 5 ] || die "punch ended with $code, not 5"
+cc A ping B -c 2
+cc A why B | tee "$WORK/why"
+grep -q 'symmetric NAT' "$WORK/why" || die "why does not say why"
+[ "$(state A "$B")" = mesh ] || die "B is $(state A "$B")"
+ok "over the relay, and said so"
+ends A
+
+say "random ports on one side: many sockets and a search"
+nat NA fully-random
+nat NB plain
+ends B
+up A --peer 192.0.2.2
+up B --peer 192.0.2.2 --accept all
+lists A "$B" 10
+knows A hard && knows B easy || die "they do not know their NATs"
+cc A punch B --verbose || die "no direct path by the search"
+cc A ping B -c 3 | tail -n 1
+ends A B
+
+say "what went over the Internet"
+cc R down
+kill $TCPDUMP
+wait $TCPDUMP || true
+python3 - "$WORK/outside.pcap" <<'PY'
+import socket, struct, sys
+data = open(sys.argv[1], "rb").read()
+link = struct.unpack("<I", data[20:24])[0]
+head = {1: 14, 113: 16, 276: 20}[link]
+ours = {"192.0.2.2", "203.0.113.2", "198.51.100.2"}
+at, seen, others = 24, {}, {}
+while at + 16 <= len(data):
+    caplen = struct.unpack("<I", data[at + 8:at + 12])[0]
+    p = data[at + 16 + head:at + 16 + caplen]
+    at += 16 + caplen
+    if not p or p[0] >> 4 != 4:
+        continue
+    dst = socket.inet_ntoa(p[16:20])
+    kind = seen if dst in ours else others
+    kind[dst] = kind.get(dst, 0) + 1
+bad = {d: n for d, n in others.items() if not d.startswith(("224.", "239.", "255.")) and not d.endswith(".255")}
+if bad or len(seen) != 3:
+    sys.exit(f"not ok: sent to {seen}, and to nobody's {bad}")
+print(f"ok: datagrams only to who was configured or met: {seen}")
+PY
+
+say "nat: all ok"

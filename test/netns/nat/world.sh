@@ -1,0 +1,111 @@
+# Two nodes behind two Linux routers, and one outside; sourced after lib.sh.
+#
+#   A 192.168.1.10 ── NA ── 203.0.113.2 ──┐
+#   C 192.168.3.10 ──┘                    I ── 192.0.2.2 R
+#   B 192.168.2.10 ── NB ── 198.51.100.2 ─┘
+
+# world: lay it.
+world() {
+	ns A C NA I NB B R
+	wire A a0 192.168.1.10/24 NA lan 192.168.1.1/24
+	wire C c0 192.168.3.10/24 NA lan3 192.168.3.1/24
+	wire NA wan 203.0.113.2/24 I i1 203.0.113.1/24
+	wire B b0 192.168.2.10/24 NB lan 192.168.2.1/24
+	wire NB wan 198.51.100.2/24 I i2 198.51.100.1/24
+	wire R r0 192.0.2.2/24 I i3 192.0.2.1/24
+	for n in NA NB I; do in_ns $n sysctl -qw net.ipv4.ip_forward=1; done
+	ip -n "$P-A" route add default via 192.168.1.1
+	ip -n "$P-C" route add default via 192.168.3.1
+	ip -n "$P-B" route add default via 192.168.2.1
+	ip -n "$P-NA" route add default via 203.0.113.1
+	ip -n "$P-NB" route add default via 198.51.100.1
+	ip -n "$P-R" route add default via 192.0.2.1
+}
+
+# nat ROUTER RULE: have the router translate. RULE: plain, random, fully-random, plain-drop (the router itself drops UDP), eim (endpoint-independent
+# in mapping and filtering), adf (the same, filtering by address), jhash (address-dependent mapping), ports (a range of ports).
+nat() {
+	local post="oifname wan masquerade" extra=""
+	in_ns "$1" nft flush ruleset
+	case $2 in
+	plain) ;;
+	plain-drop) extra=$'chain in {\ntype filter hook input priority 0\niifname wan meta l4proto udp drop\n}' ;;
+	random | fully-random) post="oifname wan masquerade $2" ;;
+	ports) post="oifname wan meta l4proto udp masquerade to :20000-20999" ;;
+	jhash) post="oifname wan meta l4proto udp snat to $(wan "$1") : jhash ip daddr . udp sport mod 40000 offset 20000" ;;
+	eim | adf) endpoints "$1" "$2"; return ;;
+	*) die "no rule is called $2" ;;
+	esac
+	in_ns "$1" nft -f - <<-RULES
+		table ip nat {
+			chain post {
+				type nat hook postrouting priority 100
+				$post
+			}
+			$extra
+		}
+	RULES
+}
+
+# wan ROUTER: its outer address.
+wan() { ip -n "$P-$1" -4 -o addr show dev wan | sed 's/.*inet \([0-9.]*\).*/\1/'; }
+
+# endpoints ROUTER eim|adf: a mapping kept in a set, whoever is spoken to.
+endpoints() {
+	local guard="" spoken=""
+	if [ "$2" = adf ]; then
+		spoken="oifname wan meta l4proto udp add @spoken { ip daddr . udp sport timeout 2m }"
+		guard=$'chain guard {\ntype filter hook prerouting priority -150\niifname wan meta l4proto udp ip saddr . udp dport != @spoken drop\n}'
+	fi
+	in_ns "$1" nft -f - <<-RULES
+		table ip nat {
+			map eim { type inet_service : ipv4_addr . inet_service; flags dynamic,timeout; size 4096; }
+			set spoken { type ipv4_addr . inet_service; flags dynamic,timeout; size 4096; }
+			$guard
+			chain note {
+				type filter hook postrouting priority 90
+				$spoken
+			}
+			chain post {
+				type nat hook postrouting priority 100
+				oifname wan meta l4proto udp update @eim { udp sport timeout 2m : ip saddr . udp sport }
+				oifname wan masquerade
+			}
+			chain pre {
+				type nat hook prerouting priority -100
+				iifname wan meta l4proto udp dnat to udp dport map @eim
+			}
+		}
+	RULES
+}
+
+# ends: stop the nodes behind the routers.
+ends() {
+	for n in "$@"; do
+		cc "$n" down >/dev/null 2>&1 || true
+		eval "wait \$PID_$n" 2>/dev/null || true
+	done
+	for n in NA NB; do in_ns $n conntrack -F >/dev/null 2>&1 || true; done
+}
+
+# state A SID: how A reaches it.
+state() { cc "$1" peers --json 2>/dev/null | python3 -c 'import json,sys
+print(next((p["state"] for p in json.load(sys.stdin)["peers"] if p["sid"] == sys.argv[1]), "unknown"))' "$2"; }
+
+# is NODE SID STATE SECONDS: wait until it is so.
+is() {
+	for _ in $(seq $(($4 * 10))); do
+		[ "$(state "$1" "$2")" = "$3" ] && return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+# knows NODE CLASS: wait until it knows its NAT.
+knows() {
+	for _ in $(seq 60); do
+		cc "$1" status --json 2>/dev/null | grep -q "\"nat\":\"$2\"" && return 0
+		sleep 0.1
+	done
+	return 1
+}

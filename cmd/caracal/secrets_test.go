@@ -67,6 +67,7 @@ var runs = map[string][]string{
 	"config reload": {"config", "reload"},
 	"doctor":        {"doctor"},
 	"why":           {"why", "."},
+	"punch":         {"punch", ".", "--verbose", "--timeout", "1s"},
 	"version":       {"version"},
 	"exit-codes":    {"help", "exit-codes"},
 	"json":          {"help", "json"},

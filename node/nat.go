@@ -46,11 +46,11 @@ func (n *Node) deliverNAT(now time.Time, local sid.SID, from mdp.Addr, payload [
 // lookForUse tells the agent to which peers there should be a path of our own: those that are spoken to over others.
 // It reports when to look again: never, while nobody is spoken to.
 func (n *Node) lookForUse(now time.Time) (next time.Time) {
-	if !n.mdp.Used(now, inUse) {
-		return time.Time{}
-	}
 	if now.Before(n.lookAt) {
 		return n.lookAt
+	}
+	if !n.mdp.Used(now, inUse) {
+		return time.Time{}
 	}
 	n.lookAt = now.Add(lookEvery)
 	n.mdp.Recent(now, inUse, func(peer sid.SID) {

@@ -124,6 +124,7 @@ func (s *Stream) Read(now time.Time, p []byte) (n int, mark bool, err error) {
 	if s.closed || s.readClosed {
 		return 0, false, ErrClosed
 	}
+	s.wantRecord = false
 	if s.recv.base < s.recv.have {
 		before := s.recv.base
 		n, mark = s.recv.read(&s.a.e.pool, p)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/link"
 	"github.com/caracal-mesh/caracal/sid"
 )
 
@@ -166,6 +167,41 @@ func TestARestartedPeerEndsStreams(t *testing.T) {
 			t.Error(a.Err())
 		}
 	})
+}
+
+// spec M2.7: what the former life of the peer may have taken the new one is never told; what was never sent reaches it.
+func TestAnUnansweredOpenMeetsOneLife(t *testing.T) {
+	for _, sent := range []bool{true, false} {
+		w := newWorld(t, 1, 2, road{delay: 10 * time.Millisecond})
+		one := w.engines[1]
+		_, err := one.Listen(sid.None, Target{Port: 100})
+		must(t, err)
+		if !sent {
+			w.road.size = 10 // no way yet
+		}
+		w.tap = func(n *node, _ link.Class, _ []byte) (drop bool) { return n == one } // its answers are lost
+		a, err := w.engines[0].Dial(w.now, sid.None, testSID(2), Target{Port: 100})
+		must(t, err)
+		w.write(a, "once")
+		w.pass(time.Second)
+		if _, known := one.byPair[pair{testSID(2), testSID(1)}]; known != sent {
+			t.Fatalf("sent %v, but the first life knows of it: %v", sent, known)
+		}
+		fresh := w.add([]sid.SID{testSID(2)}, Limits{}, 77)
+		w.engines[1], w.engines = fresh, w.engines[:2]
+		l, err := fresh.Listen(sid.None, Target{Port: 100})
+		must(t, err)
+		w.road.size, w.tap = 1200, nil
+		w.engines[0].Restarted(w.now, testSID(2))
+		w.pass(10 * time.Second)
+		b := l.Accept()
+		if sent && (b != nil || a.Err() != ErrPeerRestarted) {
+			t.Errorf("the second life got it, too; %v", a.Err())
+		}
+		if !sent && (b == nil || a.Err() != nil) {
+			t.Errorf("what was never sent did not come; %v", a.Err())
+		}
+	}
 }
 
 // spec M2.5

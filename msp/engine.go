@@ -180,10 +180,13 @@ func (e *Engine) remove(a *association) {
 }
 
 // Restarted tells that the peer lost all its state: associations with it end with
-// ErrPeerRestarted, but for those so young that they may be with its new life (spec M2.7).
+// ErrPeerRestarted, but for those so young that they may be with its new life, and those of which nothing has
+// been sent (spec M2.7).
 func (e *Engine) Restarted(now time.Time, remote sid.SID) {
 	for i := len(e.associations) - 1; i >= 0; i-- {
-		if a := e.associations[i]; a.pair.remote == remote && a.peer != 0 && now.Sub(a.adopted) >= settled {
+		a := e.associations[i]
+		former := a.peer != 0 && now.Sub(a.adopted) >= settled || a.peer == 0 && a.out.next > 0
+		if a.pair.remote == remote && former {
 			a.end(ErrPeerRestarted)
 		}
 	}

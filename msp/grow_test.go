@@ -25,7 +25,10 @@ func TestARecordAskedForLateGrowsByItself(t *testing.T) {
 		}
 	}
 	stuck := w.now.Add(5 * time.Second)
-	w.until(time.Minute, func() bool { write(); return w.now.After(stuck) || len(w.flying) == 0 && w.now.Sub(epoch) > time.Second })
+	w.until(time.Minute, func() bool {
+		write()
+		return w.now.After(stuck) || len(w.flying) == 0 && w.now.Sub(epoch) > time.Second
+	})
 	if held := b.recv.highest - b.recv.base; held != initialStreamWindow {
 		t.Fatalf("%d held before anybody asks", held)
 	}

@@ -12,6 +12,9 @@ import (
 	"github.com/caracal-mesh/caracal/sid/keyring"
 )
 
+// settleFor is for the server to know the way back, too.
+const settleFor = 300 * time.Millisecond
+
 // service is where the server takes streams.
 const service = "bench/1"
 
@@ -76,6 +79,7 @@ func caracalPrepare(_ context.Context, c config) (peer, error) {
 	for range 400 {
 		for _, s := range p.h.Status().Peers {
 			if s.SID == server.String() && s.Hops > 0 {
+				time.Sleep(settleFor)
 				return p, nil
 			}
 		}

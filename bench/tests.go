@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"io"
 	"runtime"
 	"slices"
@@ -149,15 +150,14 @@ func bulk(ctx context.Context, c config, p peer, figures map[string]any) error {
 	}
 	defer s.Close()
 	buf := make([]byte, 1<<20)
-	buf[0] = toSink
 	begun := time.Now()
+	if _, err := s.Write(binary.BigEndian.AppendUint64([]byte{toSink}, uint64(c.mb)*1e6)); err != nil {
+		return err
+	}
 	for range c.mb {
 		if _, err := s.Write(buf[:1000000]); err != nil {
 			return err
 		}
-	}
-	if err := s.CloseWrite(); err != nil {
-		return err
 	}
 	if _, err := io.ReadFull(s, buf[:1]); err != nil {
 		return err

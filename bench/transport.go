@@ -2,19 +2,18 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"encoding/binary"
 	"io"
 	"maps"
+	"math"
 	"net"
 	"slices"
-	"strconv"
+	"strings"
+	"time"
 )
 
 // A stream is what every measured transport offers.
-type stream interface {
-	io.ReadWriteCloser
-	CloseWrite() error
-}
+type stream = io.ReadWriteCloser
 
 // A peer is a server that a client is about to talk to. dial makes a connection to it where there are any, open a
 // stream on it.
@@ -30,7 +29,7 @@ type transport struct {
 	prepare func(ctx context.Context, c config) (peer, error)
 }
 
-// transports are all of them.
+// transports are all of them; with the build tag peers there are more.
 var transports = map[string]transport{
 	"caracal": {caracalServe, caracalPrepare},
 	"quic":    {quicServe, dialling(newQUICPeer)},
@@ -47,10 +46,10 @@ func dialling(p func(addr string) peer) func(context.Context, config) (peer, err
 
 // The first byte of a stream says what it is for.
 const (
-	toSink    = 'S' // all is read, then one byte is answered
+	toSink    = 'S' // as many bytes as the next 8 tell are read, then one byte is answered
 	toEcho    = 'E' // what comes goes back
 	toRequest = 'R' // 256 bytes are read, 4,096 answered
-	toTell    = 'C' // the CPU seconds of the server are answered
+	toTell    = 'C' // the CPU seconds of the server are answered, 8 bytes
 )
 
 const requestSize, responseSize = 256, 4096
@@ -75,13 +74,7 @@ func serveStream(s stream) {
 	}
 	switch kind[0] {
 	case toSink:
-		buf := make([]byte, 1<<20)
-		for {
-			if _, err := s.Read(buf); err != nil {
-				break
-			}
-		}
-		s.Write(kind[:])
+		sink(s)
 	case toEcho:
 		buf := make([]byte, 1<<10)
 		for {
@@ -99,10 +92,34 @@ func serveStream(s stream) {
 			s.Write(buf[:])
 		}
 	case toTell:
-		fmt.Fprint(s, cpuSeconds())
+		s.Write(binary.BigEndian.AppendUint64(nil, math.Float64bits(cpuSeconds())))
 	}
-	s.CloseWrite()
-	io.Copy(io.Discard, s)
+	if c, ok := s.(interface{ CloseWrite() error }); ok {
+		c.CloseWrite()
+		io.Copy(io.Discard, s)
+		return
+	}
+	time.Sleep(time.Second) // it can only be cut off
+}
+
+// port is that of "host:port".
+func port(addr string) string {
+	_, p, _ := strings.Cut(addr, ":")
+	return p
+}
+
+func sink(s stream) {
+	buf := make([]byte, 1<<20)
+	if _, err := io.ReadFull(s, buf[:8]); err != nil {
+		return
+	}
+	for left := binary.BigEndian.Uint64(buf); left > 0; {
+		n, err := s.Read(buf[:min(left, uint64(len(buf)))])
+		if left -= uint64(n); err != nil {
+			return
+		}
+	}
+	s.Write([]byte{1})
 }
 
 // askCPU asks who is at the other end.
@@ -115,12 +132,9 @@ func askCPU(ctx context.Context, open func(context.Context) (stream, error)) (fl
 	if _, err := s.Write([]byte{toTell}); err != nil {
 		return 0, err
 	}
-	if err := s.CloseWrite(); err != nil {
+	var b [8]byte
+	if _, err := io.ReadFull(s, b[:]); err != nil {
 		return 0, err
 	}
-	b, err := io.ReadAll(s)
-	if err != nil {
-		return 0, err
-	}
-	return strconv.ParseFloat(string(b), 64)
+	return math.Float64frombits(binary.BigEndian.Uint64(b[:])), nil
 }

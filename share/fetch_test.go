@@ -345,11 +345,11 @@ func TestFetchNeedsRoom(t *testing.T) { // spec F6.4, F6.5, F8.4
 	p := newPair(t, All)
 	write(t, filepath.Join(p.src, "big"), random(1, 1<<20))
 	p.share("big", nil)
-	p.b.cfg.Quota = 1<<20 - 1
+	p.b.SetQuota(1<<20 - 1)
 	_, err := p.fetch("big", "")
 	refusedWith(t, err, RejectedNoSpace)
 	refusedWith(t, p.send("big"), RejectedNoSpace)
-	p.b.cfg.Quota = 1 << 20
+	p.b.SetQuota(1 << 20)
 	p.b.fault = func(at int64) error {
 		if at > 100<<10 {
 			return syscall.ENOSPC

@@ -38,8 +38,8 @@ func (x *Exchange) room(missing int64, to *promise) error {
 	why := ""
 	if free, ok := freeSpace(x.store.dir); ok && missing > free-spare-before {
 		why = fmt.Sprintf("no space, %s free", Size(max(0, free-spare-before)))
-	} else if x.cfg.Quota > 0 && missing > 0 {
-		if left := x.cfg.Quota - used(x.store.dir) - before; missing > left {
+	} else if x.quota.Load() > 0 && missing > 0 {
+		if left := x.quota.Load() - used(x.store.dir) - before; missing > left {
 			why = fmt.Sprintf("no space, %s of its quota left", Size(max(0, left)))
 		}
 	}

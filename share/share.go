@@ -40,7 +40,6 @@ type Network interface {
 type Config struct {
 	Home   string             // folder of the inbox file; it exists
 	Files  string             // folder for received files; created when missing
-	Quota  int64              // bytes that may stand below Files, partial files too; 0 = no bound but the disk
 	Accept Mode               // whose files are taken without asking; "" = Contacts
 	Known  func(sid.SID) bool // who is a contact; nil = nobody
 	Block  func(sid.SID) bool // whose offers are refused whatever Accept says; nil = nobody's
@@ -61,6 +60,7 @@ type Exchange struct {
 	listed    atomic.Int64 // bytes of ENTRIES that receivers hold
 	maxListed int64        // the bound of that (spec F3.3)
 	promised  atomic.Int64 // bytes of disk that are kept for transfers that run (spec F6.4)
+	quota     atomic.Int64 // bytes that may stand below Files, partial files too; 0 = no bound (spec F6.5)
 
 	mu        sync.Mutex
 	closed    bool
@@ -279,6 +279,9 @@ func (x *Exchange) Close() {
 	x.shares.close()
 	x.store.close()
 }
+
+// SetQuota bounds the bytes of what stands in the folder for received files, partial files too; 0 = by the disk alone.
+func (x *Exchange) SetQuota(bytes int64) { x.quota.Store(bytes) }
 
 // Files is the folder for received files.
 func (x *Exchange) Files() string { return x.cfg.Files }

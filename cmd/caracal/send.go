@@ -17,8 +17,14 @@ import (
 )
 
 func (c *command) send() *cobra.Command {
-	return c.limited(&cobra.Command{
+	var as string
+	cmd := c.limited(&cobra.Command{
 		Use: "send PATH… PEER", Short: "Send files and folders; the same command goes on where it stopped",
+		Long: `Send files and folders. The peer takes them by its rule (caracal up --accept), or when a person there accepts (caracal inbox). What was cut off,
+by whatever side, goes on where it was, with the same command; all of it is verified. Symbolic links in a folder are left out.
+
+"-" is standard input, called as --as says. All of it is read first, since a receiver is told the size.`,
+		Example: "  caracal send holiday.zip photos kitchen\n  tar c . | caracal send - kitchen --as backup.tar",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch len(args) {
 			case 0:
@@ -30,20 +36,32 @@ func (c *command) send() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			paths, err := absolute(args[:len(args)-1])
+			peer := args[len(args)-1]
+			args, kept, err := c.spooled(cmd, args[:len(args)-1], as)
 			if err != nil {
 				return err
 			}
-			s := sending{c: c, peer: args[len(args)-1], bar: newBar(c)}
-			s.quiet = time.AfterFunc(time.Hour, s.still)
-			err = n.Send(cmd.Context(), paths, s.peer, s.show)
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.quiet.Stop()
-			s.bar.end()
-			return s.why(err)
+			return kept.after(c.sendPaths(cmd.Context(), n, args, peer), peer)
 		},
 	})
+	cmd.Flags().StringVar(&as, "as", "stdin", "name of what comes from standard input")
+	return cmd
+}
+
+// sendPaths sends, and shows how it goes.
+func (c *command) sendPaths(ctx context.Context, n *client.Client, args []string, peer string) error {
+	paths, err := absolute(args)
+	if err != nil {
+		return err
+	}
+	s := sending{c: c, peer: peer, bar: newBar(c)}
+	s.quiet = time.AfterFunc(time.Hour, s.still)
+	err = n.Send(ctx, paths, s.peer, s.show)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.quiet.Stop()
+	s.bar.end()
+	return s.why(err)
 }
 
 // absolute makes the paths absolute and sees that they can be read.

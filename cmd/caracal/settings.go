@@ -149,6 +149,13 @@ func (s *settings) live(d *daemon) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.daemon = d
+	d.files.SetQuota(quota(s.values))
+}
+
+// quota bounds the folder for received files, in bytes; 0 = no bound.
+func quota(v config.Values) int64 {
+	n, _ := share.ParseSize(v.Text("files.quota")) // it was checked
+	return n
 }
 
 // Show is the configuration as it is now.
@@ -200,6 +207,7 @@ func (s *settings) apply(now config.Values) {
 	if mode, err := share.ParseMode(now.Text("files.accept")); err == nil {
 		s.daemon.files.SetAccept(mode)
 	}
+	s.daemon.files.SetQuota(quota(now))
 	before, after := s.values.List("discovery.peers"), now.List("discovery.peers")
 	for _, p := range before {
 		if !slices.Contains(after, p) {

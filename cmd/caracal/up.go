@@ -199,6 +199,9 @@ func (u *upRun) foreground(ctx context.Context) error {
 	if err != nil {
 		return u.mark(err)
 	}
+	if err := confine(u.home, u.flags.files); err != nil {
+		cfg.Log.Warn("cannot give up the right to write outside the node's folders", "error", err)
+	}
 	if os.Getenv(detached) == "" {
 		w := welcome{c: u.c, up: u}
 		go w.show(ctx, client.New(u.home))

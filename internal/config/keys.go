@@ -54,6 +54,7 @@ var Keys = []Key{
 	{"nat.stun", List, []string{}, false, "STUN servers asked where they see us, \"host\" or \"host:port\"; neighbours are asked anyway", checkSTUN},
 	{"files.dir", Text, "", false, "folder for received files; \"\" = ~/Caracal", checkPath},
 	{"files.accept", Text, string(share.Contacts), true, "whose files are taken without asking: ask, contacts, all, never", checkAccept},
+	{"files.quota", Text, "", true, "most that may stand in that folder, such as 20GB; \"\" = as much as the disk takes", checkSize},
 	{"log.level", Text, "info", true, "debug, info, warn or error", oneOf("debug", "info", "warn", "error")},
 	{"log.format", Text, "text", false, "text or json", oneOf("text", "json")},
 }
@@ -99,6 +100,14 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// checkSize judges a number of bytes; "" is none.
+func checkSize(value any) error {
+	if _, err := share.ParseSize(value.(string)); value != "" && err != nil {
+		return fmt.Errorf("%q is no size such as 20GB", value)
+	}
+	return nil
 }
 
 // variable is the environment variable of a key.

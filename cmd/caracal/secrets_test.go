@@ -79,6 +79,8 @@ var runs = map[string][]string{
 	"version":          {"version"},
 	"exit-codes":       {"help", "exit-codes"},
 	"json":             {"help", "json"},
+	"invite":           {"invite", "--timeout", "300ms"},
+	"join":             {"join", "7-copper-lemon-anchor", "--timeout", "300ms"},
 	"down":             {"down", "--home", "WORK/nowhere"}, // the real one at the end
 }
 

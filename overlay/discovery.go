@@ -134,6 +134,9 @@ func (m *Mesh) receiveBeacon(now time.Time, from link.Path, msg []byte) {
 		start := now.Add(m.greetingWait(f))
 		if m.self.Compare(b.SID) > 0 { // spec O2.5
 			start = start.Add(higherWaits)
+			if m.chosen(now, f, h) { // the other one may not have heard us: it is to know that it may begin
+				h.owed, h.echo = true, b.Nonce
+			}
 		}
 		h.startAt = m.moment(start)
 	}

@@ -18,7 +18,9 @@ const (
 	graftAfter  = 150 * time.Millisecond // what was told of should have come by then
 	askAgain    = 400 * time.Millisecond // what was asked for, too
 	pruneEvery  = 2 * time.Second
-	maxHaves    = 256 // told of at a time; more are found by a summary
+	hurryEvery  = time.Second // so often, on average, somebody's loss of a link
+	hurryBurst  = 8           // is given to all
+	maxHaves    = 256         // told of at a time; more are found by a summary
 	maxSources  = 3
 	mostAsked   = 4 // times, until it is left to the digests
 	graftPulls  = 3 // link states in a row that had to be asked for, until a link becomes part of the tree

@@ -49,6 +49,7 @@ type Mesh struct {
 	db     database
 	shared *Shared
 	lacks  []lack // ascending by NID
+	hurry  bucket // lost links that are given to all
 	pulls  int    // link states in a row that came only when asked for
 	own    ownState
 	spf    spfState

@@ -39,6 +39,7 @@ const stubCost = 1
 type ownState struct {
 	at        time.Time     // what has changed is told; zero = nothing has
 	hold      time.Duration // how long that waits for more changes
+	fast      bool          // changes do not come too fast
 	floor     uint64        // a sequence number seen under our name, to be exceeded
 	highest   uint64        // that we signed with
 	refreshes bucket
@@ -57,14 +58,14 @@ func (m *Mesh) linkChanged(now time.Time) {
 func (m *Mesh) signSoon(now time.Time, urgent bool) {
 	o := &m.own
 	if o.at.IsZero() {
-		if o.changes.take(now, originateEvery, originateBurst) {
+		if o.fast = o.changes.take(now, originateEvery, originateBurst); o.fast {
 			o.hold = max(signFirst, min(m.roundOfNews(), signLater))
 		} else {
 			o.hold = min(max(2*o.hold, signLater), signMost)
 		}
 		o.at = now.Add(o.hold)
 	}
-	if urgent && o.hold <= signLater && o.at.After(now) {
+	if urgent && o.fast && o.at.After(now) {
 		o.at = now
 	}
 }

@@ -53,6 +53,7 @@ func (m *Mesh) flood(now time.Time, o *origin, from *neighbour) {
 	if from != nil {
 		source = m.db.byNID(from.nid)
 	}
+	hurry := o.shrunk && m.hurry.take(now, hurryEvery, hurryBurst)
 	for _, n := range m.neighbours {
 		switch {
 		case n == nil || n == from || !n.isUp():
@@ -60,7 +61,7 @@ func (m *Mesh) flood(now time.Time, o *origin, from *neighbour) {
 			if n.sync.tellAt.IsZero() {
 				n.sync.tellAt, n.dirty = now.Add(m.jitter(tellAfter)), true
 			}
-		case o.shrunk && !n.queues.held: // bad news is in a hurry
+		case hurry && !n.queues.held: // bad news is in a hurry
 			n.give(o)
 		case (n.sync.lazy || n.queues.held) && !n.slow(): // else its digest shows that it lacks something
 			n.announce(now, o)

@@ -77,6 +77,9 @@ func TestNoPacketGoesRound(t *testing.T) { // spec O5.4, O5.10
 	for seed := range worlds {
 		w := troubled(t, uint64(*firstSeed+seed))
 		checked += w.loops.checked
+		if *long && seed%100 == 99 {
+			t.Logf("%d worlds, %d hops", seed+1, checked)
+		}
 		for _, h := range w.hosts {
 			deflected += h.Node().Mesh().Stats().Deflected
 		}

@@ -2,6 +2,7 @@
 
 GO          ?= go
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+DEBVERSION  := $(shell echo "$(VERSION)" | sed -E "s/^v//; s/-/+/g; /^[0-9]/!s/^/0.1.0+git./")
 BUILD       := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)"
 GOFUMPT     := $(GO) run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -11,7 +12,7 @@ FUZZJOBS    ?= 2
 SOAKTIME    ?= 1h
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check lint race test386 cross netns web-test tools-test kills demo fuzz soak bench bench-files vuln clean
+.PHONY: deb package help run build test check lint race test386 cross netns web-test tools-test kills demo fuzz soak bench bench-files vuln clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +68,16 @@ tools-test: ## let promtool judge the metrics (needs prometheus)
 
 web-test: ## run the page in Chromium (needs chromium, node and npm)
 	bash test/web/run.sh
+
+deb: build ## Debian packages for amd64, arm64 and armhf (ARMv6) in bin/deb
+	@for machine in amd64: arm64: arm:6; do \
+		arch=$${machine%%:*}; deb=$$arch; [ $$arch = arm ] && deb=armhf; \
+		GOOS=linux GOARCH=$$arch GOARM=$${machine##*:} $(BUILD) -o bin/caracal-deb-$$deb ./cmd/caracal && \
+		packaging/deb/build.sh "$(DEBVERSION)" $$deb bin/caracal-deb-$$deb bin/caracal bin/deb || exit 1; \
+	done
+
+package: deb ## install the package where nothing is spoilt, remove it, purge it; lint it and the pages (needs root)
+	test/package.sh "$(DEBVERSION)"
 
 demo: build ## three nodes in a row, a file from one end to the other
 	./bin/caracal demo

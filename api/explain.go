@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -44,6 +45,9 @@ func (s *Server) why(r *http.Request) (any, error) {
 		doc.Candidates = append(doc.Candidates, s.candidates(&e, c)...)
 	}
 	for _, src := range e.Sources {
+		if src.Proven || slices.ContainsFunc(doc.Candidates, func(c client.Candidate) bool { return c.Addr == src.Addr.String() }) {
+			continue
+		}
 		doc.Candidates = append(doc.Candidates, client.Candidate{
 			Via: doc.SID, ViaName: doc.Name, State: "unanswered", Link: e.Links[src.Iface], Addr: src.Addr.String(),
 			Reason: fmt.Sprintf("heard there %d times, the last %s ago; nothing more came of it", src.Beacons, e.Now.Sub(src.Last).Round(time.Second)),

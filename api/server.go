@@ -36,6 +36,7 @@ type Server struct {
 	Files    string   // where received files go
 	Down     func()   // ends the node; must return at once
 	Settings Settings // the configuration; nil = none
+	Group    bool     // members of the socket\'s group may use the node too, as its modes say
 	Feed     *Feed    // what the node tells of itself; nil = nothing
 
 	once      sync.Once
@@ -90,7 +91,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, home string) error {
 			srv.Close()
 		}
 	})
-	err := srv.Serve(ownListener{l, &s.strangers})
+	err := srv.Serve(ownListener{l, &s.strangers, s.Group})
 	if !stop() {
 		<-ended
 	}

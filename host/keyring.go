@@ -278,8 +278,8 @@ func openKey(f *keyring.File, passphrase []byte) (keyring.Entry, error) {
 	return e, nil
 }
 
-// machineMemory is memory, but in tests.
-var machineMemory = memory
+// machineMemory is Memory, but in tests.
+var machineMemory = Memory
 
 // marshal writes a key file, sealed when there is a passphrase.
 func marshal(e keyring.Entry, passphrase []byte) []byte {

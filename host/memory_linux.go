@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// memory is how much this machine has, in bytes; the most there is when that is not known.
-func memory() uint64 {
+// Memory is how much this machine has, in bytes; the most there is when that is not known.
+func Memory() uint64 {
 	var info unix.Sysinfo_t
 	if unix.Sysinfo(&info) != nil {
 		return math.MaxUint64

@@ -4,5 +4,5 @@ package host
 
 import "math"
 
-// memory is how much this machine has, in bytes; the most there is when that is not known.
-func memory() uint64 { return math.MaxUint64 }
+// Memory is how much this machine has, in bytes; the most there is when that is not known.
+func Memory() uint64 { return math.MaxUint64 }

@@ -20,7 +20,7 @@ import (
 func (c *command) get() *cobra.Command {
 	var ask client.GetRequest
 	var to string
-	cmd := c.limited(&cobra.Command{
+	cmd := &cobra.Command{
 		Use: "get PEER:NAME|TICKET", Short: "Fetch what a peer shares; the same command goes on where it stopped", Args: exactly(1),
 		Long: `Fetch what a peer shares, or a part of it (kitchen:maps/osm.mbtiles), into the folder for received files. Every piece is checked.
 What was cut off goes on where it was, with the same command. Contacts who share the same content, and peers named with --from, are
@@ -48,7 +48,7 @@ A ticket is a secret: with "-" it is read from standard input, where other users
 			s.bar.end()
 			return s.why(err)
 		},
-	})
+	}
 	cmd.Flags().StringVarP(&to, "output", "o", "", "file to write a single file to, \"-\" = standard output")
 	cmd.Flags().StringArrayVar(&ask.From, "from", nil, "a peer that may have the same content; can be repeated")
 	return cmd

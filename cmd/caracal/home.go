@@ -19,6 +19,9 @@ func (c *command) homeDir() (dir string, explicit bool, err error) {
 		if dir = defaultHome(); dir == "" {
 			return "", false, fail(client.Usage, "this user has no home folder. Name one: --home DIR")
 		}
+		if !isThere(filepath.Join(dir, "identity.key")) && isThere(filepath.Join(systemHome, client.SocketName)) {
+			return systemHome, true, nil // no node of one's own, and one of the machine that may be used
+		}
 		return dir, false, nil
 	}
 	dir, err = filepath.Abs(dir)
@@ -43,9 +46,17 @@ func defaultHome() string {
 	return filepath.Join(dir, ".local", "share", "caracal")
 }
 
+func isThere(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
 // filesDir is where received files go when nothing is said: ~/Caracal, or next to
 // the key of an instance that was named.
 func filesDir(home string, explicit bool) string {
+	if home == systemHome {
+		return filepath.Join(home, "inbox")
+	}
 	if dir, err := os.UserHomeDir(); err == nil && !explicit {
 		return filepath.Join(dir, "Caracal")
 	}

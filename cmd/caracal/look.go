@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"rsc.io/qr"
@@ -111,7 +113,7 @@ func (c *command) peerTable(list []host.PeerStatus) {
 }
 
 func (c *command) peers() *cobra.Command {
-	var all bool
+	var all, watching bool
 	cmd := &cobra.Command{
 		Use: "peers", Short: "Who is around, here and behind others", Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -119,20 +121,48 @@ func (c *command) peers() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p, err := n.Peers(cmd.Context(), all)
-			if err != nil {
-				return err
+			if watching {
+				return c.again(cmd.Context(), func() error { return c.showPeers(cmd.Context(), n, all) })
 			}
-			if c.json {
-				return c.document(p)
-			}
-			c.networkLine(p.Network)
-			c.peerTable(p.Peers)
-			return nil
+			return c.showPeers(cmd.Context(), n, all)
 		},
 	}
+	cmd.Flags().BoolVarP(&watching, "watch", "w", false, "show it again each second, until Ctrl-C")
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "also those that cannot be reached now")
 	return cmd
+}
+
+func (c *command) showPeers(ctx context.Context, n *client.Client, all bool) error {
+	p, err := n.Peers(ctx, all)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return c.document(p)
+	}
+	c.networkLine(p.Network)
+	c.peerTable(p.Peers)
+	return nil
+}
+
+// again shows something each second until ctx ends; on a terminal in the same place.
+func (c *command) again(ctx context.Context, show func() error) error {
+	for {
+		if isTerminal(c.out) && !c.json {
+			c.printf("\x1b[H\x1b[2J")
+		}
+		if err := show(); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 func (c *command) routes() *cobra.Command {

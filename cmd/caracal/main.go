@@ -58,6 +58,7 @@ type command struct {
 	json     bool
 	quiet    bool
 	noColor  bool
+	verbose  int
 	timeout  time.Duration // 0 = none
 }
 
@@ -81,6 +82,8 @@ func (c *command) root() *cobra.Command {
 	flags.StringVar(&c.home, "home", "", "the node's folder (default: $CARACAL_HOME, or "+tilde(defaultHome())+")")
 	flags.BoolVar(&c.json, "json", false, "print JSON")
 	flags.BoolVar(&c.noColor, "no-color", false, "print no colours (so does NO_COLOR)")
+	flags.DurationVar(&c.timeout, "timeout", 0, "give up after this time, such as 30s (exit code 5)")
+	flags.CountVarP(&c.verbose, "verbose", "v", "say more: up logs for debugging, other verbs tell whom they asked and how long it took")
 	flags.BoolVarP(&c.quiet, "quiet", "q", false, "say nothing but data and errors")
 	root.AddCommand(c.machineVerbs()...)
 	root.AddCommand(c.fileVerbs()...)
@@ -90,6 +93,8 @@ func (c *command) root() *cobra.Command {
 		c.send(), c.inbox(), c.pipe(), c.forward(), c.expose(),
 		c.watch(), c.web(), c.metrics(), c.socks(), c.services(), c.streams(), c.sim(), c.versionVerb(), c.demo(), c.network(), exitCodes(), schemas(),
 	)
+	c.completion(root)
+	c.everywhere(root)
 	return root
 }
 
@@ -117,24 +122,6 @@ func missing(words []string) string {
 // misused says what is wrong with the use of a verb, and how it is used.
 func misused(cmd *cobra.Command, what string) error {
 	return fail(client.Usage, "%s. Use it like this: %s", what, cmd.UseLine())
-}
-
-// limited adds --timeout to a verb.
-func (c *command) limited(cmd *cobra.Command) *cobra.Command {
-	cmd.Flags().DurationVar(&c.timeout, "timeout", 0, "give up after this time, such as 30s (exit code 5)")
-	run := cmd.RunE
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if c.timeout < 0 {
-			return misused(cmd, "--timeout is negative")
-		}
-		if c.timeout > 0 {
-			ctx, cancel := context.WithTimeout(cmd.Context(), c.timeout)
-			defer cancel()
-			cmd.SetContext(ctx)
-		}
-		return run(cmd, args)
-	}
-	return cmd
 }
 
 // fail is an error of the command line.

@@ -18,7 +18,7 @@ func (c *command) pairVerbs() []*cobra.Command { return []*cobra.Command{c.invit
 
 func (c *command) invite() *cobra.Command {
 	var code, yes bool
-	cmd := c.limited(&cobra.Command{
+	cmd := &cobra.Command{
 		Use: "invite", Short: "Pair with another node by a short code", Args: exactly(0),
 		Long: `Make a code that is typed at another node (caracal join). The two need to be in one mesh: on one LAN, or with any node between them
 that both reach. The code holds for 10 minutes and for one try: who types a wrong one uses it up. Then both screens
@@ -32,7 +32,7 @@ show three words; if they are the same, nobody is in between, and each node beco
 			p.code = code
 			return p.run(cmd.Context(), func(ctx context.Context) error { return p.node.Invite(ctx, p.show) })
 		},
-	})
+	}
 	cmd.Flags().BoolVar(&code, "qr", false, "show a ticket with the code as a QR code")
 	compareFlag(cmd, &yes)
 	return cmd
@@ -40,7 +40,7 @@ show three words; if they are the same, nobody is in between, and each node beco
 
 func (c *command) joinVerb() *cobra.Command {
 	var yes bool
-	cmd := c.limited(&cobra.Command{
+	cmd := &cobra.Command{
 		Use: "join [CODE|TICKET]", Short: "Pair with the node that has made a code or ticket",
 		Long: `Pair with the node that has made a code (caracal invite), or with the one of a ticket (caracal invite --qr, caracal id --qr).
 Without CODE it is asked for, or read from standard input. A ticket without a code is taken at its word: whoever showed it to you is trusted.`,
@@ -61,7 +61,7 @@ Without CODE it is asked for, or read from standard input. A ticket without a co
 			}
 			return p.run(cmd.Context(), func(ctx context.Context) error { return p.node.Join(ctx, text, p.show) })
 		},
-	})
+	}
 	compareFlag(cmd, &yes)
 	return cmd
 }

@@ -44,7 +44,7 @@ func (c *command) ping() *cobra.Command {
 	}
 	cmd.Flags().IntVarP(&count, "count", "c", 4, "how often")
 	cmd.Flags().DurationVarP(&interval, "interval", "i", time.Second, "how long between two")
-	return c.limited(cmd)
+	return cmd
 }
 
 func (c *command) pingText(p *client.Ping) {
@@ -105,7 +105,7 @@ func (c *command) trace() *cobra.Command {
 	cmd.Flags().BoolVar(&mtr, "mtr", false, "in rounds: loss of every link in both directions, and how the round trips vary")
 	cmd.Flags().IntVarP(&rounds, "count", "c", 10, "rounds, with --mtr")
 	cmd.Flags().DurationVarP(&interval, "interval", "i", time.Second, "how long between two")
-	return c.limited(cmd)
+	return cmd
 }
 
 func (c *command) traceText(t *client.Trace) {

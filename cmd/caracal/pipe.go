@@ -74,7 +74,7 @@ At a terminal, --listen ends when the other side does. With --json, events are t
 	}
 	cmd.Flags().StringVar(&name, "listen", "", "wait for a peer to come to NAME")
 	cmd.Flags().StringSliceVar(&to, "to", nil, "only these peers may come")
-	return c.limited(cmd)
+	return cmd
 }
 
 // splitTarget splits PEER:NAME; the peer may be a SID or a name, and has no colon.

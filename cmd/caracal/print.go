@@ -50,9 +50,32 @@ type table [][]string
 
 func (t *table) add(cells ...string) { *t = append(*t, cells) }
 
-// print writes the table; the last column is cut at the terminal's width.
+// print writes the table. On a terminal that is too narrow the widest columns give way, so that no line is broken.
 func (t table) print(c *command) {
-	var widths []int
+	widths := t.widths()
+	if isTerminal(c.out) {
+		if most, _, err := term.GetSize(int(c.out.Fd())); err == nil {
+			narrow(widths, most)
+		}
+	}
+	for _, row := range t {
+		var b strings.Builder
+		for i, cell := range row {
+			cell = cut(cell, widths[i])
+			b.WriteString(cell)
+			if i < len(row)-1 {
+				b.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+gap))
+			}
+		}
+		c.printf("%s\n", strings.TrimRight(b.String(), " "))
+	}
+}
+
+// gap is the space between columns; leastColumn how narrow one may become, in characters.
+const gap, leastColumn = 3, 5
+
+// widths are those of the columns.
+func (t table) widths() (widths []int) {
 	for _, row := range t {
 		for i, cell := range row {
 			if i == len(widths) {
@@ -61,20 +84,30 @@ func (t table) print(c *command) {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
-	most := 0
-	if isTerminal(c.out) {
-		most, _, _ = term.GetSize(int(c.out.Fd()))
-	}
-	for _, row := range t {
-		var b strings.Builder
-		for i, cell := range row {
-			b.WriteString(cell)
-			if i < len(row)-1 {
-				b.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+3))
+	return widths
+}
+
+// narrow takes from the widest columns until all fit, but for a screen where nothing does.
+func narrow(widths []int, most int) {
+	for sum(widths)+gap*(len(widths)-1) > most {
+		widest := 0
+		for i, w := range widths {
+			if w > widths[widest] {
+				widest = i
 			}
 		}
-		c.printf("%s\n", cut(strings.TrimRight(b.String(), " "), most))
+		if widths[widest] <= leastColumn {
+			return
+		}
+		widths[widest]--
 	}
+}
+
+func sum(list []int) (n int) {
+	for _, x := range list {
+		n += x
+	}
+	return n
 }
 
 // cut shortens a line to so many characters; 0 = as long as it is.

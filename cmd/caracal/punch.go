@@ -13,7 +13,6 @@ func (c *command) natVerbs() []*cobra.Command { return []*cobra.Command{c.punch(
 
 // punch opens a direct path now.
 func (c *command) punch() *cobra.Command {
-	var verbose bool
 	cmd := &cobra.Command{
 		Use: "punch PEER", Short: "Open a direct path to a peer through the routers between, now", Args: exactly(1),
 		Long: "Open a direct path to a peer that is reached over others. The node does so by itself where there is traffic;\n" +
@@ -31,7 +30,7 @@ func (c *command) punch() *cobra.Command {
 				switch {
 				case c.json:
 					c.line(p)
-				case p.Event == "step" && verbose:
+				case p.Event == "step" && c.verbose > 0:
 					c.printf("%6.3f s  %s\n", p.At, p.Text)
 				case p.Event == "result" && p.Direct:
 					c.done("%s is reached directly\n", p.Name)
@@ -45,8 +44,7 @@ func (c *command) punch() *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "show each step")
-	return c.limited(cmd)
+	return cmd
 }
 
 // natLine tells what stands between this node and the Internet.

@@ -82,6 +82,14 @@ var runs = map[string][]string{
 	"invite":           {"invite", "--timeout", "300ms"},
 	"join":             {"join", "7-copper-lemon-anchor", "--timeout", "300ms"},
 	"down":             {"down", "--home", "WORK/nowhere"}, // the real one at the end
+
+	"init":               {"init"},
+	"service":            {"service"},
+	"service install":    {"service", "install", "--timeout", "1ns"},
+	"service remove":     {"service", "remove"},
+	"service logs":       {"service", "logs"},
+	"service first-boot": {"service", "first-boot", "--from", "WORK/none", "--to", "WORK/nowhere"},
+	"man":                {"man", "id", "export"},
 }
 
 // notRun are verbs that have nothing to do with the node's secrets.

@@ -18,7 +18,7 @@ import (
 
 func (c *command) send() *cobra.Command {
 	var as string
-	cmd := c.limited(&cobra.Command{
+	cmd := &cobra.Command{
 		Use: "send PATH… PEER", Short: "Send files and folders; the same command goes on where it stopped",
 		Long: `Send files and folders. The peer takes them by its rule (caracal up --accept), or when a person there accepts (caracal inbox). What was cut off,
 by whatever side, goes on where it was, with the same command; all of it is verified. Symbolic links in a folder are left out.
@@ -43,7 +43,7 @@ by whatever side, goes on where it was, with the same command; all of it is veri
 			}
 			return kept.after(c.sendPaths(cmd.Context(), n, args, peer), peer)
 		},
-	})
+	}
 	cmd.Flags().StringVar(&as, "as", "stdin", "name of what comes from standard input")
 	return cmd
 }

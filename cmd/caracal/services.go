@@ -12,7 +12,7 @@ import (
 )
 
 func (c *command) services() *cobra.Command {
-	return c.limited(&cobra.Command{
+	return &cobra.Command{
 		Use: "services PEER", Short: "What a peer offers", Args: exactly(1),
 		Long: "What a peer offers: services of protocol \"bytes\" are for forward, pipe and socks, those of protocol \"datagrams\" for\n" +
 			"forward --udp; others are for programs that know them. Hidden ones are not shown.",
@@ -40,7 +40,7 @@ func (c *command) services() *cobra.Command {
 			rows.print(c)
 			return nil
 		},
-	})
+	}
 }
 
 func orDash(s string) string {
@@ -74,7 +74,7 @@ to send now. A link that is "stalled" or "down" ends no stream.`,
 		},
 	}
 	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "show it anew every second")
-	return c.limited(cmd)
+	return cmd
 }
 
 // showStreams shows the table once, or until ctx ends.

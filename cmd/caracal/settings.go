@@ -138,6 +138,14 @@ func (s *settings) host() host.Config {
 func (s *settings) logger(w io.Writer) *slog.Logger {
 	_ = s.level.UnmarshalText([]byte(s.values.Text("log.level"))) // it was checked
 	options := &slog.HandlerOptions{Level: &s.level}
+	if os.Getenv("JOURNAL_STREAM") != "" { // the journal has the time itself
+		options.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) == 0 && a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		}
+	}
 	if s.values.Text("log.format") == "json" {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}

@@ -148,7 +148,7 @@ func downloads(n int) string {
 }
 
 func (c *command) ls() *cobra.Command {
-	return c.limited(&cobra.Command{
+	return &cobra.Command{
 		Use: "ls [PEER]", Short: "What a peer shares, or this node", Args: atMost(1),
 		Long:    "List what a peer shares with this node, or, without PEER, what this node shares and how often it was downloaded.",
 		Example: "  caracal ls kitchen\n  caracal ls",
@@ -167,7 +167,7 @@ func (c *command) ls() *cobra.Command {
 			c.sharesText(&doc)
 			return nil
 		},
-	})
+	}
 }
 
 func (c *command) sharesText(doc *client.Shares) {

@@ -5,6 +5,7 @@ package main
 import (
 	"os"
 	"os/exec"
+	"os/signal"
 	"syscall"
 )
 
@@ -34,3 +35,6 @@ func alive(pid int) bool {
 	err := syscall.Kill(pid, 0)
 	return err == nil || err == syscall.EPERM
 }
+
+// notifyHangup has SIGHUP come to the channel.
+func notifyHangup(c chan os.Signal) { signal.Notify(c, syscall.SIGHUP) }

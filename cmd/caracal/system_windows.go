@@ -23,3 +23,6 @@ func alive(int) bool { return false }
 
 // exposed reports whether others can write to dir: rights are not looked at here.
 func exposed(string) bool { return false }
+
+// notifyHangup does nothing: there is no such signal.
+func notifyHangup(chan os.Signal) {}

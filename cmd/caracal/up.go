@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,6 +31,7 @@ const logLimit = 1 << 20
 // upFlags are the flags of "up".
 type upFlags struct {
 	foreground bool
+	service    bool
 	name       string
 	files      string
 	interfaces []string
@@ -46,7 +48,7 @@ func (c *command) up() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if f.foreground {
+			if f.foreground || f.service {
 				return u.foreground(cmd.Context())
 			}
 			return u.background(cmd.Context())
@@ -54,6 +56,7 @@ func (c *command) up() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&f.foreground, "fg", false, "stay in the foreground")
+	flags.BoolVar(&f.service, "service", false, "run as a service: in the foreground, saying nothing but the log; tells systemd when it is ready")
 	flags.String("name", "", "this node's name (default: the host name)")
 	flags.String("listen", host.DefaultListen, "UDP address and port, port 0 = any")
 	flags.StringSlice("interface", nil, "network interfaces to use, \"!\" before those not to (default: all)")
@@ -76,6 +79,7 @@ type upRun struct {
 	named    bool // the home was named
 	first    bool // there is no identity yet
 	settings *settings
+	log      *slog.Logger
 	accept   share.Mode
 	network  *[32]byte // the key of a private mesh
 	noticed  string    // where the name is from
@@ -93,6 +97,10 @@ func (c *command) newUp(cmd *cobra.Command, f upFlags) (*upRun, error) {
 	}
 	if err := u.settings.override(cmd); err != nil {
 		return nil, err
+	}
+	if c.verbose > 0 {
+		u.settings.values.Set("log.level", "debug", "--verbose")
+		u.settings.flags["log.level"] = u.settings.values["log.level"]
 	}
 	v := u.settings.values
 	u.accept, _ = share.ParseMode(v.Text("files.accept")) // it was checked
@@ -194,7 +202,9 @@ func (u *upRun) foreground(ctx context.Context) error {
 		return u.mark(err)
 	}
 	cfg := u.settings.host()
-	cfg.Home, cfg.Passphrase, cfg.NetworkKey, cfg.Name, cfg.Log = u.home, passphrase, u.network, u.flags.name, u.settings.logger(os.Stderr)
+	u.log = u.settings.logger(os.Stderr)
+	cfg.Home, cfg.Passphrase, cfg.NetworkKey, cfg.Name, cfg.Log = u.home, passphrase, u.network, u.flags.name, u.log
+	limitMemory()
 	d, err := startDaemon(ctx, cfg, u.flags.files, u.accept, u.settings)
 	if err != nil {
 		return u.mark(err)
@@ -202,7 +212,8 @@ func (u *upRun) foreground(ctx context.Context) error {
 	if err := confine(u.home, u.flags.files); err != nil {
 		cfg.Log.Warn("cannot give up the right to write outside the node's folders", "error", err)
 	}
-	if os.Getenv(detached) == "" {
+	u.attend(d)
+	if os.Getenv(detached) == "" && !u.flags.service {
 		w := welcome{c: u.c, up: u}
 		go w.show(ctx, client.New(u.home))
 	}

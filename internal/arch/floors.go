@@ -42,6 +42,7 @@ var floors = map[string]int{
 
 	"internal/doctor": 85,
 	"internal/config": 85,
+	"packaging":       85,
 
 	"api":              90,
 	"internal/metrics": 95, // so do they

@@ -156,7 +156,7 @@ func Write(path string, data []byte) error {
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".config-*")
 	if err != nil {
-		return fmt.Errorf("cannot write %s: %s", path, plain(err))
+		return err
 	}
 	defer os.Remove(f.Name())
 	_, err = f.Write(data)

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+)
+
+func TestTablesGiveWayWhereTheyAreWidest(t *testing.T) { // ux 3.1
+	widths := []int{4, 30, 10, 40}
+	narrow(widths, 60)
+	if got := sum(widths) + 3*gap; got != 60 {
+		t.Errorf("%v is %d wide, want 60", widths, got)
+	}
+	if widths[0] != 4 || widths[2] != 10 || widths[1]-widths[3] > 1 || widths[3]-widths[1] > 1 {
+		t.Errorf("%v: the widest should have given", widths)
+	}
+	tiny := []int{9, 9}
+	narrow(tiny, 3)
+	if tiny[0] != leastColumn || tiny[1] != leastColumn {
+		t.Errorf("%v on a screen where nothing fits", tiny)
+	}
+	if wide := []int{3, 4}; true {
+		narrow(wide, 80)
+		if wide[0] != 3 || wide[1] != 4 {
+			t.Errorf("%v: there was room", wide)
+		}
+	}
+}
+
+func TestTextIsBrokenBetweenWords(t *testing.T) {
+	if got := fmt.Sprintf("%q", wrap("one two three  verylongword x", 9)); got != `["one two" "three" "verylongword" "x"]` {
+		t.Error(got)
+	}
+}
+
+// Every exit code that the help lists is produced by a script (ux 6.5).
+func TestEveryExitCodeIsProduced(t *testing.T) {
+	scripts, err := filepath.Glob("testdata/script/*.txt")
+	if err != nil || len(scripts) == 0 {
+		t.Fatal("no scripts", err)
+	}
+	made := map[string]bool{}
+	for _, path := range scripts {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^(?:\[unix\] )?exits ([0-9]+) |^stderr 'exit ([0-9]+)'$`).FindAllStringSubmatch(string(data), -1) {
+			made[m[1]+m[2]] = true
+		}
+	}
+	listed := regexp.MustCompile(`(?m)^ *([0-9]+)  `).FindAllStringSubmatch(exitCodes().Long, -1)
+	if len(listed) < 12 {
+		t.Fatalf("%d codes are listed", len(listed))
+	}
+	for _, m := range listed {
+		if !made[m[1]] {
+			t.Errorf("no script produces exit code %s", m[1])
+		}
+	}
+}

@@ -109,6 +109,7 @@ func (w welcome) alone(st *client.Status) {
 	}
 	t := table{}
 	t.add("Start another one nearby:", "caracal up")
+	t.add("One is running nearby already:", "caracal doctor")
 	t.add("On a network that is not local:", "caracal up --peer ADDRESS")
 	t.print(w.c)
 }
@@ -207,7 +208,7 @@ func (w welcome) next(st *client.Status, peers *client.Peers) {
 	}
 	t := table{}
 	t.add("  caracal send"+home+" FILE "+whom, "send a file")
-	t.add("  caracal peers"+home, "see who is around")
+	t.add("  caracal peers -w"+home, "watch who is around")
 	t.add("  caracal down"+home, "stop")
 	t.print(w.c)
 }

@@ -63,7 +63,7 @@ netns: ## run the tests between Linux network namespaces (needs root)
 kills: ## 50 transfers of 5,000 files of 1 GB while sender and receiver are killed all the time (needs root)
 	TRANSFERS=50 TREE_MB=1000 FILES=5000 GAP_MS=6000 bash test/netns/files_kills.sh
 
-tools-test: ## let promtool judge the metrics (needs prometheus)
+tools-test: ## let promtool judge the metrics, and tshark a capture (needs prometheus, tshark)
 	bash test/tools.sh
 
 web-test: ## run the page in Chromium (needs chromium, node and npm)

@@ -154,6 +154,7 @@ func (s *Server) routesOfAPI() {
 	one("POST /v1/down", s.down)
 	s.mux.HandleFunc("GET /v1/ping", s.ping)
 	s.mux.HandleFunc("GET /v1/watch", s.watch)
+	s.mux.HandleFunc("GET /v1/capture", s.capture)
 	s.mux.HandleFunc("POST /v1/send", s.send)
 	s.mux.HandleFunc("POST /v1/streams/dial", s.dial)
 	s.mux.HandleFunc("POST /v1/streams/expose", s.expose)

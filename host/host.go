@@ -79,6 +79,7 @@ type Host struct {
 	peers    peers
 	hints    hints
 	notes    notes
+	taps     taps
 	ears     ears
 	sequence sequence
 	started  time.Time

@@ -112,6 +112,9 @@ func (p *pump) process() {
 	if p.out.Len() == 0 {
 		return
 	}
+	if p.h.taps.on() {
+		p.h.tapOut(now, p.out)
+	}
 	p.running = true
 	p.h.mu.Unlock()
 	p.h.socket.Write(p.out)
@@ -170,7 +173,11 @@ func (h *Host) read(r *udp.Reader) {
 func (h *Host) receive(r *udp.Reader) {
 	now := h.clock.now()
 	for from, datagram := range r.Datagrams() {
-		h.node.Receive(now, h.table.From(from), datagram)
+		from = h.table.From(from)
+		if h.taps.on() {
+			h.tapIn(now, from, datagram)
+		}
+		h.node.Receive(now, from, datagram)
 	}
 }
 
@@ -185,6 +192,10 @@ func (h *Host) heard(from link.Path, by lan.Channel, datagram []byte) {
 		h.mu.Unlock()
 		return
 	}
-	h.node.Receive(h.clock.now(), from, datagram)
+	now := h.clock.now()
+	if h.taps.on() {
+		h.tapIn(now, from, datagram)
+	}
+	h.node.Receive(now, from, datagram)
 	h.pump.run()
 }

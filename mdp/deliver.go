@@ -118,6 +118,7 @@ func (s *Switch) deliverPlain(now time.Time, p *peer, plain []byte, info Info) {
 		return
 	}
 	s.stats.Received++
+	s.tapped(now, false, p, plain)
 	s.dispatch(now, arrival{
 		local: p.local, port: ports.Dst, from: Addr{p.remote, ports.Src}, payload: payload, info: info, peer: p,
 	})

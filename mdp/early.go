@@ -200,6 +200,7 @@ func (s *Switch) start(now time.Time, p *peer) (began bool) {
 		}
 		began = true
 		s.stats.Sent++
+		s.tapped(now, true, p, plain)
 		s.removePending(p, at)
 	}
 	return p.pending.count > 0 && p.keys.Start(now, nil) || began

@@ -155,6 +155,9 @@ func (s *Switch) Commit(now time.Time, n int) {
 
 // seal seals frame[PrefixSize:to] and sends it. It reports false when p has no keys any more.
 func (s *Switch) seal(now time.Time, p *peer, frame []byte, to int) bool {
+	if s.tap != nil && p.keys.Ready() {
+		s.tapped(now, true, p, frame[session.PrefixSize:to])
+	}
 	if _, err := p.keys.Seal(now, frame, session.PrefixSize, to, nil); err != nil {
 		return false
 	}

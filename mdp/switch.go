@@ -49,6 +49,8 @@ type Switch struct {
 	send            func(msg []byte, epoch uint32)
 	sendKEM         func(piece []byte) bool
 	carried         bool // it sent any
+
+	tap func(Opened) // may be nil
 }
 
 // New returns a switch upon the carrier. hop answers trace requests: what is our

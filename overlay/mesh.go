@@ -61,6 +61,7 @@ type Mesh struct {
 	heading  course  // of the data frame being packed
 	room     bool    // a queue that refused something of ours has room again
 	received receiveScratch
+	tap      func(Opened) // may be nil
 }
 
 // New returns a mesh without interfaces. up must not be nil.

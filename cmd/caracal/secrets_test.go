@@ -63,6 +63,7 @@ var runs = map[string][]string{
 	"services":         {"services", "SEALED", "--timeout", "1s"},
 	"streams":          {"streams", "--json"},
 	"watch":            {"watch", "log", "peer", "--for", "300ms"},
+	"capture":          {"capture", "-o", "WORK/home/packets", "--for", "300ms"},
 	"metrics":          {"metrics"},
 	"web":              {"web", "--listen", "nonsense"},
 	"trust":            {"trust", "SEALED"},

@@ -34,6 +34,7 @@ var floors = map[string]int{
 	"internal/udp":     75,
 	"internal/lan":     75,
 	"internal/portmap": 75,
+	"internal/pcapng":  75,
 
 	"host":   80,
 	"simnet": 80,

@@ -302,5 +302,5 @@ func rootOf(hashes []Hash, size uint64) Hash {
 		r.add(h, 0)
 	}
 	r.length = size
-	return r.root()
+	return r.end()
 }

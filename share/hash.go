@@ -3,6 +3,7 @@ package share
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"sync"
 
 	"github.com/zeebo/blake3"
 )
@@ -23,15 +24,36 @@ const groupSize = 8 << 20
 // chunkHash is the hash of one chunk (spec F4.1).
 func chunkHash(chunk []byte) Hash { return blake3.Sum256(chunk) }
 
+// hashers keeps what is large to make: a hasher for each context of key derivation.
+var hashers sync.Map // context → *sync.Pool
+
+// hasher is one for the context, as if it were new.
+func hasher(context string) *blake3.Hasher {
+	pool, ok := hashers.Load(context)
+	if !ok {
+		pool, _ = hashers.LoadOrStore(context, &sync.Pool{New: func() any { return blake3.NewDeriveKey(context) }})
+	}
+	h := pool.(*sync.Pool).Get().(*blake3.Hasher)
+	h.Reset()
+	return h
+}
+
+// release gives a hasher back.
+func release(context string, h *blake3.Hasher) {
+	if pool, ok := hashers.Load(context); ok {
+		pool.(*sync.Pool).Put(h)
+	}
+}
+
+const rootDomain = "caracal.files/1 root"
+
 // A rootHash grows with a file, chunk by chunk (spec F4.2).
 type rootHash struct {
 	h      *blake3.Hasher
 	length uint64
 }
 
-func newRootHash() *rootHash {
-	return &rootHash{h: blake3.NewDeriveKey("caracal.files/1 root")}
-}
+func newRootHash() *rootHash { return &rootHash{h: hasher(rootDomain)} }
 
 // add takes the next chunk's hash and its length in bytes.
 func (r *rootHash) add(chunk Hash, n int) {
@@ -40,20 +62,30 @@ func (r *rootHash) add(chunk Hash, n int) {
 }
 
 // root is the root of what was added; more can be added after it.
-func (r *rootHash) root() (sum Hash) {
-	h := r.h.Clone()
-	h.Write(binary.BigEndian.AppendUint64(nil, r.length))
-	h.Sum(sum[:0])
+func (r *rootHash) root() Hash {
+	last := rootHash{r.h.Clone(), r.length}
+	return last.end()
+}
+
+// end is the root of what was added, after which nothing may be added.
+func (r *rootHash) end() (sum Hash) {
+	var length [8]byte
+	binary.BigEndian.PutUint64(length[:], r.length)
+	r.h.Write(length[:])
+	r.h.Sum(sum[:0])
+	release(rootDomain, r.h)
+	r.h = nil
 	return sum
 }
 
 // derived is BLAKE3-derive-key over the parts.
 func derived(context string, parts ...[]byte) (sum Hash) {
-	h := blake3.NewDeriveKey(context)
+	h := hasher(context)
 	for _, p := range parts {
 		h.Write(p)
 	}
 	h.Sum(sum[:0])
+	release(context, h)
 	return sum
 }
 

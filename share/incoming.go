@@ -184,7 +184,7 @@ func (r *receiver) end(body []byte) error {
 	if in.f == nil {
 		return r.there(in, told)
 	}
-	if in.sum.length != in.e.size || in.sum.root() != told {
+	if in.sum.length != in.e.size || in.sum.end() != told {
 		r.x.store.root.Remove(partialPath(in.key))
 		return &VerifyError{in.e.path + " differs from what was sent"}
 	}

@@ -28,13 +28,15 @@ type finished struct {
 // A landing gives complete files their names, many at a time.
 type landing struct {
 	lay   layout
-	first string     // name the first file or folder got
-	place []finished // complete files without their names yet
-	owed  uint64     // bytes in place
+	fresh map[string]bool // folders of the manifest that are not here yet: no file of theirs can be
+	first string          // name the first file or folder got
+	place []finished      // complete files without their names yet
+	owed  uint64          // bytes in place
 }
 
 // plan decides what the folders will be called here, and sees that each entry has one.
 func (l *landing) plan(entries []entry) error {
+	l.fresh = map[string]bool{}
 	for _, e := range entries {
 		want, err := l.lay.under(e.path)
 		if err != nil {
@@ -43,11 +45,21 @@ func (l *landing) plan(entries []entry) error {
 		if e.kind != folder {
 			continue
 		}
-		if l.lay.folders[e.path], err = l.lay.s.folderName(want); err != nil {
+		if l.isFresh(e.path) {
+			l.lay.folders[e.path], l.fresh[e.path] = want, true
+			continue
+		}
+		if l.lay.folders[e.path], l.fresh[e.path], err = l.lay.s.folderName(want); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// isFresh reports whether an entry stands in a folder that is not here yet.
+func (l *landing) isFresh(p string) bool {
+	dir, _ := path.Split(p)
+	return dir != "" && l.fresh[dir[:len(dir)-1]]
 }
 
 // folders makes all folders.

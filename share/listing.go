@@ -184,7 +184,7 @@ func hashFile(ctx context.Context, src *source, e *entry, buf []byte, out io.Wri
 	if err := unchanged(f, e); err != nil {
 		return root, &SourceError{e.path, err}
 	}
-	return sum.root(), nil
+	return sum.end(), nil
 }
 
 // write makes the file: entries, then hashes.

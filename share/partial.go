@@ -192,22 +192,32 @@ func (s *store) syncDir(name string) {
 }
 
 // folderName is the name a folder will have: the one wanted, unless something
-// else has it (spec F6.3).
-func (s *store) folderName(want string) (string, error) {
+// else has it (spec F6.3). fresh tells that it is not there yet.
+func (s *store) folderName(want string) (name string, fresh bool, err error) {
 	for n := 1; n < 10000; n++ {
 		name := want
 		if n > 1 {
 			name = want + " (" + itoa(n) + ")"
 		}
 		info, err := s.root.Stat(name)
-		if errors.Is(err, fs.ErrNotExist) || (err == nil && info.IsDir()) {
-			return name, nil
+		if fresh := errors.Is(err, fs.ErrNotExist); fresh || (err == nil && info.IsDir()) {
+			return name, fresh, nil
 		}
 		if err != nil && !errors.Is(err, fs.ErrExist) {
-			return "", err
+			return "", false, err
 		}
 	}
-	return "", errNoName
+	return "", false, errNoName
+}
+
+// partials are the names of all partial files.
+func (s *store) partials() map[string]bool {
+	entries, _ := fs.ReadDir(s.root.FS(), partialDir)
+	m := make(map[string]bool, len(entries))
+	for _, d := range entries {
+		m[d.Name()] = true
+	}
+	return m
 }
 
 // A layout says where the entries of one transfer stand in the files folder.

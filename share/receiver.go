@@ -200,9 +200,10 @@ func (r *receiver) list() error {
 func (r *receiver) candidates() error {
 	missing := int64(0)
 	body := make([]byte, 0, maxBody)
+	partials := r.x.store.partials()
 	for n := range r.m.files {
 		longest := uint64(0)
-		for _, c := range r.look(uint64(n)) {
+		for _, c := range r.look(uint64(n), partials) {
 			longest = max(longest, c.length)
 			if len(body)+maxSpot > maxBody {
 				if err := r.p.send(kHave, body, nil); err != nil {
@@ -229,14 +230,18 @@ func (r *receiver) candidates() error {
 }
 
 // look hashes what we have of a file.
-func (r *receiver) look(n uint64) []candidate {
+func (r *receiver) look(n uint64, partials map[string]bool) []candidate {
 	e, s := r.m.file(n), r.x.store
+	fresh := r.land.isFresh(e.path)
+	if fresh && len(partials) == 0 {
+		return nil // by far the most: a folder that was not here before
+	}
 	if e.size == 0 {
 		return r.lookEmpty(n)
 	}
 	key := partialKey(r.from, e)
 	var list []candidate
-	if _, err := s.root.Lstat(partialPath(key)); err == nil {
+	if partials[key] {
 		if got := s.claim(key); got == key {
 			r.held[n] = key
 			for _, c := range s.points(partialPath(key), e.size, groupSize, r.buf, r.p.dead.Load) {
@@ -247,7 +252,7 @@ func (r *receiver) look(n uint64) []candidate {
 		}
 	}
 	place, err := r.land.lay.under(e.path)
-	for i := 1; i < 10 && err == nil; i++ {
+	for i := 1; i < 10 && err == nil && !fresh; i++ {
 		name := numbered(place, i)
 		info, err := s.root.Lstat(name)
 		if err != nil {

@@ -267,7 +267,7 @@ func (s *sender) file(n uint64) (root Hash, err error) {
 	if err := unchanged(f, e); err != nil {
 		return root, &SourceError{path, err}
 	}
-	root = sum.root()
+	root = sum.end()
 	s.owed.expect(receipt{n, root})
 	if err := s.p.send(kEnd, root[:], nil); err != nil {
 		return root, err
@@ -306,6 +306,9 @@ func (s *sender) resumeAt(f *os.File, n, size uint64) (best spot, sum *rootHash,
 			at[c.length] = append(at[c.length], c.root)
 			longest = max(longest, c.length)
 		}
+	}
+	if longest == 0 {
+		return best, sum, nil
 	}
 	var state *rootHash
 	for sum.length < longest {

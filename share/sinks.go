@@ -71,7 +71,7 @@ func (d *diskSink) begin(n int, hashes []Hash) (have []bool, whole bool, err err
 	if err != nil {
 		return nil, false, err
 	}
-	for i := 1; i < 10; i++ {
+	for i := 1; i < 10 && !d.land.isFresh(e.path); i++ {
 		name := numbered(place, i)
 		info, err := s.root.Lstat(name)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -208,6 +209,9 @@ func (u *upRun) foreground(ctx context.Context) error {
 	d, err := startDaemon(ctx, cfg, u.flags.files, u.accept, u.settings)
 	if err != nil {
 		return u.mark(err)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // half the memory for 1 % of the time: a node lives on small machines
 	}
 	if err := confine(u.home, u.flags.files); err != nil {
 		cfg.Log.Warn("cannot give up the right to write outside the node's folders", "error", err)

@@ -8,6 +8,7 @@ const (
 	minWindow   = 6
 	maxWindow   = 4096
 	leastCount  = 4 // delivered in an interval
+	drainEvery  = 8 * time.Second
 )
 
 // A window follows how fast a link delivers and bounds what may be in flight on
@@ -21,7 +22,9 @@ type window struct {
 	rates   [8]tempo // of the latest intervals
 	best    tempo    // of them
 	current int
-	full    bool // one of them was with more to be sent all the time
+	full    bool      // one of them was with more to be sent all the time
+	kept    int       // the limit before it was, while it is let go
+	drained time.Time // until when the link's own queue was, or is, let go
 }
 
 // A tempo is how fast a link delivers, per second.
@@ -35,6 +38,7 @@ func (w *window) delivered(now time.Time, packets, bytes int, rtt time.Duration,
 		w.began, w.idle = now, !busy
 		return
 	}
+	w.drainedBy(now)
 	w.count += int64(packets)
 	w.bytes += int64(bytes)
 	w.idle = w.idle || !busy
@@ -47,10 +51,14 @@ func (w *window) delivered(now time.Time, packets, bytes int, rtt time.Duration,
 	if !w.idle || r.packets > w.best.packets {
 		w.full = w.full || !w.idle
 		w.note(r, rtt)
+		w.drain(now, rtt)
 	}
 	w.began, w.count, w.bytes, w.idle = now, 0, 0, false
 	if !busy {
 		w.began = time.Time{} // the pause that follows is none of the link's
+		if w.kept == 0 {
+			w.drained = now
+		}
 	}
 }
 
@@ -69,6 +77,31 @@ func (w *window) note(r tempo, rtt time.Duration) {
 		least = firstWindow
 	}
 	w.limit = int(min(max(room, least), maxWindow))
+}
+
+// drain lets go, once in drainEvery and until the window has shrunk to three quarters of what the link holds, what waits
+// in the link's own queue: else the smallest round trip forgets what the link is without one,
+// the window grows with it, and the queue with the window (spec O6.6).
+func (w *window) drain(now time.Time, rtt time.Duration) {
+	least := int(max(3*w.best.packets*int64(rtt/time.Microsecond)/4_000_000, minWindow))
+	switch since := now.Sub(w.drained); {
+	case !w.full || least >= w.limit:
+		return
+	case w.drained.IsZero():
+		w.drained = now
+	case since >= drainEvery:
+		w.drained = now.Add(time.Duration(w.limit-least) * time.Second / time.Duration(w.best.packets))
+	}
+	if now.Before(w.drained) {
+		w.limit, w.kept = least, w.limit
+	}
+}
+
+// drainedBy ends that when it is time.
+func (w *window) drainedBy(now time.Time) {
+	if w.kept > 0 && !now.Before(w.drained) {
+		w.limit, w.kept = w.kept, 0
+	}
 }
 
 // quantum is how many bytes one flow may send in a row: those of a millisecond.

@@ -12,7 +12,7 @@ FUZZJOBS    ?= 2
 SOAKTIME    ?= 1h
 
 .DEFAULT_GOAL := help
-.PHONY: deb package help run build test check lint race test386 cross netns web-test tools-test kills demo fuzz soak bench bench-files vuln clean
+.PHONY: deb package help run build test check lint race test386 cross netns web-test tools-test kills demo fuzz corpus soak bench bench-files vuln clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ fuzz: ## run every fuzz target for FUZZTIME (60s), FUZZJOBS (2) at a time
 	@grep -r --include='*_test.go' --exclude-dir=testdata '^func Fuzz' . | \
 		sed -E 's|^(.*)/[^/]*:func (Fuzz[A-Za-z0-9_]*)\(.*|\1 \2|' | sort | \
 		while read -r target; do echo "$$target $(FUZZTIME)"; done | GO="$(GO)" xargs -P $(FUZZJOBS) -L 1 test/fuzz.sh
+
+corpus: ## keep what fuzzing has found on this machine in testdata/fuzz
+	GO="$(GO)" sh test/corpus.sh
 
 soak: ## run the tests called TestSoak… for SOAKTIME (1h)
 	CARACAL_SOAK=$(SOAKTIME) $(GO) test -run '^TestSoak' -count=1 -timeout 0 -v ./...

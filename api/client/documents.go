@@ -35,6 +35,7 @@ const (
 	SchemaExpose     = "caracal.expose/1"
 	SchemaSocks      = "caracal.socks/1"
 	SchemaMetrics    = "caracal.metrics/1"
+	SchemaBundle     = "caracal.bundle/1"
 	SchemaCapture    = "caracal.capture/1"
 	SchemaWeb        = "caracal.web/1"
 	SchemaVersion    = "caracal.version/1"
@@ -67,6 +68,7 @@ var Schemas = [][2]string{
 	{SchemaShares, "ls"},
 	{SchemaInbox, "inbox"},
 	{SchemaMetrics, "metrics"},
+	{SchemaBundle, "debug bundle"},
 	{SchemaCapture, "capture, when it ends; on stderr with -o -"},
 	{SchemaWeb, "web, its address"},
 	{SchemaTopology, "what caracal web draws"},

@@ -91,7 +91,7 @@ func (c *command) root() *cobra.Command {
 	root.AddCommand(
 		c.up(), c.down(), c.status(), c.id(), c.peers(), c.nameVerb(), c.forget(), c.trust(), c.block(), c.ping(), c.trace(), c.routes(),
 		c.send(), c.inbox(), c.pipe(), c.forward(), c.expose(),
-		c.watch(), c.web(), c.metrics(), c.capture(), c.socks(), c.services(), c.streams(), c.sim(), c.versionVerb(), c.demo(), c.network(), exitCodes(), schemas(),
+		c.watch(), c.web(), c.metrics(), c.capture(), c.debug(), c.socks(), c.services(), c.streams(), c.sim(), c.versionVerb(), c.demo(), c.network(), exitCodes(), schemas(),
 	)
 	c.completion(root)
 	c.everywhere(root)

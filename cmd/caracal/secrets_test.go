@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -63,6 +65,8 @@ var runs = map[string][]string{
 	"services":         {"services", "SEALED", "--timeout", "1s"},
 	"streams":          {"streams", "--json"},
 	"watch":            {"watch", "log", "peer", "--for", "300ms"},
+	"debug":            {"debug"},
+	"debug bundle":     {"debug", "bundle", "-o", "WORK/home/bundle.tar.gz"},
 	"capture":          {"capture", "-o", "WORK/home/packets", "--for", "300ms"},
 	"metrics":          {"metrics"},
 	"web":              {"web", "--listen", "nonsense"},
@@ -257,6 +261,9 @@ func (r *secretRun) files() {
 		if err == nil && d.Type().IsRegular() {
 			data, _ := os.ReadFile(path)
 			name, _ := filepath.Rel(r.work, path)
+			if strings.HasSuffix(name, ".gz") {
+				data = unzipped(r.t, data)
+			}
 			if !bytes.HasPrefix(data, []byte("caracal identity 1\n")) {
 				r.said["file "+name] = data
 			}
@@ -305,5 +312,19 @@ func forms(secret []byte) map[string][]byte {
 		trace = append(trace, fmt.Sprintf("0x%x", b))
 	}
 	all["list"], all["trace"] = []byte(strings.Join(list, " ")), []byte(strings.Join(trace, ", "))
+	return all
+}
+
+// unzipped is what is in a file of gzip.
+func unzipped(t *testing.T, data []byte) []byte {
+	z, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	all, err := io.ReadAll(z)
+	if err != nil || len(all) < 1000 {
+		t.Errorf("only %d bytes: %v", len(all), err)
+	}
 	return all
 }

@@ -53,8 +53,9 @@ type bundleDocument struct {
 
 // A bundle is what is gathered: documents, and texts, by the names of their files.
 type bundle struct {
-	docs  map[string]any
-	texts map[string]string
+	docs     map[string]any
+	texts    map[string]string
+	settings string // the configuration file
 }
 
 func (c *command) writeBundle(ctx context.Context, file string) error {
@@ -115,8 +116,9 @@ func (c *command) gather(ctx context.Context, n *client.Client, home string) bun
 	events := []client.Event{}
 	_ = n.Watch(short, nil, func(e client.Event) { events = append(events, e) })
 	b.docs["events.json"] = events
-	for name, path := range map[string]string{"caracal.log": filepath.Join(home, "caracal.log")} {
-		b.texts[name] = tail(path, bundleLog)
+	b.texts["caracal.log"] = tail(filepath.Join(home, "caracal.log"), bundleLog)
+	if path, err := c.configPath(); err == nil {
+		b.settings = tail(path, bundleLog)
 	}
 	return b
 }
@@ -165,6 +167,8 @@ func (b *bundle) write(to io.Writer, r *redactor) (size int64, holds []string, e
 		files[name] = []byte(r.text(text))
 		holds = append(holds, name)
 	}
+	files["config.toml"] = []byte(r.settings(b.settings))
+	holds = append(holds, "config.toml")
 	slices.Sort(holds)
 	counted := &counter{w: to}
 	z := gzip.NewWriter(counted)
@@ -193,4 +197,3 @@ func (c *counter) Write(p []byte) (int, error) {
 	c.n += int64(n)
 	return n, err
 }
-

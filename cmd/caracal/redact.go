@@ -122,6 +122,23 @@ func (r *redactor) text(s string) string {
 	})
 }
 
+var (
+	quotedText  = regexp.MustCompile(`"[^"]*"|'[^']*'`)
+	commentText = regexp.MustCompile(`#.*`)
+)
+
+// settings is a configuration file without comments and what is written in quotes, but for words that the program knows.
+func (r *redactor) settings(s string) string {
+	plain := []string{"ask", "contacts", "all", "never", "auto", "on", "off", "*", "debug", "info", "warn", "error", "text", "json", ""}
+	s = quotedText.ReplaceAllStringFunc(s, func(t string) string {
+		if inside := t[1 : len(t)-1]; slices.Contains(plain, inside) {
+			return t
+		}
+		return `"` + r.as("text", t) + `"`
+	})
+	return r.text(commentText.ReplaceAllString(s, ""))
+}
+
 // replaceWord replaces a name where it is not a part of a longer word.
 func replaceWord(s, name, by string) string {
 	var b strings.Builder

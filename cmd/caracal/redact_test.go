@@ -32,3 +32,11 @@ func TestRedactedTextsKeepWhatBelongsTogether(t *testing.T) {
 		t.Errorf("%s does not stand where the SID did:\n%s", word, all)
 	}
 }
+
+func TestSettingsKeepTheirKeys(t *testing.T) {
+	got := newRedactor().settings("# my node, at 12 Mill Lane\n[node]\nname = \"kitchen\" # ours\nport = 4117\n[files]\naccept = \"contacts\"\npeers = [\"mill.example:4117\", 'x y']\n")
+	want := "\n[node]\nname = \"text-1\" \nport = 4117\n[files]\naccept = \"contacts\"\npeers = [\"text-2\", \"text-3\"]\n"
+	if got != want {
+		t.Errorf("got %q", got)
+	}
+}

@@ -189,10 +189,14 @@ function trace(t) {
 
 // reasons puts the document of caracal why into words.
 function reasons(w) {
-  if (!w.candidates) return [];
-  const words = { 'in-use': 'in use: the cheapest', alternate: 'next, should that fail', dearer: 'dearer', 'leads-back': 'would lead back here', 'carries-nobody': 'does not relay', suspect: 'does not answer just now' };
-  return [el('h3', null, 'What was weighed'), el('ol', null, ...w.candidates.map((c) => el('li', null,
-    el('span', null, `via ${callIt(c.name, c.sid)} `, el('span', { class: 'soft' }, words[c.verdict] || visible(c.verdict))), el('span', { class: 'num' }, 'cost ' + (c.distance ?? c.cost)))))];
+  const parts = [];
+  if (w.no_direct) parts.push(el('p', { class: 'soft' }, visible(w.no_direct)));
+  if (w.change && w.change.ago_s >= 0) parts.push(el('p', { class: 'soft' }, `${visible(w.change.text || w.change.reason)}, ${span(w.change.ago_s)} ago`));
+  if (!w.candidates || !w.candidates.length) return parts;
+  parts.push(el('h3', null, 'What was weighed'), el('ol', null, ...w.candidates.slice(0, 12).map((c) => el('li', null,
+    el('span', null, (c.via === w.sid ? 'direct' : `via ${callIt(c.via_name, c.via)}`) + (c.link ? ` on ${visible(c.link)} ` : ' '), el('small', { class: 'soft block' }, visible(c.reason))),
+    el('span', { class: 'num' }, c.distance ? 'cost ' + c.distance : '')))));
+  return parts;
 }
 
 function naming(sid, p) {

@@ -257,6 +257,9 @@ func TestReplayedMessagesProveNothing(t *testing.T) { // spec P3
 	if err != nil {
 		t.Fatal(err)
 	}
+	if a.isOpen(i.code.Number) {
+		t.Error("the invitation is open while the first guess is looked at")
+	}
 	reply, _ := parseHello(body, true)
 	if x.take(reply.point) != nil {
 		t.Fatal("bad point")

@@ -29,6 +29,7 @@ type fakeNet struct {
 	slowSend time.Duration             // before each write of a dialler
 	slow     map[sid.SID]time.Duration // before each write of a listener
 	lie      map[sid.SID]bool          // a listener flips a bit of what is large
+	lieOver  int                       // bytes of a write that is honest
 	given    map[sid.SID]int64         // bytes from listeners
 }
 
@@ -104,7 +105,7 @@ func (c *fakeGiver) Write(b []byte) (int, error) {
 	wait, lie := c.end.slow[c.end.self], c.end.lie[c.end.self]
 	c.end.mu.Unlock()
 	time.Sleep(wait)
-	if lie && len(b) > 900 {
+	if lie && len(b) > max(900, c.end.lieOver) {
 		b = slices.Clone(b)
 		b[len(b)-1] ^= 1
 	}

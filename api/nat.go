@@ -15,6 +15,8 @@ import (
 // routesOfNAT are the routes about paths through NATs.
 func (s *Server) routesOfNAT(one func(string, func(*http.Request) (any, error))) {
 	one("GET /v1/nat", s.nat)
+	one("GET /v1/find", s.find)
+	one("POST /v1/register", s.register)
 	s.mux.HandleFunc("POST /v1/punch", s.punch)
 }
 

@@ -11,9 +11,11 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caracal-mesh/caracal/internal/lan"
+	"github.com/caracal-mesh/caracal/internal/portmap"
 	"github.com/caracal-mesh/caracal/internal/trace"
 	"github.com/caracal-mesh/caracal/internal/udp"
 	"github.com/caracal-mesh/caracal/internal/wire"
@@ -69,6 +71,7 @@ type Host struct {
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 	closing sync.Once
+	mapper  atomic.Pointer[portmap.Mapper] // nil: no router was asked for a port
 
 	mu       sync.Mutex // guards what follows: the one lock of the node
 	node     *node.Node

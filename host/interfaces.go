@@ -51,6 +51,7 @@ func (h *Host) setInterfaces(ifaces []lan.Interface) {
 		}
 	}
 	h.repeatPeers(now)
+	h.moveMapping()
 	h.hints.from = now.Add(hintsAfter)
 	h.pump.run()
 	if h.mdns != nil {

@@ -40,6 +40,9 @@ func (h *Host) runNAT(ctx context.Context) {
 	if len(h.cfg.STUN) > 0 {
 		h.done.Go(func() { h.resolveSTUN(ctx) })
 	}
+	if !h.cfg.NoPortMap && !h.cfg.NoPunch {
+		h.done.Go(func() { h.mapPort(ctx) })
+	}
 }
 
 // resolveSTUN tells the node the addresses of the STUN servers that the user configured, again and again.

@@ -63,7 +63,9 @@ func (a *Agent) candidates(port uint16, seen []observation, private bool) (list 
 		}
 	}
 	for _, m := range a.mapped {
-		add(KindMapped, m)
+		if a.seenAt(m.Addr()) {
+			add(KindMapped, m)
+		}
 	}
 	for _, o := range seen {
 		if isSane(o.seen.Addr()) {
@@ -78,6 +80,16 @@ func (a *Agent) candidates(port uint16, seen []observation, private bool) (list 
 		}
 	}
 	return list
+}
+
+// seenAt reports whether observers see us at the address: a router that tells another lies, or has a NAT before it (spec N8.2).
+func (a *Agent) seenAt(ip netip.Addr) bool {
+	for _, o := range a.learn.observations(0) {
+		if o.seen.Addr() == ip {
+			return true
+		}
+	}
+	return false
 }
 
 // shares reports whether two lists of candidates have an outer address in common.

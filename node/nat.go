@@ -7,6 +7,7 @@ import (
 	"github.com/caracal-mesh/caracal/link"
 	"github.com/caracal-mesh/caracal/mdp"
 	"github.com/caracal-mesh/caracal/nat"
+	"github.com/caracal-mesh/caracal/nat/directory"
 	"github.com/caracal-mesh/caracal/overlay"
 	"github.com/caracal-mesh/caracal/sid"
 )
@@ -20,28 +21,47 @@ const (
 func (n *Node) newNAT(now time.Time, cfg *Config) {
 	n.nat = nat.New(now, nat.Config{
 		Self: n.self, Seed: derive(cfg.Seed, "nat"), Mesh: neighbours{n.mesh}, Port: cfg.Port,
-		Servers: cfg.STUN, Off: cfg.NoPunch, Send: n.sendNAT, Trace: cfg.Trace,
+		Servers: cfg.STUN, Off: cfg.NoPunch, Send: n.sender(mdp.PortNAT), Trace: cfg.Trace,
 	})
-	if err := n.mdp.Handle(mdp.PortNAT, n.deliverNAT); err != nil {
-		panic("BUG: the nat port of a new switch is taken: " + err.Error())
+	n.dir = directory.New(directory.Config{Seed: derive(cfg.Seed, "directory"), Send: n.sender(mdp.PortLookup), Where: n.where})
+	n.handle(mdp.PortNAT, n.nat.Deliver)
+	n.handle(mdp.PortLookup, n.dir.Deliver)
+}
+
+// sender sends between built-in ports of one number.
+func (n *Node) sender(port uint32) func(now time.Time, to sid.SID, payload []byte) error {
+	return func(now time.Time, to sid.SID, payload []byte) error {
+		room, err := n.mdp.Begin(now, n.self, port, mdp.Addr{SID: to, Port: port}, link.Interactive, len(payload))
+		if err != nil {
+			return err
+		}
+		n.mdp.Commit(now, copy(room, payload))
+		return nil
 	}
 }
 
-// sendNAT sends a message to the agent of a peer.
-func (n *Node) sendNAT(now time.Time, to sid.SID, payload []byte) error {
-	room, err := n.mdp.Begin(now, n.self, mdp.PortNAT, mdp.Addr{SID: to, Port: mdp.PortNAT}, link.Interactive, len(payload))
+// handle takes what came so.
+func (n *Node) handle(port uint32, deliver func(now time.Time, from sid.SID, payload []byte)) {
+	err := n.mdp.Handle(port, func(now time.Time, local sid.SID, from mdp.Addr, payload []byte, info mdp.Info) {
+		if local == n.self && from.Port == port && !info.Broadcast {
+			deliver(now, from.SID, payload)
+		}
+	})
 	if err != nil {
-		return err
+		panic("BUG: a built-in port of a new switch is taken: " + err.Error())
 	}
-	n.mdp.Commit(now, copy(room, payload))
-	return nil
 }
 
-func (n *Node) deliverNAT(now time.Time, local sid.SID, from mdp.Addr, payload []byte, info mdp.Info) {
-	if local == n.self && from.Port == mdp.PortNAT && !info.Broadcast {
-		n.nat.Deliver(now, from.SID, payload)
+// where is the address of a neighbour.
+func (n *Node) where(peer sid.SID) netip.AddrPort {
+	if hop, err := n.mesh.NextHop(peer); err == nil && hop.SID == peer {
+		return hop.Path.Addr
 	}
+	return netip.AddrPort{}
 }
+
+// Directory is where nodes are found that agreed to it.
+func (n *Node) Directory() *directory.Directory { return n.dir }
 
 // lookForUse tells the agent to which peers there should be a path of our own: those that are spoken to over others.
 // It reports when to look again: never, while nobody is spoken to.

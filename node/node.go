@@ -19,6 +19,7 @@ import (
 	"github.com/caracal-mesh/caracal/mdp"
 	"github.com/caracal-mesh/caracal/msp"
 	"github.com/caracal-mesh/caracal/nat"
+	"github.com/caracal-mesh/caracal/nat/directory"
 	"github.com/caracal-mesh/caracal/overlay"
 	"github.com/caracal-mesh/caracal/sid"
 )
@@ -69,6 +70,7 @@ type Node struct {
 	name string
 	mesh *overlay.Mesh
 	nat  *nat.Agent
+	dir  *directory.Directory
 	mdp  *mdp.Switch
 	msp  *msp.Engine
 
@@ -142,6 +144,7 @@ func (n *Node) Receive(now time.Time, from link.Path, datagram []byte) {
 func (n *Node) Processing(now time.Time, out *link.Batch) (next time.Time) {
 	next = n.lookForUse(now)
 	next = agenda.Soonest(next, n.nat.Processing(now, out))
+	next = agenda.Soonest(next, n.dir.Processing(now))
 	next = agenda.Soonest(next, n.msp.Processing(now))
 	next = agenda.Soonest(next, n.mdp.Processing(now))
 	next = agenda.Soonest(next, n.mesh.Processing(now, out))

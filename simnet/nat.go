@@ -53,7 +53,11 @@ type NAT struct {
 	next         uint16     // port
 	dice         dice
 	forwards     map[uint16]netip.AddrPort // ports opened by who is inside (UPnP, NAT-PMP)
+	through      map[throughFlow]uint16    // what came in by them, and by which
 }
+
+// A throughFlow is what two ends say to each other.
+type throughFlow struct{ inner, far netip.AddrPort }
 
 // A mapping is an inner end's outer port, as far as it goes.
 type mapping struct {
@@ -80,7 +84,7 @@ func (w *World) NAT(name string, inside, outside *Link, cfg NATConfig) *NAT {
 	if cfg.Unreplied == 0 {
 		cfg.Unreplied = min(cfg.Timeout, 30*time.Second)
 	}
-	n := &NAT{cfg: cfg, world: w, next: 30_000, dice: newDice(w.seed, "nat "+name), forwards: map[uint16]netip.AddrPort{}}
+	n := &NAT{cfg: cfg, world: w, next: 30_000, dice: newDice(w.seed, "nat "+name), forwards: map[uint16]netip.AddrPort{}, through: map[throughFlow]uint16{}}
 	n.host = &Host{world: w, name: name, machine: n}
 	n.host.wake.Owner = n.host
 	inside.Attach(n.host)
@@ -97,7 +101,7 @@ func (w *World) NAT(name string, inside, outside *Link, cfg NATConfig) *NAT {
 func (n *NAT) Addr() netip.Addr { return n.outer.addr.Addr() }
 
 // Reboot has the NAT forget all its mappings.
-func (n *NAT) Reboot() { n.mappings, n.strange = nil, nil }
+func (n *NAT) Reboot() { n.mappings, n.strange = nil, nil; clear(n.through) }
 
 // Set changes how the NAT behaves, and has it forget its mappings.
 func (n *NAT) Set(cfg NATConfig) {
@@ -174,6 +178,7 @@ func (n *NAT) hairpin(r route, data []byte) {
 // incoming lets a packet in to who it is for, if it may.
 func (n *NAT) incoming(r route, data []byte) {
 	if to, ok := n.forwards[r.dst.Port()]; ok {
+		n.through[throughFlow{to, r.src}] = r.dst.Port()
 		r.dst = to
 		n.inner.forward(r, data)
 		return
@@ -226,6 +231,9 @@ func (n *NAT) lets(m *mapping, far netip.AddrPort) bool {
 
 // outgoing finds or makes the mapping for what goes from an inner end to a far one: its outer port.
 func (n *NAT) outgoing(inner, far netip.AddrPort) uint16 {
+	if port, ok := n.through[throughFlow{inner, far}]; ok {
+		return port
+	}
 	key := n.key(far)
 	var m *mapping
 	live := n.mappings[:0]

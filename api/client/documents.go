@@ -58,6 +58,7 @@ var Schemas = [][2]string{
 	{SchemaTrace, "trace"},
 	{SchemaMTR, "trace --mtr, a line for each event: round, summary"},
 	{SchemaWhy, "why"},
+	{SchemaFind, "find, register"},
 	{SchemaPunch, "punch, a line for each event: step, result"},
 	{SchemaDoctor, "doctor"},
 	{SchemaConfig, "config show"},

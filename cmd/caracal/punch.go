@@ -9,7 +9,9 @@ import (
 )
 
 // natVerbs are the verbs about ways through routers.
-func (c *command) natVerbs() []*cobra.Command { return []*cobra.Command{c.punch()} }
+func (c *command) natVerbs() []*cobra.Command {
+	return []*cobra.Command{c.punch(), c.find(), c.register()}
+}
 
 // punch opens a direct path now.
 func (c *command) punch() *cobra.Command {

@@ -79,6 +79,8 @@ var runs = map[string][]string{
 	"config edit":      {"config", "edit"},
 	"config reload":    {"config", "reload"},
 	"doctor":           {"doctor"},
+	"find":             {"find", "kitchen", "--timeout", "1s"},
+	"register":         {"register", ".", "--host", "kitchen", "--timeout", "1s"},
 	"why":              {"why", "."},
 	"punch":            {"punch", ".", "--verbose", "--timeout", "1s"},
 	"version":          {"version"},

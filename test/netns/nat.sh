@@ -32,8 +32,8 @@ in_ns I nft -f - <<-RULES
 	table ip cut {
 		chain f {
 			type filter hook forward priority 0
-			ip saddr 203.0.113.2 ip daddr 198.51.100.2 drop
-			ip saddr 198.51.100.2 ip daddr 203.0.113.2 drop
+			ip saddr 11.0.113.2 ip daddr 198.51.100.2 drop
+			ip saddr 198.51.100.2 ip daddr 11.0.113.2 drop
 		}
 	}
 RULES
@@ -86,6 +86,25 @@ cc A punch B --verbose || die "no direct path by the search"
 cc A ping B -c 3 | tail -n 1
 ends A B
 
+if command -v miniupnpd >/dev/null; then
+	say "random ports on both sides, but one router opens a port when asked"
+	igd NA
+	nat NB random
+	up A --peer 192.0.2.2
+	up B --peer 192.0.2.2 --accept all
+	opened A || die "no port was opened: $(cat "$WORK/igd.log")"
+	in_ns NA nft list chain inet filter prerouting_miniupnpd | grep -q 'dnat' || die "the router has no mapping"
+	lists A "$B" 10
+	cc A punch B --verbose || die "no direct path over the mapped port"
+	ends A
+	in_ns NA nft list chain inet filter prerouting_miniupnpd | grep -q 'dnat' && die "the mapping stayed"
+	ok "the router opened a port, that made the path direct, and it was taken back"
+	kill $IGD
+	ends B
+else
+	echo "SKIP miniupnpd is not installed: no router that opens ports"
+fi
+
 say "what went over the Internet"
 cc R down
 kill $TCPDUMP
@@ -95,7 +114,7 @@ import socket, struct, sys
 data = open(sys.argv[1], "rb").read()
 link = struct.unpack("<I", data[20:24])[0]
 head = {1: 14, 113: 16, 276: 20}[link]
-ours = {"192.0.2.2", "203.0.113.2", "198.51.100.2"}
+ours = {"192.0.2.2", "11.0.113.2", "198.51.100.2"}
 at, seen, others = 24, {}, {}
 while at + 16 <= len(data):
     caplen = struct.unpack("<I", data[at + 8:at + 12])[0]

@@ -1,6 +1,6 @@
 # Two nodes behind two Linux routers, and one outside; sourced after lib.sh.
 #
-#   A 192.168.1.10 ── NA ── 203.0.113.2 ──┐
+#   A 192.168.1.10 ── NA ── 11.0.113.2 ──┐
 #   C 192.168.3.10 ──┘                    I ── 192.0.2.2 R
 #   B 192.168.2.10 ── NB ── 198.51.100.2 ─┘
 
@@ -9,7 +9,7 @@ world() {
 	ns A C NA I NB B R
 	wire A a0 192.168.1.10/24 NA lan 192.168.1.1/24
 	wire C c0 192.168.3.10/24 NA lan3 192.168.3.1/24
-	wire NA wan 203.0.113.2/24 I i1 203.0.113.1/24
+	wire NA wan 11.0.113.2/24 I i1 11.0.113.1/24
 	wire B b0 192.168.2.10/24 NB lan 192.168.2.1/24
 	wire NB wan 198.51.100.2/24 I i2 198.51.100.1/24
 	wire R r0 192.0.2.2/24 I i3 192.0.2.1/24
@@ -17,7 +17,7 @@ world() {
 	ip -n "$P-A" route add default via 192.168.1.1
 	ip -n "$P-C" route add default via 192.168.3.1
 	ip -n "$P-B" route add default via 192.168.2.1
-	ip -n "$P-NA" route add default via 203.0.113.1
+	ip -n "$P-NA" route add default via 11.0.113.1
 	ip -n "$P-NB" route add default via 198.51.100.1
 	ip -n "$P-R" route add default via 192.0.2.1
 }
@@ -105,6 +105,56 @@ is() {
 knows() {
 	for _ in $(seq 60); do
 		cc "$1" status --json 2>/dev/null | grep -q "\"nat\":\"$2\"" && return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+# igd ROUTER: the same as random ports, with miniupnpd, which opens ports for who asks from inside.
+igd() {
+	in_ns "$1" nft flush ruleset
+	in_ns "$1" nft -f - <<-RULES
+		table inet filter {
+			chain miniupnpd { }
+			chain prerouting_miniupnpd { }
+			chain postrouting_miniupnpd { }
+			chain forward {
+				type filter hook forward priority 0
+				jump miniupnpd
+			}
+			chain prerouting {
+				type nat hook prerouting priority -100
+				jump prerouting_miniupnpd
+			}
+			chain postrouting {
+				type nat hook postrouting priority 100
+				jump postrouting_miniupnpd
+				oifname wan masquerade random
+			}
+		}
+	RULES
+	cat >"$WORK/igd.conf" <<-CONF
+		ext_ifname=wan
+		listening_ip=lan
+		port=5000
+		enable_natpmp=${2:-yes}
+		enable_upnp=${3:-yes}
+		upnp_table_name=filter
+		upnp_nat_table_name=filter
+		secure_mode=yes
+		system_uptime=yes
+		uuid=00000000-0000-0000-0000-000000000001
+		lease_file=$WORK/igd.leases
+		allow 1024-65535 0.0.0.0/0 1024-65535
+	CONF
+	daemon "$1" miniupnpd -d -f "$WORK/igd.conf" -P "$WORK/igd.pid" >"$WORK/igd.log" 2>&1 &
+	IGD=$!
+}
+
+# opened NODE: wait until the router has opened a port for it.
+opened() {
+	for _ in $(seq 150); do
+		cc "$1" status --json 2>/dev/null | grep -o '"nat_words":"[^"]*the router has opened[^"]*"' && return 0
 		sleep 0.1
 	done
 	return 1

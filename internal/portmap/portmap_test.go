@@ -1,0 +1,87 @@
+package portmap
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A fakeRouter grants what it is asked for.
+type fakeRouter struct {
+	mu                      sync.Mutex
+	outer                   netip.AddrPort
+	granted, renewed, taken int
+	refuses                 bool
+}
+
+func (r *fakeRouter) ask(context.Context, uint16) (mapping, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.refuses {
+		return mapping{}, errNone
+	}
+	r.granted++
+	m := mapping{outer: r.outer, lasts: lease, by: "test"}
+	m.renew = func(context.Context) (mapping, error) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.refuses {
+			return mapping{}, errors.New("not any more")
+		}
+		r.renewed++
+		return m, nil
+	}
+	m.remove = func(context.Context) error {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.taken++
+		return nil
+	}
+	return m, nil
+}
+
+// A mapping is renewed at half its time, one of two routers suffices, a network change begins anew, and what was granted is
+// taken back at the end.
+func TestAMappingIsRenewedAndTakenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &fakeRouter{outer: netip.MustParseAddrPort("203.0.113.1:4117")}
+		b := &fakeRouter{refuses: true}
+		var told [][]netip.AddrPort
+		m := Start(Config{
+			Port: 4117, Log: slog.New(slog.DiscardHandler), askers: []asker{a.ask, b.ask},
+			Found: func(outer []netip.AddrPort) { told = append(told, outer) },
+		})
+		time.Sleep(lease*3/2 + time.Minute)
+		if a.granted != 1 || a.renewed != 3 {
+			t.Errorf("granted %d times and renewed %d, want 1 and 3", a.granted, a.renewed)
+		}
+		a.refuses = true
+		time.Sleep(lease / 2)
+		if len(told) != 2 || len(told[0]) != 1 || told[0][0] != a.outer || len(told[1]) != 0 {
+			t.Errorf("told %v: want the mapping, then that it is gone", told)
+		}
+		a.refuses = false
+		m.Moved()
+		synctest.Wait()
+		if a.granted != 2 {
+			t.Errorf("granted %d times after the move, want 2", a.granted)
+		}
+		m.Close()
+		if a.taken != 1 {
+			t.Errorf("taken back %d times at the end, want once", a.taken)
+		}
+	})
+}
+
+func TestNobodyElseIsSpokenTo(t *testing.T) {
+	for _, far := range []string{"http://203.0.113.9:80/desc.xml", "http://example.org/desc.xml", "http://127.0.0.1:1/x", "http://169.254.169.254/"} {
+		if resp, err := nearby.Get(far); !errors.Is(err, errElsewhere) {
+			t.Errorf("%s: %v, %v", far, resp, err)
+		}
+	}
+}

@@ -10,7 +10,7 @@ import (
 
 // find looks for nodes that agreed to be found.
 func (c *command) find() *cobra.Command {
-	return c.limited(&cobra.Command{
+	return &cobra.Command{
 		Use: "find [WORD…]", Short: "Look for nodes by words, or a SID, where this node is registered too", Args: cobra.ArbitraryArgs,
 		Long: "Look into the directories at which this node is registered (caracal register PEER) for nodes whose profiles have all the\n" +
 			"words; without a word, for all, 100 at most. What they tell of themselves nobody has checked.",
@@ -33,7 +33,7 @@ func (c *command) find() *cobra.Command {
 			}
 			return err
 		},
-	})
+	}
 }
 
 func (c *command) findText(f *client.Find) {
@@ -61,7 +61,7 @@ func (c *command) findText(f *client.Find) {
 func (c *command) register() *cobra.Command {
 	var e client.Entry
 	var off, endpoints bool
-	cmd := c.limited(&cobra.Command{
+	cmd := &cobra.Command{
 		Use: "register PEER", Short: "Be found at a peer by who is registered there too, until \"down\"", Args: exactly(1),
 		Long: "Have a peer keep a profile of this node, which others that are registered there can find by its words (caracal find).\n" +
 			"Nothing is told anywhere unless you do this. It is renewed until \"caracal down\", or until --off.",
@@ -89,7 +89,7 @@ func (c *command) register() *cobra.Command {
 			}
 			return nil
 		},
-	})
+	}
 	f := cmd.Flags()
 	f.StringVar(&e.Host, "host", "", "name of this machine")
 	f.StringVar(&e.Owner, "owner", "", "whose it is")

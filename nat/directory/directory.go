@@ -58,7 +58,6 @@ type Directory struct {
 	mine    []*Lease
 	asks    []*Ask
 	out     []message
-	next    time.Time
 }
 
 // A record is one profile registered with us.

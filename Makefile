@@ -2,7 +2,7 @@
 
 GO          ?= go
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-DEBVERSION  := $(shell echo "$(VERSION)" | sed -E "s/^v//; s/-/+/g; /^[0-9]/!s/^/0.1.0+git./")
+DEBVERSION  := $(shell echo "$(VERSION)" | sed -E "s/^v//; s/-/+/g; /^[0-9]+\./!s/^/0.1.0+git./")
 BUILD       := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)"
 GOFUMPT     := $(GO) run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2

@@ -53,11 +53,17 @@ func (u *unit) install() *cobra.Command {
 			if self, err = filepath.EvalSymlinks(self); err != nil {
 				return err
 			}
-			if strings.ContainsAny(self, " \t%\"'\\") {
-				return fail(client.Failed, "systemd cannot start a program in %s. Move it, such as to ~/.local/bin.", client.Printable(self))
+			home, named, err := u.c.homeDir()
+			if err != nil {
+				return err
+			}
+			for _, path := range []string{self, home} {
+				if strings.ContainsAny(path, " \t\n%\"'\\$") {
+					return fail(client.Failed, "a unit of systemd cannot have the path %s. Choose one without spaces and quotes.", client.Printable(path))
+				}
 			}
 			text = strings.ReplaceAll(text, "/usr/bin/caracal", self)
-			if home := u.c.home; home != "" && !u.system {
+			if named && home != systemHome && !u.system {
 				text = strings.Replace(text, "[Service]\n", "[Service]\nEnvironment=CARACAL_HOME="+home+"\n", 1)
 			}
 			if err := u.account(cmd.Context()); err != nil {

@@ -59,6 +59,7 @@ type Config struct {
 	Trace       trace.Sink            // may be nil
 	Passed      func(overlay.Passage) // told of every packet sent one hop further; may be nil
 	Verify      overlay.Verify        // nil: sid.SID.Verify
+	Swallow     func() bool           // asked for each packet of others; true: it is dropped. For simulated liars; nil = never
 	Shared      *overlay.Shared       // with the other nodes of this goroutine; nil = nothing
 }
 
@@ -107,6 +108,7 @@ func New(now time.Time, cfg Config) (*Node, error) {
 		Passed:      cfg.Passed,
 		Verify:      cfg.Verify,
 		Shared:      cfg.Shared,
+		Swallow:     cfg.Swallow,
 	}, upper{n})
 	n.mdp = mdp.New(mdp.Config{
 		Identities:  cfg.Identities,

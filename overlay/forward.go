@@ -149,6 +149,8 @@ func (m *Mesh) relay(now time.Time, from *neighbour, o *origin, w *wire.Forward)
 		class = link.Interactive
 	}
 	switch {
+	case m.cfg.Swallow != nil && m.cfg.Swallow():
+		return // and nobody is told
 	case w.HopLimit <= 1:
 		m.stats.DropHopLimit++
 		return

@@ -53,6 +53,7 @@ type Config struct {
 	Trace       trace.Sink    // may be nil
 	Passed      func(Passage) // told of every packet sent one hop further; may be nil
 	Verify      Verify        // nil: sid.SID.Verify
+	Swallow     func() bool   // asked for each packet of others; true: it is dropped. For simulated liars; nil = never
 	Shared      *Shared       // with the other meshes of this goroutine; may be nil
 }
 

@@ -12,9 +12,20 @@ import (
 // heavy are the examples that take more than a second: -long runs them; and lengthy
 // those that -short leaves out.
 var (
-	heavy   = map[string]bool{"city.toml": true, "festival.toml": true}
+	heavy = map[string]bool{
+		"city.toml": true, "festival.toml": true, "R01-lan.toml": true, "R02-grid.toml": true, "R02-grid-1024.toml": true,
+		"R04-mobility.toml": true, "R05-community.toml": true, "R07-partition.toml": true, "R08-blackholes.toml": true,
+		"R10-slow-radio.toml": true, "R11-churn.toml": true,
+	}
 	lengthy = map[string]bool{"village.toml": true, "split-brain.toml": true, "flooding-neighbour.toml": true}
 )
+
+// unmet are the scenarios whose bar is not met yet, and why: they are run, and must fail until they are taken out of here.
+var unmet = map[string]string{
+	"R04-mobility.toml":   "fifty nodes on one channel take most of it for themselves (79.8 %)",
+	"R08-blackholes.toml": "a flow has no way round a node that swallows it (69.1 %)",
+	"R10-slow-radio.toml": "at 9,600 bit/s handshakes and link state collide for ever",
+}
 
 // TestExamplesMeetTheirExpectations: what we ship works.
 func TestExamplesMeetTheirExpectations(t *testing.T) {
@@ -30,9 +41,24 @@ func TestExamplesMeetTheirExpectations(t *testing.T) {
 			if lengthy[filepath.Base(file)] && testing.Short() {
 				t.Skip("takes a second")
 			}
+			if why := unmet[filepath.Base(file)]; why != "" {
+				checkUnmet(t, filepath.Base(file), why)
+				return
+			}
 			RunFile(t, os.DirFS("../examples/sim"), filepath.Base(file), RunOptions{})
 		})
 	}
+}
+
+func checkUnmet(t *testing.T, file, why string) {
+	s, err := LoadScenario(os.DirFS("../examples/sim"), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := RunScenario(s, RunOptions{}); !r.Failed {
+		t.Errorf("its bar is met by now: %s", why)
+	}
+	t.Skip("the bar is not met: " + why)
 }
 
 // TestExamplesAreExplained: each begins with a comment and says what it is.

@@ -3,6 +3,7 @@ package simnet
 import (
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -29,8 +30,10 @@ type Result struct {
 	Failed         bool        `json:"failed"` // an expectation was not met
 	Voice          Delivery    `json:"voice"`  // delivered = in time
 	Requests       Delivery    `json:"requests"`
-	NotCaptured    uint64      `json:"not_captured,omitempty"` // packets beyond the bound of a capture
-	NodeBytes      float64     `json:"node_bytes_per_s"`       // sent, on average
+	NotCaptured    uint64      `json:"not_captured,omitempty"`        // packets beyond the bound of a capture
+	NodeBytes      float64     `json:"node_bytes_per_s"`              // sent, on average
+	SettledBytes   *float64    `json:"settled_bytes_per_s,omitempty"` // the same, headers included, since it has settled
+	Outage         *float64    `json:"outage_s,omitempty"`            // the longest of all flows of datagrams
 }
 
 // A Heal is how long after something happened all routes were there (again).
@@ -131,6 +134,23 @@ func (t *StreamTotal) share() *float64 {
 func (r *Result) worstHeal() (worst *float64) {
 	for i := range r.Heals {
 		h := &r.Heals[i]
+		if h.After == nil {
+			return nil
+		}
+		if worst == nil || *h.After > *worst {
+			worst = h.After
+		}
+	}
+	return worst
+}
+
+// worstReunion is the longest healing after something came back, nil when there was none or one did not end.
+func (r *Result) worstReunion() (worst *float64) {
+	for i := range r.Heals {
+		h := &r.Heals[i]
+		if !slices.Contains([]string{"heal", "up", "plug", "start", "resume"}, strings.Fields(h.What)[0]) {
+			continue
+		}
 		if h.After == nil {
 			return nil
 		}

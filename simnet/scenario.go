@@ -37,6 +37,7 @@ type SimTable struct {
 	Description string   `toml:"description"` // for people
 	Duration    Duration `toml:"duration"`    // virtual time; default 1m
 	Seed        uint64   `toml:"seed"`
+	Settle      Duration `toml:"settle"` // from then on settled_bytes counts
 }
 
 // A NodeTable is [[node]]: one node, or with count several (name-1, name-2, …).
@@ -45,7 +46,7 @@ type NodeTable struct {
 	Count    int      `toml:"count"`
 	Relay    *bool    `toml:"relay"`    // false: does not carry the traffic of others
 	Position []Metres `toml:"position"` // x and y
-	Role     string   `toml:"role"`     // of a hostile one: flood, liar
+	Role     string   `toml:"role"`     // of a hostile one: flood, liar, blackhole, greyhole
 }
 
 // A LANTable is [[lan]]: a segment that its nodes share.
@@ -65,7 +66,7 @@ type LinkTable struct {
 
 // A MeshTable is [[mesh]]: many point-to-point links at once.
 type MeshTable struct {
-	Shape  string  `toml:"shape"` // line, ring, grid, random
+	Shape  string  `toml:"shape"` // line, ring, grid, random, community
 	Name   string  `toml:"name"`  // of the nodes, when they are counted
 	Nodes  Members `toml:"nodes"`
 	Width  int     `toml:"width"`  // of a grid
@@ -116,6 +117,7 @@ type AtTable struct {
 	Plug      string     `toml:"plug"`   // a link: gives it back to the node in "from"
 	From      string     `toml:"from"`   // with down and change: only what this node sends on the link
 	Every     Duration   `toml:"every"`  // does it again and again,
+	Pick      int        `toml:"pick"`   // nodes: so many of those that match, by chance, instead of all
 	Until     Duration   `toml:"until"`  // until then; a link that goes down comes up again halfway
 	Quality
 }
@@ -153,9 +155,12 @@ type ExpectTable struct {
 	Requests       string `toml:"requests"` // share answered whole
 	ResponseP50    string `toml:"response_p50"`
 	ResponseP95    string `toml:"response_p95"`
-	Goodput        string `toml:"goodput"`    // of all streams together
-	NodeBytes      string `toml:"node_bytes"` // sent per node and second, on average
-	Duplicates     string `toml:"duplicates"` // share of datagrams that came twice
+	Goodput        string `toml:"goodput"`       // of all streams together
+	NodeBytes      string `toml:"node_bytes"`    // sent per node and second, on average
+	Duplicates     string `toml:"duplicates"`    // share of datagrams that came twice
+	Reunion        string `toml:"reunion"`       // longest time from something that came back (heal, up, plug, start, resume) until all routes were there
+	SettledBytes   string `toml:"settled_bytes"` // as node_bytes, with 28 bytes of headers each, from [sim] settle on
+	Outage         string `toml:"outage"`        // longest time that nothing came of datagrams sent from one node to another
 }
 
 // A ScenarioError says what is wrong with a scenario, and where.

@@ -1,6 +1,9 @@
 package simnet
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // script puts what happens into the world's time.
 func (r *run) script() {
@@ -25,13 +28,27 @@ func (r *run) happens(a *AtTable, key, target string) {
 	if a.From != "" {
 		what += " from " + a.From
 	}
-	if hosts := r.world.hostsNamed(match(target, r.scenario.nodeNames)); !r.actOnLink(a, key, target) {
+	names := match(target, r.scenario.nodeNames)
+	if a.Pick > 0 {
+		names = r.pick(names, a.Pick)
+	}
+	if hosts := r.world.hostsNamed(names); !r.actOnLink(a, key, target) {
 		for _, h := range hosts {
 			r.actOnHost(key, h)
 		}
 	}
 	r.tell.moment("script", "", what)
 	r.routes.disturbed(what)
+}
+
+// pick draws so many of the names.
+func (r *run) pick(names []string, count int) []string {
+	names = slices.Clone(names)
+	for i := range min(count, len(names)) {
+		j := i + int(r.chance.below(uint64(len(names)-i)))
+		names[i], names[j] = names[j], names[i]
+	}
+	return names[:min(count, len(names))]
 }
 
 // actOnLink does what is not about single hosts. It reports false for what is.

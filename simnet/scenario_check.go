@@ -130,6 +130,9 @@ func (m MeshTable) edges(d *dice) [][2]int {
 	if d == nil {
 		return nil
 	}
+	if m.Shape == "community" {
+		return communityEdges(n, *d)
+	}
 	return randomEdges(n, cmp.Or(m.Degree, 4), *d)
 }
 
@@ -231,7 +234,7 @@ func (s *Scenario) checkLinkNames() error {
 
 func (s *Scenario) checkMeshes() error {
 	for i, m := range s.Meshes {
-		shapes := []string{"line", "ring", "grid", "random"}
+		shapes := []string{"line", "ring", "grid", "random", "community"}
 		if err := s.checkName("mesh", i, "shape", "shape", m.Shape, shapes); err != nil {
 			return err
 		}

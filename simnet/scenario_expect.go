@@ -50,6 +50,9 @@ var metrics = []metric{
 	{"response_p95", inTime, func(e *ExpectTable) string { return e.ResponseP95 }, isRequest, "requests", func(r *Result) *float64 { return seconds(r.Requests.P95) }},
 	{"goodput", inRate, func(e *ExpectTable) string { return e.Goodput }, isStream, "a stream", func(r *Result) *float64 { return r.Streams.Goodput }},
 	{"node_bytes", inBytes, func(e *ExpectTable) string { return e.NodeBytes }, nil, "", func(r *Result) *float64 { return &r.NodeBytes }},
+	{"reunion", inTime, func(e *ExpectTable) string { return e.Reunion }, nil, "", (*Result).worstReunion},
+	{"settled_bytes", inBytes, func(e *ExpectTable) string { return e.SettledBytes }, nil, "", func(r *Result) *float64 { return r.SettledBytes }},
+	{"outage", inTime, func(e *ExpectTable) string { return e.Outage }, isDatagrams, "datagrams", func(r *Result) *float64 { return r.Outage }},
 }
 
 func isDatagrams(t *TrafficTable) bool { return t.Datagrams > 0 }
@@ -61,8 +64,10 @@ func isRequest(t *TrafficTable) bool   { return t.Request > 0 }
 // unmeasured says why the scenario cannot measure it, "" when it can.
 func (m *metric) unmeasured(s *Scenario) string {
 	switch {
-	case m.key == "heal" && len(s.At) == 0:
+	case (m.key == "heal" || m.key == "reunion") && len(s.At) == 0:
 		return "nothing happens that could heal: there is no [[at]]"
+	case m.key == "settled_bytes" && s.Sim.Settle == 0:
+		return "[sim] does not say from when on: settle = \"1m\""
 	case m.needs != nil && !s.sends(m.needs):
 		return "no [[traffic]] sends " + m.lacking
 	}

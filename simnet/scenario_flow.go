@@ -32,6 +32,9 @@ type flow struct {
 	sent     uint32   // and those that a sender that did not run should have sent
 	seen     []uint64 // one bit per datagram that arrived
 	delivery Delivery
+	sentAt   time.Duration // the latest
+	cameAt   time.Duration // the latest, 0 = none
+	outage   time.Duration // the longest
 	stream   streamFlow
 }
 
@@ -87,6 +90,7 @@ func (f *flow) next() {
 			}
 		})
 		f.delivery.Sent++
+		f.sentAt = f.run.world.Elapsed()
 		f.run.tell.sent(f)
 	}
 	f.sent++
@@ -148,13 +152,27 @@ func (f *flow) arrived(took time.Duration) {
 		return
 	}
 	f.delivery.Delivered++
+	f.gap(f.run.world.Elapsed())
+	f.cameAt = f.run.world.Elapsed()
 	f.delivery.times = append(f.delivery.times, took)
+}
+
+// gap notes for how long nothing has come that should have.
+func (f *flow) gap(until time.Duration) {
+	if f.cameAt > 0 {
+		f.outage = max(f.outage, until-f.cameAt-f.interval())
+	}
 }
 
 // sumUp adds the flow to the result.
 func (f *flow) sumUp(r *Result) {
 	total := &r.Datagrams
 	switch {
+	case f.table.Datagrams > 0:
+		f.gap(f.sentAt)
+		if worst := f.outage.Seconds(); r.Outage == nil || worst > *r.Outage {
+			r.Outage = &worst
+		}
 	case f.table.Stream > 0:
 		f.stream.sumUp(f, &r.Streams)
 		return

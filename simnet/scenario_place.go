@@ -66,8 +66,8 @@ func (s *Scenario) checkPositions() error {
 		switch {
 		case n.Position != nil && len(n.Position) != 2:
 			return s.fail("node", i, "position", "a position is two numbers of metres: position = [120, 40]")
-		case n.Role != "" && hostileRoles[n.Role] == nil:
-			return s.fail("node", i, "role", "role must be flood or liar, not %q", n.Role)
+		case n.Role != "" && hostileRoles[n.Role] == nil && droppers[n.Role] == 0:
+			return s.fail("node", i, "role", "role must be flood, liar, blackhole or greyhole, not %q", n.Role)
 		}
 	}
 	return nil

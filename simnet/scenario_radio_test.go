@@ -174,7 +174,7 @@ func TestRadioScenarioMessages(t *testing.T) {
 		{nodes + "[[move]]\nnodes = \"hall-1\"\npath = [[\"1s\", 2]]\n", `x.toml:6: a waypoint is a time`},
 		{nodes + "[[move]]\ntrace = \"no.csv\"\n", `x.toml:5: cannot read no.csv`},
 		{nodes + "[[move]]\nnodes = \"hall-1\"\nroam = [1, 2]\nspeed = \"fast\"\n", `x.toml:7: "fast" is not a speed`},
-		{nodes + "[[node]]\nname = \"x\"\nrole = \"angel\"\n", `x.toml:6: role must be flood or liar`},
+		{nodes + "[[node]]\nname = \"x\"\nrole = \"angel\"\n", `x.toml:6: role must be flood, liar, blackhole or greyhole`},
 		{nodes + "burst_loss = 1\n", `x.toml:4: bursts need burst_every`},
 		{nodes + "[[at]]\ndown = \"hall\"\nfrom = \"hall-9\"\n", `x.toml:6: there is no node "hall-9"`},
 		{nodes + "[[at]]\nunplug = \"hall\"\n", `x.toml:4: unplug needs the node`},

@@ -3,6 +3,7 @@ package simnet
 import (
 	"encoding/hex"
 	"io"
+	"math"
 	"time"
 
 	"github.com/caracal-mesh/caracal/internal/trace"
@@ -25,6 +26,8 @@ type run struct {
 	routes   routeWatch
 	flows    []*flow
 	tell     *recorder // may be nil
+	chance   dice      // of what the script leaves to it
+	settled  uint64    // bytes that had been sent when it had settled
 }
 
 // RunScenario lays the scenario's world, lets its time pass, and tells what was
@@ -36,7 +39,7 @@ func runScenario(s *Scenario, o RunOptions) *run {
 	if o.Seed != nil {
 		seed = *o.Seed
 	}
-	r := &run{scenario: s, world: New(seed), apps: map[*Host]*app{}}
+	r := &run{scenario: s, world: New(seed), apps: map[*Host]*app{}, chance: newDice(seed, "script")}
 	r.result = &Result{
 		Schema: Schema, Name: s.Sim.Name, Seed: seed, Duration: time.Duration(s.Sim.Duration).Seconds(),
 		Heals: []Heal{}, Expect: []Finding{}, Streams: StreamTotal{Errors: []string{}},
@@ -57,6 +60,9 @@ func runScenario(s *Scenario, o RunOptions) *run {
 	r.script()
 	r.traffic()
 	r.routes.start(r)
+	if s.Sim.Settle > 0 {
+		r.world.At(Epoch.Add(time.Duration(s.Sim.Settle)), func() { r.settled = r.world.sent() })
+	}
 	r.world.Run(time.Duration(s.Sim.Duration))
 	r.finish()
 	return r
@@ -77,6 +83,9 @@ func (r *run) build() {
 		relayless := t.Relay != nil && !*t.Relay
 		if relayless {
 			options = append(options, WithoutRelay())
+		}
+		if share, drops := droppers[t.Role]; drops {
+			options = append(options, swallowing(newDice(w.seed, "swallow "+name), share))
 		}
 		h := w.addNode(name, hostileRoles[t.Role], options)
 		h.relayless = relayless
@@ -115,6 +124,18 @@ func (w *World) hostsNamed(names []string) []*Host {
 	return hosts
 }
 
+// udpHeaders are what IPv4 and UDP add to each packet.
+const udpHeaders = 28
+
+// sent is how many bytes were sent on all links so far, headers included.
+func (w *World) sent() (bytes uint64) {
+	for _, l := range w.links {
+		c := l.Counters()
+		bytes += c.SentBytes + udpHeaders*c.Sent
+	}
+	return bytes
+}
+
 // groups finds the hosts that the patterns of a partition name.
 func (r *run) groups(patterns [][]string) [][]*Host {
 	groups := make([][]*Host, len(patterns))
@@ -128,6 +149,7 @@ func (r *run) groups(patterns [][]string) [][]*Host {
 
 // finish sums up and judges.
 func (r *run) finish() {
+	s := r.scenario
 	r.routes.finish()
 	for _, f := range r.flows {
 		f.sumUp(r.result)
@@ -138,6 +160,10 @@ func (r *run) finish() {
 	}
 	r.result.Streams.goodput(r.flows)
 	r.result.count(r.world)
+	if span := time.Duration(s.Sim.Duration - s.Sim.Settle).Seconds(); s.Sim.Settle > 0 && span > 0 {
+		rate := math.Round(float64(r.world.sent()-r.settled)/span/float64(len(r.world.hosts))*10) / 10
+		r.result.SettledBytes = &rate
+	}
 	digest := r.world.Digest()
 	r.result.Digest = hex.EncodeToString(digest[:])
 	r.scenario.judge(r.result)

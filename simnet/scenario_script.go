@@ -2,6 +2,7 @@ package simnet
 
 import (
 	"path"
+	"slices"
 	"time"
 )
 
@@ -108,6 +109,8 @@ func (s *Scenario) checkOptions(i int, key string, a *AtTable) error {
 		return s.fail("at", i, "", "%s needs the node whose interface it is: from = \"NODE\"", key)
 	case a.From != "" && !plugs && key != "down" && key != "change":
 		return s.fail("at", i, "from", "only down, change, plug and unplug take from")
+	case a.Pick != 0 && (a.Pick < 0 || !slices.Contains([]string{"kill", "start", "restart", "replace", "pause", "resume"}, key)):
+		return s.fail("at", i, "pick", "pick is how many of the nodes: of kill, start, restart, replace, pause or resume")
 	case (a.Every > 0) != (a.Until > 0):
 		return s.fail("at", i, "every", "every and until go together: every = \"1s\", until = \"1m\"")
 	}

@@ -68,6 +68,36 @@ func gridEdges(n, width int) (edges [][2]int) {
 	return edges
 }
 
+// communityEdges links nodes in the manner of a city's Freifunk: a backbone of roofs in a ring with chords, roofs that
+// hang on it with a second link each, and most of all routers in houses that hang on one roof or on each other.
+func communityEdges(n int, d dice) (edges [][2]int) {
+	pick := func(n int) int { return int(d.below(uint64(n))) }
+	core := max(3, n/20)
+	edges = append(edges, ringEdges(min(core, n))...)
+	for i := 0; i < core && core < n; i += 3 {
+		if far := (i + core/2) % core; far > i+1 {
+			edges = append(edges, [2]int{i, far})
+		}
+	}
+	roofs := core + n/5
+	for i := core; i < n; i++ {
+		if i < roofs {
+			a := pick(core)
+			edges = append(edges, [2]int{a, i})
+			if b := pick(i); b != a {
+				edges = append(edges, [2]int{b, i})
+			}
+			continue
+		}
+		on := pick(roofs)
+		if i > roofs && pick(3) == 0 {
+			on = roofs + pick(i-roofs)
+		}
+		edges = append(edges, [2]int{on, i})
+	}
+	return edges
+}
+
 func randomEdges(n, degree int, d dice) (edges [][2]int) {
 	linked := map[[2]int]bool{}
 	join := func(i, j int) {

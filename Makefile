@@ -52,6 +52,13 @@ cross: ## build for every system, and the core for the browser
 	GOOS=windows GOARCH=amd64       $(BUILD) -o bin/caracal-windows-amd64.exe ./cmd/caracal
 	GOOS=js      GOARCH=wasm        $(GO) build ./node
 
+.PHONY: qemu figures
+qemu: ## run simulations on other architectures: the same histories (needs qemu-user)
+	GO="$(GO)" bash test/qemu.sh
+
+figures: ## measure the figures of routes and scale anew, in virtual time, and write them into docs
+	$(GO) run ./test/figures
+
 netns: ## run the tests between Linux network namespaces (needs root)
 	@if [ "$$(uname)" != Linux ] || [ "$$(id -u)" != 0 ]; then \
 		echo "SKIP make netns: needs root on Linux to make network namespaces"; exit 0; fi; \

@@ -144,8 +144,9 @@ func (r *Result) worstHeal() (worst *float64) {
 	return worst
 }
 
-// worstReunion is the longest healing after something came back, nil when there was none or one did not end.
-func (r *Result) worstReunion() (worst *float64) {
+// Reunion is the longest healing after something came back, nil when there was none or one did not end,
+// in seconds.
+func (r *Result) Reunion() (worst *float64) {
 	for i := range r.Heals {
 		h := &r.Heals[i]
 		if !slices.Contains([]string{"heal", "up", "plug", "start", "resume"}, strings.Fields(h.What)[0]) {

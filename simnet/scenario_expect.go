@@ -50,7 +50,7 @@ var metrics = []metric{
 	{"response_p95", inTime, func(e *ExpectTable) string { return e.ResponseP95 }, isRequest, "requests", func(r *Result) *float64 { return seconds(r.Requests.P95) }},
 	{"goodput", inRate, func(e *ExpectTable) string { return e.Goodput }, isStream, "a stream", func(r *Result) *float64 { return r.Streams.Goodput }},
 	{"node_bytes", inBytes, func(e *ExpectTable) string { return e.NodeBytes }, nil, "", func(r *Result) *float64 { return &r.NodeBytes }},
-	{"reunion", inTime, func(e *ExpectTable) string { return e.Reunion }, nil, "", (*Result).worstReunion},
+	{"reunion", inTime, func(e *ExpectTable) string { return e.Reunion }, nil, "", (*Result).Reunion},
 	{"settled_bytes", inBytes, func(e *ExpectTable) string { return e.SettledBytes }, nil, "", func(r *Result) *float64 { return r.SettledBytes }},
 	{"outage", inTime, func(e *ExpectTable) string { return e.Outage }, isDatagrams, "datagrams", func(r *Result) *float64 { return r.Outage }},
 }

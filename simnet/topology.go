@@ -33,6 +33,12 @@ func (w *World) Random(cfg LinkConfig, degree int, hosts ...*Host) []*Link {
 	return w.lay(cfg, hosts, randomEdges(len(hosts), degree, newDice(w.seed, "topology")))
 }
 
+// Community links the hosts in the manner of a city's community network: a few in a ring with chords, more that hang on
+// it twice, and most on one of those.
+func (w *World) Community(cfg LinkConfig, hosts ...*Host) []*Link {
+	return w.lay(cfg, hosts, communityEdges(len(hosts), newDice(w.seed, "topology")))
+}
+
 func (w *World) lay(cfg LinkConfig, hosts []*Host, edges [][2]int) []*Link {
 	links := make([]*Link, len(edges))
 	for i, e := range edges {

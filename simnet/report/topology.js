@@ -16,13 +16,14 @@ class Topology {
     this.back = Math.max(1, Math.min(40, Math.ceil(9 / d.step_s)));
     this.byLink = d.links.map(() => []);
     d.ways.forEach((w, i) => this.byLink[w.link].push(i));
-    this.fit();
+    this.fit(box.clientWidth || 820, box.clientHeight || 470);
     this.svg = make("svg", { viewBox: this.view.join(" "), role: "img", "aria-label": "topology" }, box);
     this.draw();
   }
 
   // fit chooses the part of the plane that is shown: all places that ever are.
-  fit() {
+  // Lines and letters are as large as they would be on paper, whatever the screen.
+  fit(width, height) {
     const d = this.d, xs = [], ys = [];
     for (const s of d.spots.concat(d.hubs)) { xs.push(s.x); ys.push(s.y); }
     if (d.moving) for (const f of d.frames) (f.places || []).forEach((v, i) => (i % 2 ? ys : xs).push(v));
@@ -31,7 +32,8 @@ class Topology {
     const size = Math.max(w, h, 1e-6), pad = size * 0.07;
     w = Math.max(w, size * 0.12); h = Math.max(h, size * 0.12);
     this.view = [x - pad, y - pad, w + 2 * pad, h + 2 * pad];
-    this.unit = Math.max(this.view[2] / 820, this.view[3] / 470);
+    this.unit = Math.max(this.view[2] / width, this.view[3] / height);
+    this.labels = d.nodes.length <= 44 * width / 820;
     this.radius = this.unit * Math.max(3, Math.min(10, 120 / Math.sqrt(d.nodes.length + 30)));
   }
 
@@ -49,14 +51,13 @@ class Topology {
       make("title", {}, box).textContent = l.name + " (" + l.kind + ", " + l.nodes.length + " nodes)";
       this.label(hub.x, hub.y + this.radius * .7 + u * 12, l.name, "var(--soft)");
     });
-    const many = d.nodes.length > 44;
     this.dots = d.nodes.map((n, i) => {
       const g = make("g", { style: "cursor:pointer" }, this.svg);
       const shape = n.role ? make("rect", { x: -this.radius, y: -this.radius, width: 2 * this.radius, height: 2 * this.radius, transform: "rotate(45) scale(.85)" }, g)
         : make("circle", { r: n.leaf ? this.radius * .75 : this.radius }, g);
       shape.setAttribute("stroke-width", u * 1.6);
       make("title", {}, g).textContent = n.name + (n.role ? " — hostile: " + n.role : "");
-      const text = many ? null : make("text", { y: -this.radius - 4 * u, "text-anchor": "middle", "font-size": 11.5 * u, fill: "var(--ink)" }, g);
+      const text = !this.labels ? null : make("text", { y: -this.radius - 4 * u, "text-anchor": "middle", "font-size": 11.5 * u, fill: "var(--ink)" }, g);
       if (text) text.textContent = n.name;
       g.addEventListener("click", () => this.choose(this.chosen === i ? -1 : i));
       return { g, shape };

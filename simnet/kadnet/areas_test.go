@@ -97,6 +97,7 @@ func liveAreas(t *testing.T, areas, each int) (members [][]sid.SID) {
 	var m runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&m)
+	runtime.KeepAlive(w)
 	t.Logf("%d nodes in %d areas: 20 s of start in %.1f s; 30 s idle in %.2f s, %.0f times real time; %.0f KiB each",
 		areas*each, areas, started.Seconds(), idle.Seconds(), 30/idle.Seconds(), float64(m.HeapAlloc)/1024/float64(areas*each))
 	return members

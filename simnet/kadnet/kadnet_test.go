@@ -10,7 +10,7 @@ var long = flag.Bool("long", false, "run what takes minutes")
 
 // TestR12Table: 20 % liars, a tenth of the honest replaced every hour, RTT 100 ms. (routing-nat-security R12)
 func TestR12Table(t *testing.T) {
-	nodes := []int{1500}
+	nodes := []int{600}
 	if *long {
 		nodes = []int{1000, 10_000, 100_000}
 	}

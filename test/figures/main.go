@@ -17,6 +17,7 @@ import (
 var (
 	seeds  = flag.Int("seeds", 20, "of small scenarios, each run so often")
 	tables = flag.String("tables", "", "sizes of tables to measure anew, such as 1000,10000,100000 (minutes each); the others are kept")
+	only   = flag.String("only", "", "measure only the lines that contain this; the others are kept")
 	long   = flag.Bool("long", false, "also those that take minutes; else they are kept")
 )
 
@@ -42,7 +43,7 @@ func main() {
 	b.WriteString("| what | scenario | Caracal | others |\n|---|---|---|---|\n")
 	for _, f := range figures {
 		got := ""
-		if f.long && !*long {
+		if (f.long && !*long) || !strings.Contains(f.what, *only) {
 			got = kept(old, f.what, f.file)
 		}
 		if got == "" {

@@ -2,7 +2,8 @@ package msp
 
 import "time"
 
-// PathStats is what an association knows of the path to its peer. All its streams share it.
+// PathStats is what an association knows of the path to its peer. All its streams share it. RTT is what packets take:
+// queues and the repairs of lossy hops are in it; MinRTT is the path's own.
 type PathStats struct {
 	RTT, MinRTT, RTTVar time.Duration // smoothed, smallest, mean deviation; zero before the first sample
 	Window, InFlight    int           // bytes: what may be on its way unacknowledged, and what is

@@ -33,3 +33,25 @@ func TestS47WhatIsToldIsWhatThePathIs(t *testing.T) {
 		t.Errorf("one end %+v, the other %+v", near, far)
 	}
 }
+
+// S47 over hops that lose a twentieth each: the smallest round trip told stays that of the links within a tenth; the
+// smoothed one has in it what the hops need to repair, and so lies above.
+func TestS47OverLossyHops(t *testing.T) {
+	const rtt = 80 * time.Millisecond
+	w := New(48)
+	hosts := w.AddNodes("n", 3)
+	w.Line(LinkConfig{Kind: link.Internet, Latency: rtt / 4, Loss: 0.05}, hosts...)
+	if !w.RunUntilRoutesComplete(time.Minute) {
+		t.Fatal("no routes")
+	}
+	talk := newTalk(t, hosts[0], hosts[2])
+	for range 500 {
+		talk.say(make([]byte, 2000))
+		w.Run(20 * time.Millisecond)
+		talk.read()
+		p := talk.from.PathStats()
+		if p.PacketsOut >= 200 && (math.Abs(float64(p.MinRTT-rtt)) > float64(rtt)/10 || p.RTT < p.MinRTT || p.RTT > 3*rtt) {
+			t.Fatalf("packet %d: smallest round trip %v, smoothed %v, of %v", p.PacketsOut, p.MinRTT, p.RTT, rtt)
+		}
+	}
+}

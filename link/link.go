@@ -60,13 +60,16 @@ func (k Kind) String() string {
 type Caps struct {
 	Name      string // as the system names it: "eth0"
 	Kind      Kind
-	MTU       int    // largest UDP payload in bytes, ≥ MinMTU
+	MTU       int    // largest UDP payload in bytes, ≥ LeastMTU
 	Broadcast bool   // a datagram to everybody can be sent here
 	Bitrate   uint64 // nominal rate in bit/s; 0 = unknown
 }
 
-// MinMTU is the smallest Caps.MTU that a node accepts, in bytes of UDP payload.
+// MinMTU is the smallest link packet that every neighbour takes, in bytes of UDP payload.
 const MinMTU = 576
+
+// LeastMTU is the smallest Caps.MTU that a node can use, in bytes of UDP payload: under MinMTU it sends fragments.
+const LeastMTU = 128
 
 // BaseMTU is the UDP payload assumed to pass wherever nothing better is known
 // (RFC 8899 §5.1.2 BASE_PLPMTU).

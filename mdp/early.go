@@ -186,6 +186,7 @@ func (s *Switch) emptyHeld(p *peer, o *opening) {
 // start begins a flight for the datagrams that wait, or adds them to the one under way: those that fit ride in
 // a handshake each (spec D3.3). It reports whether there is something to send now.
 func (s *Switch) start(now time.Time, p *peer) (began bool) {
+	s.noteSlow(p)
 	fits := s.maxEarly(p)
 	for at := 0; at < p.pending.count; {
 		plain := p.pending.at(at).bytes

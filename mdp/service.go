@@ -91,15 +91,22 @@ func (s *Switch) control(now time.Time, a arrival) {
 // carry sends the pieces of exchanges of post-quantum secrets that are due. It reports when
 // to be called again: at once when it sent any (spec D6.4).
 func (s *Switch) carry(now time.Time, p *peer) (next time.Time) {
-	if s.hop != nil {
-		h, err := s.hop(p.remote)
-		p.keys.SetSlow(err == nil && h.Slow)
-	}
+	s.noteSlow(p)
 	s.sending, s.now, s.carried = p, now, false
 	if next = p.keys.Carry(now, s.sendKEM); s.carried {
 		return now
 	}
 	return next
+}
+
+// noteSlow tells the pair's keys whether the way begins with a slow link.
+func (s *Switch) noteSlow(p *peer) {
+	if s.hop == nil {
+		return
+	}
+	if h, err := s.hop(p.remote); err == nil {
+		p.keys.SetSlow(h.Slow)
+	}
 }
 
 // carryKEM sends a piece to s.sending.

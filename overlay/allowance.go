@@ -11,7 +11,7 @@ const (
 	controlShare     = 3  // a third of a link
 	controlShareSlow = 50 // a fiftieth of one under slowBelow
 	allowedAtOnce    = 250 * time.Millisecond
-	allowedBytes     = 3000 // at once, at least: what two need to become neighbours
+	allowedBytes     = 6000 // at once, at least: what two need to become neighbours
 	newsBytes        = 300  // of a link state, about
 	mostSharers      = 64   // believed to share a medium
 )

@@ -18,6 +18,7 @@ const (
 	wantedFirst = time.Second
 	wantedMost  = 30 * time.Second
 	rarest      = 10 * time.Second // the longest interval that a beacon is believed (spec O2.1)
+	rarestSlow  = 60 * time.Second
 	maxWanted   = 256
 )
 
@@ -108,6 +109,9 @@ func (m *Mesh) receiveBeacon(now time.Time, from link.Path, msg []byte) {
 	}
 	f.beaconsHeard++
 	interval := min(time.Duration(b.Interval)*10*time.Millisecond, rarest)
+	if f.slow() {
+		interval = min(time.Duration(b.Interval)*10*time.Millisecond, rarestSlow)
+	}
 	n := m.bySID[b.SID]
 	known := n != nil && n.hearBeacon(now, from, &b, interval)
 	if known && !b.Solicit {

@@ -171,12 +171,12 @@ func (q *queues) dropFattest(class link.Class, key uint32) *frame {
 
 // stands reports whether the frame at the head has waited in a queue that stands, and is to be
 // dropped for it (spec O11.4). What is sent again has been through this.
-func (q *queues) stands(now time.Time, f *frame, kind link.Kind) bool {
+func (q *queues) stands(now time.Time, f *frame, lifetime time.Duration, kind link.Kind) bool {
 	c := &q.class[q.picked]
 	if f.limit == math.MaxUint32 || c.again.head == f {
 		return false
 	}
 	l := c.flows[c.turn]
-	waited := now.Sub(f.expires.Add(-lifetimes[f.class]))
+	waited := now.Sub(f.expires.Add(-lifetime))
 	return l.codel.drops(now, waited, l.frames.n, kind)
 }

@@ -66,7 +66,7 @@ func (m *Mesh) Commit(now time.Time, n int) {
 		m.loop.push(f)
 		return
 	}
-	f.expires = now.Add(lifetimes[f.class])
+	f.expires = now.Add(f.dst.via.lifetime(f.class))
 	m.place(now, f)
 }
 
@@ -170,7 +170,7 @@ func (m *Mesh) relay(now time.Time, from *neighbour, o *origin, w *wire.Forward)
 	f.dst, f.class, f.hop, f.limit = o, class, w.HopLimit-1, min(w.Distance, math.MaxUint32-1) // beyond is what is ours
 	f.deflected, f.flow = w.Deflected, flowKey(o, from)
 	f.n = copy(f.buf, w.Payload)
-	f.expires = now.Add(lifetimes[class])
+	f.expires = now.Add(o.via.lifetime(class))
 	lost := m.stats.DropDistance
 	switch {
 	case m.place(now, f):

@@ -27,7 +27,7 @@ func (m *Mesh) timeOf(x moment) time.Time {
 }
 
 // intervalUnit makes the longest interval believed fit a byte.
-const intervalUnit = 50 * time.Millisecond
+const intervalUnit = 250 * time.Millisecond
 
 // A heard is a source of beacons that is not a neighbour, or not yet on that path. It is kept
 // for whoever cares to send one, so it is small: 104 bytes (spec O13.1).
@@ -55,6 +55,9 @@ func (h *heard) ready(m *Mesh) time.Time {
 // answerAt is when the source may be answered and the interface may carry it (spec O11.5).
 func (m *Mesh) answerAt(f *iface, h *heard) time.Time {
 	at, allowed := h.ready(m), f.allowed()
+	if f.slow() && h.answered != 0 {
+		at = m.timeOf(h.answered).Add(answerPauseSlow)
+	}
 	if at.Before(allowed) {
 		return allowed
 	}
@@ -165,6 +168,9 @@ func (m *Mesh) heardAt(at link.Path, s sid.SID) *heard {
 const (
 	answerPause = 200 * time.Millisecond // between answers to one source, on average
 	answerQuick = 3
+
+	answerPauseSlow = 2 * time.Second // after any answer, under 64 kbit/s
+
 	prefixPause = 250 * time.Millisecond // to one prefix that is not on a LAN of ours
 	prefixQuick = 16
 	prefixes    = 256

@@ -13,6 +13,9 @@ const (
 	beaconFirst = 250 * time.Millisecond
 	beaconQuick = 3 // so many at beaconFirst; then the interval doubles
 	beaconMost  = 8 * time.Second
+
+	beaconFirstSlow = 2 * time.Second // under slowBelow
+	beaconSlow      = 30 * time.Second
 )
 
 // An iface is one interface of ours.
@@ -27,6 +30,7 @@ type iface struct {
 	ask      bool // the next beacon asks everybody to answer
 
 	allowance allowance
+	fragments fragments
 	sharers   int // of the medium, ourselves included
 
 	beaconsSent, beaconsHeard    uint64
@@ -110,15 +114,29 @@ func (m *Mesh) RemoveInterface(now time.Time, index uint32) {
 func (f *iface) afresh(now time.Time) {
 	if f.caps.Broadcast {
 		f.beaconAt, f.interval, f.quick = now, beaconFirst, beaconQuick
+		if f.slow() {
+			f.interval = beaconFirstSlow
+		}
 	} else {
 		f.beaconAt = time.Time{}
 	}
 }
 
+// mostBetween is the longest interval between regular beacons (spec O2.2).
+func (f *iface) mostBetween() time.Duration {
+	if f.slow() {
+		return beaconSlow
+	}
+	return beaconMost
+}
+
+// slow reports whether the interface is known to be slow.
+func (f *iface) slow() bool { return f.caps.Bitrate > 0 && f.caps.Bitrate < slowBelow }
+
 // beaconAfresh makes beacons frequent again everywhere: something has changed.
 func (m *Mesh) beaconAfresh(now time.Time) {
 	for _, f := range m.ifaces {
-		if f.interval > beaconFirst || f.quick == 0 {
+		if f.interval > beaconFirstSlow || (f.interval > beaconFirst && !f.slow()) || f.quick == 0 {
 			f.afresh(now)
 		}
 	}
@@ -136,7 +154,7 @@ func (m *Mesh) beacon(now time.Time, f *iface, out *link.Batch) bool {
 	if f.quick > 0 {
 		f.quick--
 	} else {
-		f.interval = min(2*f.interval, beaconMost)
+		f.interval = min(2*f.interval, f.mostBetween())
 	}
 	b := wire.Beacon{
 		Solicit: f.ask, SID: m.self, Boot: m.cfg.Boot, Nonce: m.nonce, Digest: m.db.digest,

@@ -55,6 +55,9 @@ type Mesh struct {
 	spf    spfState
 	bcast  broadcastState
 
+	whole  *link.Batch // of datagrams yet to be split; nil = never needed
+	pieces []pieceOut
+
 	loop     fifo // from ourselves to ourselves
 	begun    *frame
 	lastDst  *origin // of Begin
@@ -133,6 +136,15 @@ func (m *Mesh) Receive(now time.Time, from link.Path, datagram []byte) {
 		m.stats.Malformed++
 		return
 	}
+	if datagram[0] == wire.TypeFragment {
+		m.receiveFragment(now, f, from, datagram)
+		return
+	}
+	m.take(now, from, datagram)
+}
+
+// take takes a whole datagram that is not empty.
+func (m *Mesh) take(now time.Time, from link.Path, datagram []byte) {
 	switch datagram[0] {
 	case wire.TypeData:
 		m.receiveData(now, from, datagram)
@@ -152,6 +164,14 @@ func (m *Mesh) Receive(now time.Time, from link.Path, datagram []byte) {
 // Processing sends what is due and reports when to be called again. When out is
 // full it stops and asks to be called again at once, with an emptied batch.
 func (m *Mesh) Processing(now time.Time, out *link.Batch) (next time.Time) {
+	if m.small() || len(m.pieces) > 0 {
+		return m.processingSmall(now, out)
+	}
+	return m.process(now, out)
+}
+
+// process is Processing for interfaces that carry whole link packets.
+func (m *Mesh) process(now time.Time, out *link.Batch) (next time.Time) {
 	m.rest(now)
 	if m.deliverLoop(now) {
 		return now // the floor above has news

@@ -112,6 +112,7 @@ func (m *Mesh) newNeighbour(now time.Time, remote sid.SID, at link.Path) *neighb
 	n.window.limit = firstWindow
 	n.sendHandshake, n.sendKEM = n.handshake, n.carryKEM
 	n.peer = m.table.NewPeer(m.self, remote, n)
+	n.peer.SetSlow(n.slow())
 	m.neighbours[slot], m.bySID[remote] = n, n
 	return n
 }
@@ -295,11 +296,12 @@ const slowBelow = 64_000
 
 // slow reports whether the link in use is known to be slow.
 func (n *neighbour) slow() bool {
-	if n.active == nil {
-		return false
+	at := n.start
+	if n.active != nil {
+		at = n.active.to
 	}
-	f := n.m.iface(n.active.to.Iface)
-	return f != nil && f.caps.Bitrate > 0 && f.caps.Bitrate < slowBelow
+	f := n.m.iface(at.Iface)
+	return f != nil && f.slow()
 }
 
 // carryKEM queues a piece of an exchange of post-quantum secrets.

@@ -54,10 +54,11 @@ type path struct {
 
 // rto is how long to wait for an acknowledgement (spec O6.4).
 func (p *path) rto() time.Duration {
+	air := time.Duration(p.airtime()) * time.Millisecond
 	if !p.rtt.Valid() {
-		return min(initialRTO<<min(p.misses, 5), maxRTO) // RFC 6298 §5.5
+		return min(max(initialRTO, air)<<min(p.misses, 5), max(maxRTO, 4*air)) // RFC 6298 §5.5
 	}
-	return min(max(p.rtt.RTO(0)+ackDelay, minRTO), maxRTO)
+	return min(max(p.rtt.RTO(0)+ackDelay, minRTO), max(maxRTO, 4*air))
 }
 
 // took takes a round trip, of which the neighbour held back the answer for the given time.

@@ -29,6 +29,14 @@ var lifetimes = [link.NumClasses]time.Duration{
 	link.Bulk: time.Second, link.Background: 4 * time.Second,
 }
 
+// lifetime is how long a frame of the class may wait for the neighbour; on a slow link also what some that are before it take.
+func (n *neighbour) lifetime(class link.Class) time.Duration {
+	if !n.slow() || n.active == nil {
+		return lifetimes[class]
+	}
+	return lifetimes[class] + 4*time.Duration(n.active.airtime())*time.Millisecond
+}
+
 // queues is what waits for one neighbour: control first, then voice, as long as they take no more
 // than their part; the other classes by deficit round robin; within a class, flow by flow.
 type queues struct {

@@ -185,7 +185,7 @@ func TestOnlyWhatOthersSendIsCut(t *testing.T) { // spec O11.4
 		}
 		dropped := 0
 		for i := range 250 {
-			if q.stands(epoch.Add(time.Duration(i+10)*time.Millisecond), q.head(), link.LAN) {
+			if q.stands(epoch.Add(time.Duration(i+10)*time.Millisecond), q.head(), lifetimes[q.head().class], link.LAN) {
 				dropped++
 			}
 			q.pop()

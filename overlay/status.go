@@ -136,6 +136,7 @@ type Stats struct {
 	BeaconsForeign                                                                    uint64 // of another mesh, open or private
 	BeaconsOfTwins                                                                    uint64 // under our SID, and not by us
 	HeardRefused, HeardForgotten, AnswersWithheld, GreetingsWithheld                  uint64 // bounds of discovery
+	Fragmented                                                                        uint64 // datagrams too long for their link
 	NoInterface                                                                       uint64 // datagrams from one that is gone
 }
 

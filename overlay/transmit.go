@@ -151,7 +151,7 @@ func (n *neighbour) admit(now time.Time, f *frame) bool {
 			return false
 		}
 		switch {
-		case n.queues.stands(now, f, n.active.kind):
+		case n.queues.stands(now, f, n.lifetime(f.class), n.active.kind):
 			m.dropped(now, &m.stats.DropStanding, "standing-queue", f)
 		case !n.named(now, f.dst):
 			m.dropped(now, &m.stats.DropNoRoute, "no-alias", f)

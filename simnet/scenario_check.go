@@ -289,8 +289,8 @@ func (s *Scenario) checkQuality(table string, i int, q Quality) error {
 			return s.fail(table, i, "kind", "kind must be lan, internet or radio, not %q", *q.Kind)
 		}
 	}
-	if q.MTU != nil && (*q.MTU < link.MinMTU || *q.MTU > 65507) {
-		return s.fail(table, i, "mtu", "mtu must be from %d to 65507 bytes of UDP payload, not %d", link.MinMTU, *q.MTU)
+	if q.MTU != nil && (*q.MTU < link.LeastMTU || *q.MTU > 65507) {
+		return s.fail(table, i, "mtu", "mtu must be from %d to 65507 bytes of UDP payload, not %d", link.LeastMTU, *q.MTU)
 	}
 	if q.BurstLoss != nil && *q.BurstLoss > 0 && (q.BurstEvery == nil || q.BurstLength == nil || min(*q.BurstEvery, *q.BurstLength) < Duration(time.Millisecond)) {
 		return s.fail(table, i, "burst_loss", "bursts need burst_every and burst_length, of 1ms or more")

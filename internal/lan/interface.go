@@ -61,7 +61,7 @@ func (i Interface) Caps() link.Caps {
 	}
 	return link.Caps{
 		Name: i.Name, Kind: kind,
-		MTU:       min(max(i.MTU-headers, link.MinMTU), maxMTU),
+		MTU:       min(max(i.MTU-headers, link.LeastMTU), maxMTU),
 		Broadcast: i.Multicasts() || i.Flags&net.FlagBroadcast != 0,
 	}
 }

@@ -69,7 +69,7 @@ func (p *Peer) Start(now time.Time, early []byte) bool {
 		return false
 	}
 	p.lastStart = now
-	p.initiation = &initiation{base: t.flightStamp(now), secret: p.offered(), born: now, retry: firstRetry, due: now}
+	p.initiation = &initiation{base: t.flightStamp(now), secret: p.offered(), born: now, retry: p.firstRetry(), due: now}
 	if !p.shoot(early) {
 		p.initiation, p.gaveUp = nil, true
 		return true
@@ -159,11 +159,11 @@ func (p *Peer) initiate(now time.Time, send func(msg []byte, epoch uint32)) (nex
 // any, is sent again at once, unless it was sent within 250 ms (spec S2.6). Processing is due.
 func (p *Peer) Hurry(now time.Time) {
 	i := p.initiation
-	if i == nil || i.retry == firstRetry { // not sent yet
+	if i == nil || i.retry == p.firstRetry() { // not sent yet
 		return
 	}
-	i.retry = firstRetry
-	if soon := i.sent.Add(firstRetry); soon.Before(i.due) {
+	i.retry = p.firstRetry()
+	if soon := i.sent.Add(i.retry); soon.Before(i.due) {
 		i.due = soon
 	}
 	if i.due.Before(now) {
@@ -261,4 +261,12 @@ func (t *Table) answered(now time.Time, msg []byte) (h wire.Handshake, p *Peer, 
 func (t *Table) badHandshake() error {
 	t.stats.BadHandshakes++
 	return ErrAuth
+}
+
+// firstRetry is how long the first handshake message may be without an answer. On a slow link two of them take that long.
+func (p *Peer) firstRetry() time.Duration {
+	if p.kem.slow {
+		return slowRetry
+	}
+	return firstRetry
 }

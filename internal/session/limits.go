@@ -26,6 +26,7 @@ var defaultLimits = limits{
 // The timing of handshakes (spec S2.6, S2.7, S4.3).
 const (
 	firstRetry   = 250 * time.Millisecond
+	slowRetry    = 2 * time.Second // the first one, on a link that is slow
 	longestRetry = 4 * time.Second
 	giveUpAfter  = 20 * time.Second
 	contendFor   = time.Second      // how long our own handshake outranks the remote's

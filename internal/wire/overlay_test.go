@@ -283,3 +283,26 @@ func readAny(r *Reader, section []byte) {
 		r.Broadcast(new(Broadcast))
 	}
 }
+
+func TestFragments(t *testing.T) { // spec O14.1
+	f := Fragment{ID: 0x1234, Index: 2, Last: 3, Piece: []byte("piece")}
+	msg := AppendFragment(nil, &f)
+	back, err := ParseFragment(msg)
+	if err != nil || back.ID != f.ID || back.Index != 2 || back.Last != 3 || string(back.Piece) != "piece" || !bytes.HasPrefix(msg, []byte{0xc6, 0x12, 0x34, 0x23}) {
+		t.Errorf("%x %+v %v", msg, back, err)
+	}
+	for _, bad := range [][]byte{{}, {0xc6}, {0xc6, 0, 0, 0x23}, {0xc6, 0, 0, 0x43, 1}, {0xc6, 0, 0, 0x00, 1}, {0xc6, 0, 0, 0x0c, 1}, {0xc4, 0, 0, 0x23, 1}} {
+		if _, err := ParseFragment(bad); err == nil {
+			t.Errorf("%x passes", bad)
+		}
+	}
+}
+
+func FuzzFragment(f *testing.F) {
+	f.Add(AppendFragment(nil, &Fragment{ID: 1, Index: 0, Last: 1, Piece: []byte("x")}))
+	f.Fuzz(func(t *testing.T, msg []byte) {
+		if w, err := ParseFragment(msg); err == nil && !bytes.Equal(AppendFragment(nil, &w), msg) {
+			t.Errorf("%x", msg)
+		}
+	})
+}

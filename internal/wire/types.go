@@ -9,4 +9,5 @@ const (
 	TypeCookie     = 0xC3 // answers it under load: prove your address first
 	TypeData       = 0xC4 // sealed under a session
 	TypeProbe      = 0xC5 // padded: does a path carry this size
+	TypeFragment   = 0xC6 // a part of one that is longer than its link carries
 )

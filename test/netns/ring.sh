@@ -4,8 +4,8 @@
 # LAN_NODES everybody idles.
 source "$(dirname "$0")/lib.sh"
 
-TRIALS=${TRIALS:-3}
-SIZE_MB=${SIZE_MB:-60}
+TRIALS=${TRIALS:-2}
+SIZE_MB=${SIZE_MB:-300}
 LAN_NODES=${LAN_NODES:-0}
 
 # ring NAME…: nodes in a circle, each linked with the next.
@@ -24,7 +24,7 @@ ring() {
 }
 
 # via NAME PEER: the name of the next hop.
-via() { cc "$1" why "$2" --json 2>/dev/null | tr -d ' \n' | sed -n 's/.*"via_name":"\([^"]*\)".*/\1/p'; }
+via() { cc "$1" why "$2" --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["via_name"])'; }
 
 say "a ring of eight, whose next hop falls silent, $TRIALS times"
 ring r0 r1 r2 r3 r4 r5 r6 r7
@@ -73,7 +73,7 @@ head -c $((SIZE_MB * 1000000)) /dev/urandom >"$WORK/blob"
 cc v0 ping v2 -c 5 -i 100ms >/dev/null || die "no answer"
 cc v0 send "$WORK/blob" v2 >"$WORK/send.log" 2>&1 &
 SEND=$!
-sleep 0.7
+sleep 0.4
 hop=$(via v0 v2)
 kill -0 $SEND 2>/dev/null || die "the transfer was over before the cut: raise SIZE_MB"
 if [ "$hop" = v1 ]; then dev=right; else dev=left; fi

@@ -1,0 +1,153 @@
+package overlay
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/caracal-mesh/caracal/internal/wire"
+	"github.com/caracal-mesh/caracal/link"
+)
+
+// Bounds of fragments (spec O14.2).
+const (
+	maxPartial    = 8 // datagrams put together at a time, per interface
+	partialWithin = 10 * time.Second
+	maxPieces     = 256 // fragments that wait for room in a batch
+)
+
+// A partial is a datagram of which some fragments have come.
+type partial struct {
+	from  netip.AddrPort
+	id    uint16
+	last  int
+	have  uint16 // bit i: fragment i
+	at    time.Time
+	size  int // of all pieces but the last
+	piece [wire.MaxFragments][]byte
+}
+
+// fragments is what an interface that carries only short datagrams needs besides.
+type fragments struct {
+	partial [maxPartial]*partial
+	next    uint16 // id
+}
+
+// A pieceOut is a fragment, or a datagram that must not overtake one, on its way out.
+type pieceOut struct {
+	to   link.Path
+	data []byte
+}
+
+// small reports whether an interface carries less than link packets need.
+func (m *Mesh) small() bool {
+	for _, f := range m.ifaces {
+		if f.caps.MTU < link.MinMTU {
+			return true
+		}
+	}
+	return false
+}
+
+// processingSmall is Processing where an interface carries only short datagrams: what is too long for it goes in fragments.
+func (m *Mesh) processingSmall(now time.Time, out *link.Batch) (next time.Time) {
+	for {
+		for len(m.pieces) > 0 {
+			if !out.Append(m.pieces[0].to, m.pieces[0].data) {
+				return now
+			}
+			m.pieces = m.pieces[1:]
+		}
+		m.pieces = nil
+		if m.whole == nil {
+			m.whole = link.NewBatch(maxPieces/wire.MaxFragments*maxDatagram, maxPieces/wire.MaxFragments)
+		}
+		m.whole.Reset()
+		next = m.process(now, m.whole)
+		for i := range m.whole.Len() {
+			to, data := m.whole.Datagram(i)
+			m.split(to, data)
+		}
+		if len(m.pieces) == 0 {
+			return next
+		}
+	}
+}
+
+// split puts a datagram on its way, in fragments where its interface does not carry it whole.
+func (m *Mesh) split(to link.Path, data []byte) {
+	f := m.iface(to.Iface)
+	if f == nil || len(data) <= f.caps.MTU {
+		m.pieces = append(m.pieces, pieceOut{to, append([]byte(nil), data...)})
+		return
+	}
+	size := max(f.caps.MTU, link.LeastMTU) - wire.FragmentHead
+	last := (len(data) - 1) / size
+	if last >= wire.MaxFragments {
+		m.stats.DropTooLong++
+		return
+	}
+	f.fragments.next++
+	for i := 0; i <= last; i++ {
+		piece := wire.Fragment{ID: f.fragments.next, Index: i, Last: last, Piece: data[i*size : min((i+1)*size, len(data))]}
+		m.pieces = append(m.pieces, pieceOut{to, wire.AppendFragment(nil, &piece)})
+	}
+	m.stats.Fragmented++
+}
+
+// receiveFragment takes a fragment. The datagram is taken when nothing of it is missing.
+func (m *Mesh) receiveFragment(now time.Time, f *iface, from link.Path, msg []byte) {
+	w, err := wire.ParseFragment(msg)
+	if err != nil {
+		m.stats.Malformed++
+		return
+	}
+	p := f.fragments.find(now, from.Addr, &w)
+	if p == nil || p.have>>w.Index&1 != 0 {
+		return
+	}
+	p.have |= 1 << w.Index
+	p.piece[w.Index] = append([]byte(nil), w.Piece...)
+	if p.have != 1<<(p.last+1)-1 {
+		return
+	}
+	var whole []byte
+	for _, piece := range p.piece[:p.last+1] {
+		whole = append(whole, piece...)
+	}
+	f.fragments.forget(p)
+	if whole[0] == wire.TypeFragment || len(whole) > maxDatagram {
+		m.stats.Malformed++
+		return
+	}
+	m.take(now, from, whole)
+}
+
+// find is what the fragment belongs to, in the place of what is too old, or oldest, if it is the first; nil when it does
+// not fit the others.
+func (r *fragments) find(now time.Time, from netip.AddrPort, w *wire.Fragment) *partial {
+	at := 0
+	for i, p := range r.partial {
+		if p != nil && p.from == from && p.id == w.ID && now.Sub(p.at) < partialWithin {
+			if p.last != w.Last || len(w.Piece) > link.MinMTU {
+				return nil
+			}
+			return p
+		}
+		if p == nil || (r.partial[at] != nil && p.at.Before(r.partial[at].at)) {
+			at = i
+		}
+	}
+	if len(w.Piece) > link.MinMTU {
+		return nil
+	}
+	r.partial[at] = &partial{from: from, id: w.ID, last: w.Last, at: now}
+	return r.partial[at]
+}
+
+func (r *fragments) forget(p *partial) {
+	for i := range r.partial {
+		if r.partial[i] == p {
+			r.partial[i] = nil
+		}
+	}
+}

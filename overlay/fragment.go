@@ -22,7 +22,6 @@ type partial struct {
 	last  int
 	have  uint16 // bit i: fragment i
 	at    time.Time
-	size  int // of all pieces but the last
 	piece [wire.MaxFragments][]byte
 }
 

@@ -141,6 +141,11 @@ func (n *neighbour) rise(now time.Time, p *path) {
 		n.calm(now)
 		return
 	}
+	if now.Sub(n.since) >= longGone {
+		for _, p := range n.paths {
+			p.quality = p.alive
+		}
+	}
 	n.enter(now, up)
 	n.risen = now
 	n.use(now, p, "up")

@@ -18,7 +18,8 @@ const (
 	maxProbes      = 3
 	reviveFirst    = 250 * time.Millisecond // until a neighbour that is down is probed; doubling to
 	reviveMost     = 2 * time.Second
-	echoBurst      = 3 // probes at once in answer to packets while down
+	longGone       = 10 * time.Second // who was down for so long was away: what was lost then says nothing of the path
+	echoBurst      = 3                // probes at once in answer to packets while down
 	minRTO         = 30 * time.Millisecond
 	maxRTO         = 2 * time.Second
 	initialRTO     = 100 * time.Millisecond
@@ -27,17 +28,23 @@ const (
 // one is certainty, in the fixed point in which delivery ratios are kept.
 const one = 1 << 16
 
+// A quality is how much of what we send on a path arrives.
+type quality struct {
+	delivery int64 // 0…one, moving average
+	steady   int64 // the same, moving slowly: what the cost is made of
+	samples  int64
+}
+
 // A path is one way to a neighbour and what we know of it.
 type path struct {
-	to        link.Path
-	kind      link.Kind
-	mtu       int
-	bitrate   uint64 // nominal, bit/s; 0 = unknown
-	low       lowest
-	rtt       rtt.Estimator
-	delivery  int64 // of what we send here, 0…one, moving average
-	steady    int64 // the same, moving slowly: what the cost is made of
-	samples   int64
+	to      link.Path
+	kind    link.Kind
+	mtu     int
+	bitrate uint64 // nominal, bit/s; 0 = unknown
+	low     lowest
+	rtt     rtt.Estimator
+	quality
+	alive     quality // as it was at the last answer while the neighbour was up
 	since     time.Time
 	heard     time.Time     // last packet or beacon
 	interval  time.Duration // of their beacons here; 0 = none heard

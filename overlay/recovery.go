@@ -82,6 +82,9 @@ func (n *neighbour) prove(now time.Time, p *path) {
 		n.m.changes++
 	}
 	p.answered(now)
+	if n.isUp() {
+		p.alive = p.quality
+	}
 }
 
 // answered draws the conclusions from an acknowledgement of something sent via p.

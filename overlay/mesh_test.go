@@ -109,10 +109,7 @@ func TestARelayDropsWhatDoesNotComeNearer(t *testing.T) { // spec O5.4, O5.5
 }
 
 func TestR06LossyHopsDeliver(t *testing.T) { // spec O6.5, O5.6
-	seeds := uint64(5)
-	if testing.Short() {
-		seeds = 1
-	}
+	const seeds = uint64(5)
 	for _, c := range []struct {
 		hops, percent int
 		atLeast       float64

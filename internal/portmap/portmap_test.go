@@ -19,6 +19,19 @@ type fakeRouter struct {
 	refuses                 bool
 }
 
+// refuse has it refuse from now on, or no more.
+func (r *fakeRouter) refuse(yes bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refuses = yes
+}
+
+func (r *fakeRouter) counts() (granted, renewed, taken int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.granted, r.renewed, r.taken
+}
+
 func (r *fakeRouter) ask(context.Context, uint16) (mapping, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -57,23 +70,25 @@ func TestAMappingIsRenewedAndTakenBack(t *testing.T) {
 			Found: func(outer []netip.AddrPort) { told = append(told, outer) },
 		})
 		time.Sleep(lease*3/2 + time.Minute)
-		if a.granted != 1 || a.renewed != 3 {
-			t.Errorf("granted %d times and renewed %d, want 1 and 3", a.granted, a.renewed)
+		synctest.Wait()
+		if granted, renewed, _ := a.counts(); granted != 1 || renewed != 3 {
+			t.Errorf("granted %d times and renewed %d, want 1 and 3", granted, renewed)
 		}
-		a.refuses = true
+		a.refuse(true)
 		time.Sleep(lease / 2)
+		synctest.Wait()
 		if len(told) != 2 || len(told[0]) != 1 || told[0][0] != a.outer || len(told[1]) != 0 {
 			t.Errorf("told %v: want the mapping, then that it is gone", told)
 		}
-		a.refuses = false
+		a.refuse(false)
 		m.Moved()
 		synctest.Wait()
-		if a.granted != 2 {
-			t.Errorf("granted %d times after the move, want 2", a.granted)
+		if granted, _, _ := a.counts(); granted != 2 {
+			t.Errorf("granted %d times after the move, want 2", granted)
 		}
 		m.Close()
-		if a.taken != 1 {
-			t.Errorf("taken back %d times at the end, want once", a.taken)
+		if _, _, taken := a.counts(); taken != 1 {
+			t.Errorf("taken back %d times at the end, want once", taken)
 		}
 	})
 }

@@ -161,4 +161,4 @@ export function mark(sid, way) {
 }
 
 // drawn is what the picture shows, for tests: names and states.
-export const drawn = () => cy.nodes().map((n) => ({ id: n.id(), label: n.data('label'), classes: n.classes(), at: n.renderedPosition() }));
+export const drawn = () => !cy ? [] : cy.nodes().map((n) => ({ id: n.id(), label: n.data('label'), classes: n.classes(), at: n.renderedPosition() }));

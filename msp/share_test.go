@@ -211,7 +211,7 @@ func TestS62StreamsShareOneCongestionControl(t *testing.T) {
 // one bottleneck are at 48 : 52 or better.
 func TestSharingOverMinutes(t *testing.T) {
 	if !*long {
-		t.Skip("takes some seconds: -long. simnet has it over a relay")
+		t.Skip("takes some seconds: -long")
 	}
 	for _, models := range []bool{false, true} {
 		if share := twins(t, 5, 1, 4*time.Minute, models); share < 0.48 || share > 0.52 {

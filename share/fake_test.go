@@ -31,6 +31,8 @@ type fakeNet struct {
 	lie      map[sid.SID]bool          // a listener flips a bit of what is large
 	lieOver  int                       // bytes of a write that is honest
 	given    map[sid.SID]int64         // bytes from listeners
+	stallAt  int64                     // a listener that has given so many bytes writes no more until resume
+	resume   chan struct{}
 }
 
 // An end is one node's view of a fakeNet.
@@ -103,8 +105,13 @@ func (c *fakeGiver) Write(b []byte) (int, error) {
 	}
 	c.end.given[c.end.self] += int64(len(b))
 	wait, lie := c.end.slow[c.end.self], c.end.lie[c.end.self]
+	stalls := c.end.stallAt > 0 && c.end.given[c.end.self] > c.end.stallAt
+	resume := c.end.resume
 	c.end.mu.Unlock()
 	time.Sleep(wait)
+	if stalls {
+		<-resume
+	}
 	if lie && len(b) > max(900, c.end.lieOver) {
 		b = slices.Clone(b)
 		b[len(b)-1] ^= 1

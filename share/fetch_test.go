@@ -188,18 +188,25 @@ func TestFetchGoesOnWhereItWasCut(t *testing.T) { // spec F8.3, F8.5
 		write(t, filepath.Join(p.src, "d", fmt.Sprint("s", i)), random(uint64(i), i*700))
 	}
 	s := p.share("d", nil)
+	p.net.stallAt, p.net.resume = 14<<20, make(chan struct{})
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := p.b.Fetch(ctx, FetchRequest{From: []sid.SID{p.as}, Name: "d"}, func(e Event) {
 		if e.Bytes > 8<<20 {
 			cancel()
 		}
 	})
+	p.net.mu.Lock()
+	p.net.stallAt = 0
+	p.net.mu.Unlock()
+	close(p.net.resume)
 	var cut *InterruptedError
 	if !errors.As(err, &cut) {
 		t.Fatalf("interrupted fetch: %v", err)
 	}
 	p.restart(Never)
+	p.net.mu.Lock()
 	before := p.net.given[p.as]
+	p.net.mu.Unlock()
 	p.net.cuts = []int64{-1, 2000} // of what the getter says: soon
 	if _, err := p.fetch("d", ""); err != nil {
 		t.Fatal(err)

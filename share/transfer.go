@@ -74,8 +74,12 @@ func (x *Exchange) follow(ctx context.Context, key string, peer sid.SID, work fu
 	}
 	var seen int
 	var last Event
+	again := time.NewTicker(tellEvery) // what came too soon after the last waking to be told with it
+	defer again.Stop()
 	for {
 		select {
+		case <-again.C:
+			t.report(&seen, &last, progress)
 		case <-ctx.Done():
 			return t.snapshot(), t.interrupted(ctx)
 		case <-t.over:

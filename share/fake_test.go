@@ -35,6 +35,19 @@ type fakeNet struct {
 	resume   chan struct{}
 }
 
+// locked changes or reads the net while transfers run.
+func (n *fakeNet) locked(do func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	do()
+}
+
+// dialled counts the bytes from diallers.
+func (n *fakeNet) dialled() (count int64) {
+	n.locked(func() { count = n.sent })
+	return count
+}
+
 // An end is one node's view of a fakeNet.
 type end struct {
 	*fakeNet

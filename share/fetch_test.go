@@ -95,12 +95,12 @@ func TestFetchedFolderIsAsItWasShared(t *testing.T) { // spec F7, F8
 	if n := p.leftovers(); n != 0 {
 		t.Errorf("%d partial files left", n)
 	}
-	sent := p.net.sent
+	sent := p.net.dialled()
 	if _, err := p.fetch("maps", ""); err != nil || !maps.Equal(tree(t, p.files), want) {
 		t.Errorf("second fetch: %v", err)
 	}
-	if p.net.sent-sent > 10<<10 {
-		t.Errorf("second fetch asked for %d bytes", p.net.sent-sent)
+	if p.net.dialled()-sent > 10<<10 {
+		t.Errorf("second fetch asked for %d bytes", p.net.dialled()-sent)
 	}
 }
 
@@ -128,7 +128,7 @@ func TestSeveralGiversAtOnce(t *testing.T) { // spec F8.2
 	p.share("big", nil)
 	p.another(sid.SID{3}, "big")
 	p.another(sid.SID{4}, "")
-	p.net.slow = map[sid.SID]time.Duration{p.as: 3 * time.Millisecond, {3}: 3 * time.Millisecond}
+	p.net.locked(func() { p.net.slow = map[sid.SID]time.Duration{p.as: 3 * time.Millisecond, {3}: 3 * time.Millisecond} })
 	if _, err := p.fetch("big", "", sid.SID{3}, sid.SID{4}, sid.SID{5}); err != nil {
 		t.Fatal(err)
 	}
@@ -154,10 +154,11 @@ func TestGiverThatLiesIsNotBelieved(t *testing.T) { // spec F8.1
 	for _, name := range []string{"big", "small"} {
 		p.share(name, nil)
 		liar := p.another(sid.SID{3}, name)
-		p.net.lie = map[sid.SID]bool{p.as: true}
-		if p.net.lieOver = 0; name == "big" {
-			p.net.lieOver = chunkSize // the hashes are right, the chunks are not
+		over := 0
+		if name == "big" {
+			over = chunkSize // the hashes are right, the chunks are not
 		}
+		p.net.locked(func() { p.net.lie, p.net.lieOver = map[sid.SID]bool{p.as: true}, over })
 		_, err := p.fetch(name, "")
 		var verify *VerifyError
 		if !errors.As(err, &verify) {
@@ -166,7 +167,7 @@ func TestGiverThatLiesIsNotBelieved(t *testing.T) { // spec F8.1
 		if got := names(tree(t, p.files)); len(got) != 0 && name == "big" {
 			t.Errorf("kept %q", got)
 		}
-		p.net.lie = map[sid.SID]bool{{3}: true}
+		p.net.locked(func() { p.net.lie = map[sid.SID]bool{{3}: true} })
 		if _, err := p.fetch(name, "", sid.SID{3}); err != nil {
 			t.Errorf("%s from a liar and an honest one: %v", name, err)
 		}
@@ -188,26 +189,23 @@ func TestFetchGoesOnWhereItWasCut(t *testing.T) { // spec F8.3, F8.5
 		write(t, filepath.Join(p.src, "d", fmt.Sprint("s", i)), random(uint64(i), i*700))
 	}
 	s := p.share("d", nil)
-	p.net.stallAt, p.net.resume = 14<<20, make(chan struct{})
+	p.net.locked(func() { p.net.stallAt, p.net.resume = 14<<20, make(chan struct{}) })
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := p.b.Fetch(ctx, FetchRequest{From: []sid.SID{p.as}, Name: "d"}, func(e Event) {
 		if e.Bytes > 8<<20 {
 			cancel()
 		}
 	})
-	p.net.mu.Lock()
-	p.net.stallAt = 0
-	p.net.mu.Unlock()
+	p.net.locked(func() { p.net.stallAt = 0 })
 	close(p.net.resume)
 	var cut *InterruptedError
 	if !errors.As(err, &cut) {
 		t.Fatalf("interrupted fetch: %v", err)
 	}
 	p.restart(Never)
-	p.net.mu.Lock()
-	before := p.net.given[p.as]
-	p.net.mu.Unlock()
-	p.net.cuts = []int64{-1, 2000} // of what the getter says: soon
+	var before int64
+	p.net.locked(func() { before = p.net.given[p.as] })
+	p.net.locked(func() { p.net.cuts = []int64{-1, 2000} }) // of what the getter says: soon
 	if _, err := p.fetch("d", ""); err != nil {
 		t.Fatal(err)
 	}

@@ -71,8 +71,8 @@ func TestSecondSendFindsEverythingThere(t *testing.T) { // spec F5.2, F5.4
 			t.Fatal(err)
 		}
 	}
-	if p.net.sent > 5<<20+100<<10 {
-		t.Errorf("%d bytes sent", p.net.sent)
+	if p.net.dialled() > 5<<20+100<<10 {
+		t.Errorf("%d bytes sent", p.net.dialled())
 	}
 	if got := names(tree(t, p.files)); !slices.Equal(got, []string{"a.bin"}) {
 		t.Errorf("files: %q", got)
@@ -116,7 +116,7 @@ func TestResumeWhereverItIsCut(t *testing.T) { // spec F5
 	}
 	rnd := rand.New(rand.NewPCG(1, 2))
 	for range 8 {
-		p.net.cuts = append(p.net.cuts, rnd.Int64N(size))
+		p.net.locked(func() { p.net.cuts = append(p.net.cuts, rnd.Int64N(size)) })
 	}
 	// Every lost stream is dialled again (F5.6), so one Send comes through all cuts.
 	if err := p.send("t"); err != nil {
@@ -136,15 +136,15 @@ func TestResumeAfterReceiverRestartsSendsOnlyTheRest(t *testing.T) { // spec F5.
 	write(t, filepath.Join(p.src, "a.bin"), random(1, size))
 	p.interrupt(filepath.Join(p.src, "a.bin"), size/2)
 	p.restart(All)
-	p.net.sent = 0
+	p.net.locked(func() { p.net.sent = 0 })
 	var resumed int64
 	err := p.a.Send(t.Context(), p.bs, []string{filepath.Join(p.src, "a.bin")}, func(e Event) { resumed = e.Resumed })
 	if err != nil {
 		t.Fatal(err)
 	}
 	// What was on the way when it was cut is lost: our buffers.
-	if resumed < size*2/5 || p.net.sent > size-resumed+1<<20 {
-		t.Errorf("resumed at %d, sent %d again of %d", resumed, p.net.sent, size)
+	if resumed < size*2/5 || p.net.dialled() > size-resumed+1<<20 {
+		t.Errorf("resumed at %d, sent %d again of %d", resumed, p.net.dialled(), size)
 	}
 	if !maps.Equal(tree(t, p.files), tree(t, p.src)) {
 		t.Errorf("content differs")
@@ -154,7 +154,7 @@ func TestResumeAfterReceiverRestartsSendsOnlyTheRest(t *testing.T) { // spec F5.
 // interrupt sends a path, cuts the stream after so many bytes, and then gives up.
 func (p *pair) interrupt(path string, after int64) {
 	p.t.Helper()
-	p.net.cuts = []int64{after}
+	p.net.locked(func() { p.net.cuts = []int64{after} })
 	ctx, cancel := context.WithCancel(p.t.Context())
 	defer cancel()
 	err := p.a.Send(ctx, p.bs, []string{path}, func(e Event) {
@@ -252,9 +252,9 @@ func TestDiskFullIsToldAndPartialKept(t *testing.T) { // spec F6.4
 		t.Errorf("files %q, %d partial", names(tree(t, p.files)), p.leftovers())
 	}
 	p.b.fault = nil
-	p.net.sent = 0
-	if err := p.send("a.bin"); err != nil || p.net.sent > 11<<20 {
-		t.Errorf("second send: %v, %d bytes", err, p.net.sent)
+	p.net.locked(func() { p.net.sent = 0 })
+	if err := p.send("a.bin"); err != nil || p.net.dialled() > 11<<20 {
+		t.Errorf("second send: %v, %d bytes", err, p.net.dialled())
 	}
 }
 
@@ -315,7 +315,7 @@ func TestTwoEqualSendsAreOne(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if p.net.sent > 1<<20+100<<10 {
-		t.Errorf("%d bytes sent", p.net.sent)
+	if p.net.dialled() > 1<<20+100<<10 {
+		t.Errorf("%d bytes sent", p.net.dialled())
 	}
 }

@@ -12,7 +12,7 @@ import (
 func (p *pair) begun() (ended chan error) {
 	p.t.Helper()
 	write(p.t, filepath.Join(p.src, "big"), random(1, 16<<20))
-	p.net.slowSend = 5 * time.Millisecond
+	p.net.locked(func() { p.net.slowSend = 5 * time.Millisecond })
 	ended = make(chan error, 1)
 	flows := make(chan bool, 1)
 	go func() {

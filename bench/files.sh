@@ -77,7 +77,7 @@ files() { # what path
 	rm -rf "$DIR/home-A" "$DIR/home-B"
 	daemon A "$CARACAL" up --fg --home "$DIR/home-A" --name A >"$DIR/up-A.log" 2>&1 & local a=$!
 	daemon B "$CARACAL" up --fg --home "$DIR/home-B" --name B --accept all >"$DIR/up-B.log" 2>&1 & local b=$!
-	for _ in $(seq 100); do at A "$CARACAL" peers --home "$DIR/home-A" 2>/dev/null | grep -q '^B ' && break; sleep 0.1; done
+	for _ in $(seq 100); do [[ $'\n'$(at A "$CARACAL" peers --home "$DIR/home-A" 2>/dev/null) == *$'\nB '* ]] && break; sleep 0.1; done
 	at A "$CARACAL" send --home "$DIR/home-A" "$2" B --json >"$DIR/send.json"
 	python3 - "$1" "$DIR/send.json" "$(peak $a)" "$(peak $b)" "$(cpu $a)" "$(cpu $b)" >>"$DIR/raw" <<'PY'
 import json, sys

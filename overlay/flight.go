@@ -57,8 +57,8 @@ func (t *flight) full() bool { return t.next-t.base >= maxSpan }
 
 // track records a packet. Packets that ask for no acknowledgement only count.
 func (t *flight) track(counter uint64, p sentPacket) {
-	if t.flying == 0 {
-		t.base = counter
+	if t.flying == 0 { // a counter may have gone by unseen: one spent on a packet that was made again under new keys
+		t.base, t.next = counter, counter
 	}
 	for counter-t.base >= uint64(len(t.ring)) {
 		t.grow()

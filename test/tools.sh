@@ -38,7 +38,7 @@ die() {
 	echo "not ok: $*"
 	exit 1
 }
-peers() { cc peers --home "$work/home-b" --json | grep -q '"name":"c"'; }
+peers() { [[ $(cc peers --home "$work/home-b" --json) == *'"name":"c"'* ]]; }
 for _ in $(seq 100); do
 	peers && break
 	sleep 0.1

@@ -51,7 +51,7 @@ nft_a add rule inet f in udp dport 4118 drop
 finds echo problem
 finds udp-4118 problem
 cc A doctor --fix >"$WORK/doctor.txt" 2>&1 || true
-nft_a list ruleset | grep -q 'udp dport 4118 accept' || die "--fix did not open the port"
+nft_a list ruleset | has 'udp dport 4118 accept' || die "--fix did not open the port"
 well
 ok "--fix opened the port"
 
@@ -99,7 +99,7 @@ say "multicast switched off on the interface"
 ip -n "$P-A" link set lan multicast off
 finds multicast-off hint
 cc A doctor --fix >/dev/null 2>&1 || true
-ip -n "$P-A" link show lan | grep -q MULTICAST || die "--fix did not switch multicast on"
+ip -n "$P-A" link show lan | has MULTICAST || die "--fix did not switch multicast on"
 ok "--fix switched it on"
 
 say "a key that others can read"

@@ -125,7 +125,7 @@ for _ in $(seq 200); do CODE=$(sed -n 's/.*"code":"\([^"]*\)".*/\1/p' "$WORK/inv
 code 0 join.log cc B join "$CODE" --yes
 wait $INVITE || { cat "$WORK/invite.log"; die "the inviter failed"; }
 says join.log '^A added, trusted$'
-cc A trust | grep -q '^B ' || die "A does not trust B"
+cc A trust | has '^B ' || die "A does not trust B"
 code 0 share.log cc A share "$WORK/large" --max 1
 rm "$WORK/disk/files/large"
 code 0 get.log cc B get A:large
@@ -149,7 +149,7 @@ kill -9 "$PID_A"
 wait "$PID_A" 2>/dev/null || true
 wait $GET || { cat "$WORK/two.log"; die "the fetch failed with its other giver alive"; }
 cmp "$WORK/large" "$WORK/disk/files/large" || die "what was fetched differs"
-! ls "$WORK/disk/files/.caracal-partial" | grep -q ^c- || die "partial files stay"
+! ls "$WORK/disk/files/.caracal-partial" | has ^c- || die "partial files stay"
 ok "the other one gives the rest"
 
 for n in R B; do cc $n down; done

@@ -52,7 +52,7 @@ C=$(sid_of C)
 lists A "$C" 10
 knows C easy || die "C does not know its NAT"
 cc A punch C --verbose || die "A and C share an outer address, and do not meet"
-cc A why C | grep -q 'direct, inet 192.168.3.10' || die "not by their inner addresses: $(cc A why C)"
+cc A why C | has 'direct, inet 192.168.3.10' || die "not by their inner addresses: $(cc A why C)"
 ok "they meet by their inner addresses"
 ends A B C
 
@@ -93,11 +93,11 @@ if command -v miniupnpd >/dev/null; then
 	up A --peer 192.0.2.2
 	up B --peer 192.0.2.2 --accept all
 	opened A || die "no port was opened: $(cat "$WORK/igd.log")"
-	in_ns NA nft list chain inet filter prerouting_miniupnpd | grep -q 'dnat' || die "the router has no mapping"
+	in_ns NA nft list chain inet filter prerouting_miniupnpd | has 'dnat' || die "the router has no mapping"
 	lists A "$B" 10
 	cc A punch B --verbose || die "no direct path over the mapped port"
 	ends A
-	in_ns NA nft list chain inet filter prerouting_miniupnpd | grep -q 'dnat' && die "the mapping stayed"
+	in_ns NA nft list chain inet filter prerouting_miniupnpd | has 'dnat' && die "the mapping stayed"
 	ok "the router opened a port, that made the path direct, and it was taken back"
 	kill $IGD
 	ends B

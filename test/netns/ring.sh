@@ -82,7 +82,7 @@ wait $SEND || die "the transfer ended: $(tail -n 3 "$WORK/send.log")"
 cc v0 why v2 | tee "$WORK/why"
 now=$(via v0 v2)
 [ "$now" != "$hop" ] || die "it still goes by $hop"
-grep -q "last change" "$WORK/why" && grep "last change" "$WORK/why" | grep -q "$hop" || die "why does not tell that $hop was the way before"
+grep -q "last change" "$WORK/why" && grep "last change" "$WORK/why" | has "$hop" || die "why does not tell that $hop was the way before"
 ok "the transfer went on by $now, and why tells"
 
 [ "$LAN_NODES" -gt 0 ] || exit 0

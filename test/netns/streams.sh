@@ -47,7 +47,7 @@ at B expose expose-web web 8080 --to "$A"
 at B expose expose-echo echo 5300 --udp
 until_said expose-web exposing
 until_said expose-echo exposing
-cc A services B | grep -q '^web' || die "services does not show web"
+cc A services B | has '^web' || die "services does not show web"
 in_ns B curl -so /dev/null --retry 50 --retry-connrefused --retry-delay 1 http://127.0.0.1:8080/ || die "the web server does not start"
 at A forward forward-web 9000 B:web
 at A forward forward-echo --udp 9001 B:echo
@@ -78,7 +78,7 @@ head -c $((SIZE_MB * 1000000)) /dev/urandom >"$WORK/data"
 daemon B "$CARACAL" pipe --home "$WORK/home-B" --listen backup </dev/null >"$WORK/got" 2>"$WORK/listen.log" &
 LISTEN=$!
 for _ in $(seq 200); do
-	cc A services B 2>/dev/null | grep -q '^backup' && break
+	cc A services B 2>/dev/null | has '^backup' && break
 	sleep 0.05
 done
 (head -c 5000000 "$WORK/data"; sleep 3; tail -c +5000001 "$WORK/data") |

@@ -49,7 +49,7 @@ in_ns R nft add rule inet f in iifname far udp dport 4117 numgen random mod 100 
 cc B ping R -c 40 -i 50ms >/dev/null || true
 cc A trace B --mtr -c 8 -i 300ms | tee "$WORK/mtr.txt"
 grep -q "← most loss is here" "$WORK/mtr.txt" || die "no link is pointed at"
-grep "← most loss is here" "$WORK/mtr.txt" | grep -q "^ 2 .*far" || die "the wrong link is pointed at"
+grep "← most loss is here" "$WORK/mtr.txt" | has "^ 2 .*far" || die "the wrong link is pointed at"
 cc A trace B --mtr -c 2 -i 100ms --json | tail -1 | python3 -c '
 import json, sys
 m = json.load(sys.stdin)

@@ -104,7 +104,7 @@ is() {
 # knows NODE CLASS: wait until it knows its NAT.
 knows() {
 	for _ in $(seq 60); do
-		cc "$1" status --json 2>/dev/null | grep -q "\"nat\":\"$2\"" && return 0
+		cc "$1" status --json 2>/dev/null | has "\"nat\":\"$2\"" && return 0
 		sleep 0.1
 	done
 	return 1

@@ -1,0 +1,27 @@
+package overlay
+
+import "testing"
+
+// A packet that was sealed and then made again under new keys has spent a counter that the flight never saw (O6).
+func TestFlightSkipsCounters(t *testing.T) {
+	for _, first := range []uint64{0, 1, 3 * firstRing} {
+		var f flight
+		f.track(first, sentPacket{flying: true, size: 7})
+		if p := f.settle(first); p.size != 7 || f.flying != 0 {
+			t.Errorf("from %d: settled %+v, %d fly", first, p, f.flying)
+		}
+		for c := first + 1; c < first+4*firstRing; c++ { // a burst, after which the ring is given up
+			f.track(c, sentPacket{flying: true})
+		}
+		for c := first + 1; c < first+4*firstRing; c++ {
+			f.settle(c)
+		}
+		f.rest()
+		later := first + 100*firstRing
+		f.track(later, sentPacket{flying: true})
+		f.track(later+2, sentPacket{flying: true})
+		if f.base != later || f.next != later+3 || f.flying != 2 {
+			t.Errorf("after a skip: base %d, next %d, %d fly", f.base-later, f.next-later, f.flying)
+		}
+	}
+}

@@ -62,7 +62,11 @@ type association struct {
 	judged          []*Stream // accepted, and not yet judged (spec M14.3)
 	meter           uint64    // the share of packets lost lately, in 2^-20
 	childMax        uint64    // the most units that a substream of the peer was granted at first
-	controls        turns
+	controls        queue
+	loosened        bool // a limit that held streams up was raised
+	telling         int  // streams that answer who asks for services
+	datagrams       int  // bytes of those received and not taken
+	pool            pool // its part of the engine's
 	acks            ackState
 	out             flight
 	rtt             rtt.Estimator
@@ -105,8 +109,9 @@ func newAssociation(now time.Time, e *Engine, p pair) *association {
 		raised:      now, heard: now,
 		packet: baseSize,
 		out:    newFlight(),
-		cc:     newCubic(baseSize),
+		cc:     e.controller(),
 		loss:   newLossState(),
+		pool:   e.pool.part(e.limits.NodeBuffer / 4),
 	}
 	if p.local.Compare(p.remote) > 0 {
 		a.parity = 1
@@ -164,6 +169,13 @@ func (a *association) forget(s *Stream) {
 	a.e.lingering.Remove(&s.entry)
 	delete(a.byID, s.id)
 	a.latest = nil
+	if s.inTurn {
+		a.turns.at(s.priority).remove(s)
+		s.inTurn = false
+	}
+	if s.tells {
+		a.telling--
+	}
 	last := a.streams[len(a.streams)-1]
 	a.streams[s.index], last.index = last, s.index
 	a.streams[len(a.streams)-1] = nil
@@ -174,7 +186,7 @@ func (a *association) forget(s *Stream) {
 	a.e.work(a)
 	a.e.open--
 	if !s.keeps() {
-		s.send.drop(&a.e.pool)
+		s.send.drop(&a.pool)
 	}
 	s.dropDatagrams()
 	switch {
@@ -191,7 +203,7 @@ func (a *association) forget(s *Stream) {
 
 // discard drops what a stream holds that nobody will ever take.
 func (s *Stream) discard() {
-	s.recv.drop(&s.a.e.pool)
+	s.recv.drop(&s.a.pool)
 	s.dropDatagrams()
 	if s.family == nil {
 		return
@@ -247,6 +259,10 @@ func (a *association) silentFor(now time.Time) time.Duration {
 // processing does all that is due and can be sent, and returns the next deadline.
 func (a *association) processing(now time.Time) (next time.Time) {
 	a.judge(now)
+	if a.loosened {
+		a.loosened = false
+		a.enqueueAll()
+	}
 	a.detectLoss(now)
 	a.probe(now)
 	a.shed()

@@ -2,6 +2,24 @@ package msp
 
 import "time"
 
+// A Congestion says which controller the associations of an engine have (spec M9.6).
+type Congestion uint8
+
+// The choices.
+const (
+	CongestionAuto  Congestion = iota // CUBIC, and the model where loss is noise
+	CongestionCUBIC                   // CUBIC for good: the reference that others are measured by
+	CongestionModel                   // the model from the first packet on
+)
+
+// controller is the one that an association begins with.
+func (e *Engine) controller() controller {
+	if e.congestion == CongestionModel {
+		return newPathModel(e.random, baseSize, firstWindow*baseSize)
+	}
+	return newCubic(baseSize)
+}
+
 // loneLoss is how many packets lost in a round of slow start are no sign of a full queue (spec M9.6).
 const loneLoss = 2
 
@@ -30,7 +48,7 @@ func (a *association) inform(now time.Time, r *ackRound) {
 func (a *association) choose(e ackEvent) {
 	c, ok := a.cc.(*cubic)
 	switch {
-	case !ok:
+	case !ok || a.e.congestion != CongestionAuto:
 	case a.noise.persists(a.rtt.Min()):
 		a.cc = newPathModel(a.e.random, int64(a.packet), int64(a.cc.window()))
 	case e.quiet && e.sum.lost > 0 && e.sum.lost <= int64(loneLoss*a.packet) && c.leftSlowStart():

@@ -157,7 +157,7 @@ func (s *Socket) Send(now time.Time, message []byte) error {
 		return ErrWouldBlock
 	}
 	before := st.send.end
-	if !st.store(message) || !st.send.mark(&s.e.pool) {
+	if !st.store(message) || !st.send.mark(&st.a.pool) {
 		st.send.end = before
 		s.wants, st.full = len(message), true
 		s.e.starve(st)

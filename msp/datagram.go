@@ -43,7 +43,7 @@ func (s *Stream) SendDatagram(now time.Time, p []byte, reliable bool) error {
 	if len(p) > s.a.e.limits.MaxRecord {
 		return ErrTooLong
 	}
-	if pool := &s.a.e.pool; pool.scarce() || !pool.fits(len(p)) {
+	if pool := &s.a.pool; pool.scarce() || !pool.fits(len(p)) {
 		s.full = true
 		s.a.e.starve(s)
 		return ErrWouldBlock
@@ -54,7 +54,7 @@ func (s *Stream) SendDatagram(now time.Time, p []byte, reliable bool) error {
 	}
 	c.owned = false
 	c.SetPriority(s.priority)
-	if len(p) > 0 && !c.send.write(&s.a.e.pool, p) {
+	if len(p) > 0 && !c.send.write(&s.a.pool, p) {
 		panic("BUG: no memory where there was some")
 	}
 	return c.Close(now)
@@ -63,7 +63,7 @@ func (s *Stream) SendDatagram(now time.Time, p []byte, reliable bool) error {
 // sendOnce queues p as a best-effort datagram.
 func (s *Stream) sendOnce(p []byte, piece int) error {
 	g := &s.kids().datagrams
-	if g.size+len(p)+datagramCost > s.a.sendBound() || !s.a.e.pool.charge(len(p)+datagramCost) {
+	if g.size+len(p)+datagramCost > s.a.sendBound() || !s.a.pool.charge(len(p)+datagramCost) {
 		s.full = true
 		return ErrWouldBlock
 	}
@@ -157,7 +157,7 @@ func (s *Stream) appendDatagram(b []byte) (_ []byte, fits bool) {
 func (s *Stream) sentDatagram() {
 	g := &s.family.datagrams
 	n := len(g.out[0].data) + datagramCost
-	s.a.e.pool.release(n)
+	s.a.pool.release(n)
 	g.size -= n
 	g.out[0] = outgoing{}
 	if g.out = g.out[1:]; len(g.out) == 0 {
@@ -176,10 +176,9 @@ func (s *Stream) dropDatagrams() {
 		return
 	}
 	g := &s.family.datagrams
-	s.a.e.pool.release(g.size)
+	s.a.pool.release(g.size)
 	for _, p := range g.parts {
-		s.a.e.pool.release(p.cost())
-		g.in -= p.cost()
+		s.freeDatagram(p.cost())
 	}
 	g.out, g.size, g.parts = nil, 0, nil
 }

@@ -12,6 +12,9 @@ import (
 // maxPartials is how many datagrams of a stream may be incomplete (spec M15.4).
 const maxPartials = 4
 
+// maxDatagrams is how much the datagrams of all streams of a peer take that are not taken, bytes (spec M15.4).
+const maxDatagrams = 1 << 20
+
 // A partial is a datagram of which not all fragments have come.
 type partial struct {
 	number uint64
@@ -34,11 +37,12 @@ func (s *Stream) onDatagram(f *wire.MSPFrame) {
 	g := &s.kids().datagrams
 	cost := len(f.Data) + datagramCost
 	bound := max(initialStreamWindow, int(s.family.window))
-	if s.recv.unwanted || s.takes(1) != 0 || g.in+cost > bound || !s.a.e.pool.charge(cost) {
+	if s.recv.unwanted || s.takes(1) != 0 || g.in+cost > bound || s.a.datagrams+cost > maxDatagrams || !s.a.pool.charge(cost) {
 		s.a.e.status.DatagramsDropped++
 		return
 	}
 	g.in += cost
+	s.a.datagrams += cost
 	data := append([]byte{}, f.Data...)
 	if f.Count == 1 {
 		s.arrived(arrival{data: data})
@@ -64,7 +68,8 @@ func (s *Stream) onDatagram(f *wire.MSPFrame) {
 // freeDatagram gives back memory of datagrams received.
 func (s *Stream) freeDatagram(n int) {
 	s.family.datagrams.in -= n
-	s.a.e.pool.release(n)
+	s.a.datagrams -= n
+	s.a.pool.release(n)
 }
 
 // partial finds or makes the record of an incomplete datagram, nil when too many newer ones are incomplete.
@@ -111,7 +116,7 @@ func (s *Stream) RecvDatagram(now time.Time, p []byte) (n, lost int, err error) 
 	size := c.wholeSize()
 	for n < len(p) && c.recv.base < c.recv.have {
 		before := c.recv.base
-		m, _ := c.recv.read(&s.a.e.pool, p[n:])
+		m, _ := c.recv.read(&s.a.pool, p[n:])
 		n += m
 		c.consumed(now, c.recv.base-before)
 	}
@@ -186,10 +191,10 @@ func (s *Stream) single(data []byte) *Stream {
 		writeErr: &ResetError{Remote: true, Reason: "a datagram takes no answer"},
 	}
 	size := max(minRing, 1<<bits.Len(uint(max(len(data), 1)-1)))
-	c.recv.ring = s.a.e.pool.lend(size)
+	c.recv.ring = s.a.pool.lend(size)
 	c.recv.ring.put(0, data)
 	c.recv.have = uint64(len(data))
 	c.recv.highest, c.recv.limit, c.recv.final = c.recv.have, c.recv.have, c.recv.have
-	c.recv.release(&s.a.e.pool)
+	c.recv.release(&s.a.pool)
 	return c
 }

@@ -11,6 +11,9 @@ import (
 // PortServices is the port at which every node tells which services it has (spec M16.3).
 const PortServices = 1
 
+// maxTelling is how many streams of one peer are told that at once.
+const maxTelling = 16
+
 // A ServiceInfo is a service and a protocol that a peer listens to, and what it says about them.
 type ServiceInfo struct {
 	Service, Protocol string

@@ -2,6 +2,7 @@ package msp
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/caracal-mesh/caracal/internal/agenda"
@@ -19,6 +20,8 @@ type Engine struct {
 	random *rand.Rand
 	pool   pool
 	status Status
+
+	congestion Congestion
 
 	byPair       map[pair]*association
 	latest       *association // that a packet came for; not ended
@@ -68,8 +71,10 @@ func New(now time.Time, cfg Config, below Carrier) *Engine {
 		random:    rand.New(rand.NewChaCha8(cfg.Seed)),
 		byPair:    make(map[pair]*association),
 		listeners: make(map[listenKey]*Listener),
+
+		congestion: cfg.Congestion,
 	}
-	e.pool.limit = e.limits.NodeBuffer
+	e.pool = pool{limit: e.limits.NodeBuffer, shelf: &shelf{}}
 	e.instance = e.random.Uint32()
 	e.lastPort = firstPort + e.random.Uint32N(lastPort-firstPort)
 	e.classic.init(e)
@@ -117,7 +122,7 @@ func (e *Engine) admit(now time.Time, p pair, h wire.MSPHeader) *association {
 		a = nil
 	}
 	if a == nil && !h.Orphan {
-		a = e.associate(now, p)
+		a = e.associate(now, p, spared(e.limits.Associations))
 	}
 	if a == nil {
 		e.status.Full++
@@ -139,9 +144,12 @@ func (e *Engine) find(p pair) *association {
 	return a
 }
 
-// associate makes a new association, nil when there are too many (spec M2.6).
-func (e *Engine) associate(now time.Time, p pair) *association {
-	if len(e.associations) >= e.limits.Associations {
+// spared is how much of a limit peers may use up: an eighth is left for what we begin (spec M2.6).
+func spared(limit int) int { return limit - limit/8 }
+
+// associate makes a new association, nil when there are as many as allowed (spec M2.6).
+func (e *Engine) associate(now time.Time, p pair, most int) *association {
+	if len(e.associations) >= most {
 		var idle *association
 		for _, a := range e.associations {
 			if a.live == 0 && (idle == nil || a.silentFor(now) > idle.silentFor(now)) {
@@ -271,10 +279,14 @@ func (e *Engine) Resume() (due bool) {
 
 // starve notes that a stream found no memory to write into.
 func (e *Engine) starve(s *Stream) {
-	if !s.starving {
-		s.starving = true
-		e.starved = append(e.starved, s)
+	if s.starving {
+		return
 	}
+	if len(e.starved) > 2*e.open+64 { // most of them have ended
+		e.starved = slices.DeleteFunc(e.starved, func(s *Stream) bool { return s.ended })
+	}
+	s.starving = true
+	e.starved = append(e.starved, s)
 }
 
 // feed wakes the streams that found no memory when there is some again.
@@ -282,12 +294,14 @@ func (e *Engine) feed() {
 	if len(e.starved) == 0 || e.pool.scarce() {
 		return
 	}
-	for i, s := range e.starved {
+	e.starved = slices.DeleteFunc(e.starved, func(s *Stream) bool {
+		if !s.ended && s.a.pool.scarce() {
+			return false
+		}
 		s.full, s.starving = false, false
 		s.happened(EventWritable)
-		e.starved[i] = nil
-	}
-	e.starved = e.starved[:0]
+		return true
+	})
 }
 
 // Changed yields, once each, the streams and listeners whose Readable, Writable,

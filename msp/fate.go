@@ -26,7 +26,7 @@ func (a *association) dataAcked(s *Stream, f *sentFrame) {
 	if s.ended || s.send.reset.state != finNone {
 		return
 	}
-	freed, bytes := s.send.onAck(&a.e.pool, f.start, f.end, f.fin)
+	freed, bytes := s.send.onAck(&a.pool, f.start, f.end, f.fin)
 	if bytes > 0 {
 		s.events.acked += bytes
 		s.happened(EventAcked)

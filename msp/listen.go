@@ -75,7 +75,7 @@ func (e *Engine) dial(now time.Time, local, remote sid.SID, to Target, port uint
 		a = nil
 	}
 	if a == nil {
-		if a = e.associate(now, p); a == nil {
+		if a = e.associate(now, p, e.limits.Associations); a == nil {
 			return nil, ErrWouldBlock
 		}
 	}
@@ -118,6 +118,11 @@ func (e *Engine) ListenAs(local sid.SID, target Target, about About) (*Listener,
 // its very SID before the one at all. Else code says why nobody takes it.
 func (e *Engine) accept(now time.Time, s *Stream) (code uint32, ok bool) {
 	if s.target.Port == PortServices {
+		if s.a.telling == maxTelling {
+			return refusedFull, false
+		}
+		s.tells = true
+		s.a.telling++
 		e.tellServices(now, s)
 		return 0, true
 	}

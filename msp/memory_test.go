@@ -52,7 +52,7 @@ func newIdler(t testing.TB, associations, streams, bytes int) *idler {
 	w.pass(30 * time.Second)
 	for _, e := range w.engines {
 		e.Changed(func(*Stream) {}, func(*Listener) {})
-		e.pool.free = [len(e.pool.free)][]ring{} // kept for whoever needs it next, bounded
+		*e.pool.shelf = shelf{} // kept for whoever needs it next, bounded
 	}
 	w.flying = nil
 	return x

@@ -33,6 +33,7 @@ type Config struct {
 	Identities []sid.SID // ours, primary first
 	Seed       [32]byte
 	Limits     Limits
+	Congestion Congestion
 }
 
 // Limits bounds memory and patience. Zero fields take the defaults.

@@ -1,6 +1,7 @@
 package msp
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -30,28 +31,21 @@ type level struct {
 
 // at is the turns of a priority, made if need be.
 func (l *ladder) at(priority int32) *turns {
-	i := 0
-	for i < len(*l) && (*l)[i].priority > priority {
-		i++
+	i, found := l.find(priority)
+	if found {
+		return &(*l)[i].turns
 	}
-	if i == len(*l) || (*l)[i].priority != priority {
-		if len(*l) >= maxLevels {
-			*l = slices.DeleteFunc(*l, func(v level) bool { return v.turns.peek() == nil })
-			return l.insert(priority)
-		}
-		*l = slices.Insert(*l, i, level{priority: priority})
-	}
-	return &(*l)[i].turns
-}
-
-// insert makes a level that is not there.
-func (l *ladder) insert(priority int32) *turns {
-	i := 0
-	for i < len(*l) && (*l)[i].priority > priority {
-		i++
+	if len(*l) >= maxLevels {
+		*l = slices.DeleteFunc(*l, func(v level) bool { return v.turns.first == nil })
+		i, _ = l.find(priority)
 	}
 	*l = slices.Insert(*l, i, level{priority: priority})
 	return &(*l)[i].turns
+}
+
+// find is the place of a level, or where it belongs.
+func (l *ladder) find(priority int32) (int, bool) {
+	return slices.BinarySearchFunc(*l, priority, func(v level, p int32) int { return cmp.Compare(p, v.priority) })
 }
 
 // classOf is the class below in which data of a priority goes (spec M10.4).

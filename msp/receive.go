@@ -68,14 +68,14 @@ func (a *association) onFrame(now time.Time, f *wire.MSPFrame) error {
 		return nil
 	case wire.MSPMaxData:
 		if f.Max > a.maxSent {
+			a.loosened = a.loosened || a.sent == a.maxSent
 			a.maxSent = f.Max
-			a.enqueueAll()
 		}
 		return nil
 	case wire.MSPMaxStreams:
 		if f.Max > a.maxOpen {
+			a.loosened = a.loosened || a.opened > a.maxOpen
 			a.maxOpen = f.Max
-			a.enqueueAll()
 		}
 		return nil
 	}
@@ -110,7 +110,7 @@ func (a *association) stream(now time.Time, id uint64) (*Stream, error) {
 	if k >= a.offered {
 		return nil, errWindow
 	}
-	if a.e.open >= a.e.limits.Streams {
+	if a.e.open >= spared(a.e.limits.Streams) {
 		return nil, errNoMemory
 	}
 	return a.newStream(now, id), nil
@@ -159,8 +159,11 @@ func (s *Stream) onData(now time.Time, f *wire.MSPFrame) error {
 	if a.received+more > a.maxReceived {
 		return errCredit
 	}
+	if !s.owned && s.socket == nil && !d.unwanted && !a.e.pool.roomy() {
+		return errNoMemory // for those that somebody reads
+	}
 	was, blocked := s.readiness(), d.highest == d.limit
-	if err := d.put(&a.e.pool, f.Offset, f.Data, f.Mark); err != nil {
+	if err := d.put(&a.pool, f.Offset, f.Data, f.Mark); err != nil {
 		return err
 	}
 	a.received += more
@@ -223,7 +226,7 @@ func (s *Stream) onReset(now time.Time, f *wire.MSPFrame) error {
 	}
 	a.received += more
 	if !clean {
-		a.consumed(now, s, d.drop(&a.e.pool)+more)
+		a.consumed(now, s, d.drop(&a.pool)+more)
 		d.base, d.have, d.highest = f.Max, f.Max, f.Max
 		d.raise = false
 	}
@@ -232,7 +235,7 @@ func (s *Stream) onReset(now time.Time, f *wire.MSPFrame) error {
 		if s.writeErr == nil && !s.send.done() {
 			s.writeErr = why
 		}
-		s.send.abandon(&a.e.pool, wire.MSPResetEcho, f.Code, "")
+		s.send.abandon(&a.pool, wire.MSPResetEcho, f.Code, "")
 		a.control(s)
 	}
 	if !s.owned {
@@ -256,7 +259,7 @@ func (s *Stream) onStop(now time.Time, f *wire.MSPFrame) {
 	if !s.closed {
 		s.writeErr = &ResetError{Code: f.Code, Remote: true}
 	}
-	s.send.abandon(&s.a.e.pool, wire.MSPResetStopped, f.Code, "")
+	s.send.abandon(&s.a.pool, wire.MSPResetStopped, f.Code, "")
 	s.a.control(s)
 	s.happened(EventReset)
 	s.a.settle(s)
@@ -291,7 +294,7 @@ func (a *association) consumed(now time.Time, s *Stream, units uint64) {
 		return
 	}
 	quick := 2 * a.rtt.Smoothed()
-	roomy := a.e.pool.used < a.e.pool.limit/2
+	roomy := a.pool.roomy()
 	if d := &s.recv; !s.ended && s.grants() && d.limit-d.base <= d.window/2 {
 		if roomy && !d.fixed && (d.stalled || now.Sub(d.raised) < quick) {
 			d.window = min(2*d.window, uint64(a.e.limits.StreamWindow))

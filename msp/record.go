@@ -58,7 +58,7 @@ func (s *Stream) ReadRecord(now time.Time, p []byte) (n int, err error) {
 		return 0, ErrWouldBlock
 	}
 	before := d.base
-	n, lost := d.readRecord(&s.a.e.pool, p)
+	n, lost := d.readRecord(&s.a.pool, p)
 	s.consumed(now, d.base-before)
 	if lost > 0 {
 		return n, &TruncatedError{Lost: lost}
@@ -116,7 +116,7 @@ func (a *association) grow(now time.Time, s *Stream) {
 	}
 	most := uint64(a.e.limits.MaxRecord) + 1
 	held := d.highest - d.base
-	if held > most || held == most && d.have == d.highest || a.e.pool.scarce() {
+	if held > most || held == most && d.have == d.highest || a.pool.scarce() {
 		s.reset(now, kindBoth, codeTooLarge, ErrTooLarge.Error(), ErrTooLarge)
 		return
 	}

@@ -31,7 +31,9 @@ type recvSide struct {
 const (
 	noFinal       = 1<<64 - 1
 	codeViolation = 0x56494f4c // of the RESET of a stream whose peer broke a rule (spec M1.6)
-	maxAhead      = 4096       // spans ahead of what can be read, per stream
+	maxAhead      = 4096       // spans ahead of what can be read, per stream;
+	fewAhead      = 16         // and not more than these and one for so many units
+	aheadEach     = 128
 )
 
 // Why a frame stops its packet (spec M1.4); the engine counts these.
@@ -66,7 +68,7 @@ func (d *recvSide) put(p *pool, start uint64, data []byte, mark bool) error {
 	if units <= d.have || d.unwanted {
 		return nil
 	}
-	if start > d.have && len(d.ahead) >= maxAhead {
+	if start > d.have && len(d.ahead) >= min(maxAhead, fewAhead+int(units-d.have)/aheadEach) && !d.ahead.touch(start, units) {
 		return errNoMemory
 	}
 	if !d.ring.reserve(p, d.base, d.held(), units) {

@@ -27,7 +27,7 @@ func (a *association) rest(now time.Time) (next time.Time) {
 		a.turns = nil
 	}
 	if a.nextControl() == nil {
-		a.controls = turns{}
+		a.controls = queue{}
 	}
 	return time.Time{}
 }

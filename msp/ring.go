@@ -119,38 +119,63 @@ func (r *ring) nextMark(from, to uint64) uint64 {
 	return to
 }
 
-// A pool lends memory to rings, bounded in sum, and keeps some of what comes back.
+// A pool lends memory to rings, bounded in sum. The pool of an association is a part of its engine's.
 //
-// Invariant: used ≤ limit, kept ≤ maxKept, both in bytes.
+// Invariant: used ≤ limit, in bytes.
 type pool struct {
-	limit, used, kept int
-	free              [32][]ring // by the logarithm of their size
+	limit, used int
+	whole       *pool // that it is a part of; nil = none
+	shelf       *shelf
 }
 
-// maxKept is how much free memory a pool holds on to, in bytes.
+// A shelf keeps some of the memory that comes back.
+//
+// Invariant: kept ≤ maxKept, in bytes.
+type shelf struct {
+	kept int
+	free [32][]ring // by the logarithm of their size
+}
+
+// maxKept is how much free memory a shelf holds on to, in bytes.
 const maxKept = 16 << 20
 
+// part is a pool of so much of this one.
+func (p *pool) part(limit int) pool { return pool{limit: limit, whole: p, shelf: p.shelf} }
+
 // scarce reports whether what is left is for receiving only.
-func (p *pool) scarce() bool { return p.used > p.limit/4*3 }
+func (p *pool) scarce() bool {
+	return p.used > p.limit/4*3 || p.whole != nil && p.whole.scarce()
+}
+
+// roomy reports whether less than half is lent.
+func (p *pool) roomy() bool { return p.used < p.limit/2 && (p.whole == nil || p.whole.roomy()) }
 
 // fits reports whether a ring for n bytes could be lent.
-func (p *pool) fits(n int) bool { return p.used+2*max(n, minRing) <= p.limit }
+func (p *pool) fits(n int) bool { return p.has(2 * max(n, minRing)) }
+
+func (p *pool) has(n int) bool { return p.used+n <= p.limit && (p.whole == nil || p.whole.has(n)) }
 
 // charge counts n bytes that are kept elsewhere. It reports false when that is too much.
 func (p *pool) charge(n int) bool {
-	if p.used+n > p.limit {
+	if !p.has(n) {
 		return false
 	}
-	p.used += n
+	p.count(n)
 	return true
 }
 
 // release gives back what was charged.
-func (p *pool) release(n int) { p.used -= n }
+func (p *pool) release(n int) { p.count(-n) }
+
+func (p *pool) count(n int) {
+	if p.used += n; p.whole != nil {
+		p.whole.count(n)
+	}
+}
 
 // get lends an empty ring of the given size, a power of two.
 func (p *pool) get(size int) (ring, bool) {
-	if p.used+size > p.limit {
+	if !p.has(size) {
 		return ring{}, false
 	}
 	return p.lend(size), true
@@ -158,13 +183,13 @@ func (p *pool) get(size int) (ring, bool) {
 
 // lend is get for one who just gave back nearly as much.
 func (p *pool) lend(size int) ring {
-	p.used += size
-	list := &p.free[bits.TrailingZeros(uint(size))]
+	p.count(size)
+	list := &p.shelf.free[bits.TrailingZeros(uint(size))]
 	if n := len(*list); n > 0 {
 		r := (*list)[n-1]
 		(*list)[n-1] = ring{}
 		*list = (*list)[:n-1]
-		p.kept -= size
+		p.shelf.kept -= size
 		return r
 	}
 	return ring{buf: make([]byte, size)}
@@ -173,10 +198,10 @@ func (p *pool) lend(size int) ring {
 // put takes a ring back; its marks must have been cleared.
 func (p *pool) put(r *ring) {
 	if size := len(r.buf); size > 0 {
-		p.used -= size
-		if p.kept+size <= maxKept {
-			p.kept += size
-			list := &p.free[bits.TrailingZeros(uint(size))]
+		p.count(-size)
+		if p.shelf.kept+size <= maxKept {
+			p.shelf.kept += size
+			list := &p.shelf.free[bits.TrailingZeros(uint(size))]
 			*list = append(*list, *r)
 		}
 	}

@@ -6,42 +6,69 @@ import (
 	"github.com/caracal-mesh/caracal/internal/wire"
 )
 
-// A turns is a queue of streams that have something to send.
-type turns struct {
+// A turns is streams that have something to send, in the order of their turns.
+type turns struct{ first, last *Stream }
+
+func (t *turns) push(s *Stream) {
+	s.before, s.behind = t.last, nil
+	if t.last == nil {
+		t.first = s
+	} else {
+		t.last.behind = s
+	}
+	t.last = s
+}
+
+// remove takes out a stream that is among them.
+func (t *turns) remove(s *Stream) {
+	if s.before == nil {
+		t.first = s.behind
+	} else {
+		s.before.behind = s.behind
+	}
+	if s.behind == nil {
+		t.last = s.before
+	} else {
+		s.behind.before = s.before
+	}
+	s.before, s.behind = nil, nil
+}
+
+// A queue is streams that have control frames to send.
+type queue struct {
 	list  []*Stream
 	first int
 }
 
-func (t *turns) push(s *Stream) {
-	if t.first > 32 && t.first*2 > len(t.list) {
-		n := copy(t.list, t.list[t.first:])
-		clear(t.list[n:])
-		t.list, t.first = t.list[:n], 0
+func (q *queue) push(s *Stream) {
+	if q.first > 32 && q.first*2 > len(q.list) {
+		n := copy(q.list, q.list[q.first:])
+		clear(q.list[n:])
+		q.list, q.first = q.list[:n], 0
 	}
-	t.list = append(t.list, s)
+	q.list = append(q.list, s)
 }
 
-func (t *turns) peek() *Stream {
-	if t.first == len(t.list) {
+func (q *queue) peek() *Stream {
+	if q.first == len(q.list) {
 		return nil
 	}
-	return t.list[t.first]
+	return q.list[q.first]
 }
 
-func (t *turns) pop() {
-	t.list[t.first] = nil
-	t.first++
-	if t.first == len(t.list) {
-		t.list, t.first = t.list[:0], 0
+func (q *queue) pop() {
+	q.list[q.first] = nil
+	q.first++
+	if q.first == len(q.list) {
+		q.list, q.first = q.list[:0], 0
 	}
 }
 
-// remove takes out a stream that is in the queue.
-func (t *turns) remove(s *Stream) {
-	i := t.first + slices.Index(t.list[t.first:], s)
-	t.list = slices.Delete(t.list, i, i+1)
-	if t.first == len(t.list) {
-		t.list, t.first = t.list[:0], 0
+// sweep forgets the streams that have ended, when there are more of them than of the given number of others.
+func (q *queue) sweep(others int) {
+	if len(q.list)-q.first > 2*others+64 {
+		q.list = slices.DeleteFunc(q.list, func(s *Stream) bool { return s == nil || s.ended })
+		q.first = 0
 	}
 }
 
@@ -58,6 +85,7 @@ func (a *association) enqueue(s *Stream) {
 func (a *association) control(s *Stream) {
 	if !s.inControl && a.controllable(s) {
 		s.inControl = true
+		a.controls.sweep(len(a.streams))
 		a.controls.push(s)
 		a.e.work(a)
 	}
@@ -95,11 +123,11 @@ func (a *association) controllable(s *Stream) bool {
 func (a *association) nextTurn() *Stream {
 	for i := range a.turns {
 		t := &a.turns[i].turns
-		for s := t.peek(); s != nil; s = t.peek() {
+		for s := t.first; s != nil; s = t.first {
 			if a.sendable(s) {
 				return s
 			}
-			t.pop()
+			t.remove(s)
 			s.inTurn = false
 		}
 	}
@@ -121,8 +149,8 @@ func (a *association) nextControl() *Stream {
 // rotate ends the turn of s if it is still at the front of its level: one packet each (spec M10.2).
 func (a *association) rotate(s *Stream) {
 	for i := range a.turns {
-		if t := &a.turns[i].turns; s != nil && t.peek() == s && len(t.list)-t.first > 1 {
-			t.pop()
+		if t := &a.turns[i].turns; s != nil && t.first == s && t.last != s {
+			t.remove(s)
 			t.push(s)
 			return
 		}

@@ -229,7 +229,7 @@ func (s *Socket) take(now time.Time, stop uint64) {
 		d.base++
 	}
 	units := d.base - before
-	d.release(&s.e.pool)
+	d.release(&s.stream.a.pool)
 	s.stream.a.consumed(now, s.stream, units)
 }
 

@@ -38,6 +38,12 @@ func (s *spans) add(start, end uint64) {
 	s.replace(i, j, span{start, end})
 }
 
+// touch reports whether [start, end) meets a span, so that adding it makes no more of them.
+func (s spans) touch(start, end uint64) bool {
+	i := s.find(start)
+	return i < len(s) && s[i].start <= end
+}
+
 // remove takes [start, end) out of the set.
 func (s *spans) remove(start, end uint64) {
 	if start >= end {

@@ -54,6 +54,8 @@ type Stream struct {
 
 	index             int // in the association's streams
 	inTurn, inControl bool
+	before, behind    *Stream // in its turns
+	tells             bool    // it answers who asks for services
 }
 
 // Write queues bytes. It takes what fits, and returns ErrWouldBlock when that is
@@ -66,7 +68,7 @@ func (s *Stream) Write(now time.Time, p []byte) (int, error) {
 	if n > 0 && !s.store(p[:n]) {
 		n = min(n, s.send.free(len(s.send.ring.buf)))
 		if n > 0 {
-			s.send.write(&s.a.e.pool, p[:n])
+			s.send.write(&s.a.pool, p[:n])
 		}
 		s.a.e.starve(s)
 	}
@@ -82,7 +84,7 @@ func (s *Stream) Write(now time.Time, p []byte) (int, error) {
 
 // store keeps p for sending, leaving a quarter of the node's memory to receiving.
 func (s *Stream) store(p []byte) bool {
-	pool := &s.a.e.pool
+	pool := &s.a.pool
 	if s.send.free(len(s.send.ring.buf)) < len(p) && pool.scarce() {
 		return false
 	}
@@ -98,7 +100,7 @@ func (s *Stream) EndRecord(now time.Time) error {
 		s.full = true
 		return ErrWouldBlock
 	}
-	if !s.send.mark(&s.a.e.pool) {
+	if !s.send.mark(&s.a.pool) {
 		s.full = true
 		s.a.e.starve(s)
 		return ErrWouldBlock
@@ -127,7 +129,7 @@ func (s *Stream) Read(now time.Time, p []byte) (n int, mark bool, err error) {
 	s.wantRecord = false
 	if s.recv.base < s.recv.have {
 		before := s.recv.base
-		n, mark = s.recv.read(&s.a.e.pool, p)
+		n, mark = s.recv.read(&s.a.pool, p)
 		s.consumed(now, s.recv.base-before)
 		return n, mark, nil
 	}
@@ -169,7 +171,7 @@ func (s *Stream) Close(now time.Time) error {
 	s.linger(now)
 	s.a.settle(s)
 	if s.ended {
-		s.send.drop(&s.a.e.pool)
+		s.send.drop(&s.a.pool)
 	}
 	return nil
 }
@@ -184,7 +186,7 @@ func (s *Stream) reset(now time.Time, kind uint8, code uint32, reason string, wh
 		s.closed, s.writeClosed = true, true
 		s.unwant(now)
 		s.trim(now)
-		s.send.drop(&s.a.e.pool)
+		s.send.drop(&s.a.pool)
 		return
 	}
 	s.fail(why)
@@ -193,7 +195,7 @@ func (s *Stream) reset(now time.Time, kind uint8, code uint32, reason string, wh
 		s.unqueue()
 	}
 	s.trim(now)
-	s.send.abandon(&s.a.e.pool, kind, code, reason)
+	s.send.abandon(&s.a.pool, kind, code, reason)
 	if s.send.done() && !s.recv.done() {
 		s.recv.stop, s.recv.stopCode = finQueued, code
 	}
@@ -205,7 +207,7 @@ func (s *Stream) reset(now time.Time, kind uint8, code uint32, reason string, wh
 func (s *Stream) unwant(now time.Time) {
 	if !s.recv.unwanted {
 		s.recv.raise = false
-		s.consumed(now, s.recv.drop(&s.a.e.pool))
+		s.consumed(now, s.recv.drop(&s.a.pool))
 	}
 }
 

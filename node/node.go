@@ -56,6 +56,7 @@ type Config struct {
 	Overlay     overlay.Limits
 	MDP         mdp.Limits
 	MSP         msp.Limits
+	Congestion  msp.Congestion        // of streams
 	Trace       trace.Sink            // may be nil
 	Passed      func(overlay.Passage) // told of every packet sent one hop further; may be nil
 	Verify      overlay.Verify        // nil: sid.SID.Verify
@@ -122,6 +123,7 @@ func New(now time.Time, cfg Config) (*Node, error) {
 		Identities: sids(cfg.Identities),
 		Seed:       derive(cfg.Seed, "msp"),
 		Limits:     cfg.MSP,
+		Congestion: cfg.Congestion,
 	}, carrier{n.mdp})
 	if err := n.mdp.Handle(mdp.PortMSP, n.deliverMSP); err != nil {
 		panic("BUG: the msp port of a new switch is taken: " + err.Error())

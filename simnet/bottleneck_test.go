@@ -40,57 +40,70 @@ func newShop(t testing.TB, rate uint64, rtt time.Duration, queue int) *shop {
 
 // open has the server send one more reply without end.
 func (s *shop) open(priority int32) *reply {
-	r := &reply{}
-	port := uint32(100 + len(s.replies))
+	r := pour(s.t, s.server, s.client, uint32(100+len(s.replies)), 0)
+	r.from.SetPriority(priority)
 	s.replies = append(s.replies, r)
+	return r
+}
+
+// pour has one host write a stream, without end or so many bytes, and another read it.
+func pour(t testing.TB, from, to *Host, port uint32, size int) *reply {
+	t.Helper()
+	r := &reply{}
 	var l *msp.Listener
-	s.client.Do(func(_ time.Time, n *node.Node) {
+	to.Do(func(_ time.Time, n *node.Node) {
 		var err error
 		if l, err = n.MSP().Listen(sid.None, msp.Target{Port: port}); err != nil {
-			s.t.Fatal(err)
+			t.Fatal(err)
 		}
 	})
-	s.server.Do(func(now time.Time, n *node.Node) {
+	from.Do(func(now time.Time, n *node.Node) {
 		var err error
-		if r.from, err = n.MSP().Dial(now, sid.None, s.client.SID(), msp.Target{Port: port}); err != nil {
-			s.t.Fatal(err)
+		if r.from, err = n.MSP().Dial(now, sid.None, to.SID(), msp.Target{Port: port}); err != nil {
+			t.Fatal(err)
 		}
-		r.from.SetPriority(priority)
 	})
 	buf := make([]byte, 64<<10)
-	if next := s.client.OnWake; true {
-		s.client.OnWake = func(now time.Time) {
-			if next != nil {
-				next(now)
+	to.also(func(now time.Time) {
+		if r.to == nil {
+			r.to = l.Accept()
+		}
+		for r.to != nil && r.to.Readable() {
+			n, _, err := r.to.Read(now, buf)
+			if r.got += n; n > 0 {
+				r.last = now
 			}
-			if r.to == nil {
-				r.to = l.Accept()
-			}
-			for r.to != nil && r.to.Readable() {
-				n, _, err := r.to.Read(now, buf)
-				if r.got += n; n > 0 {
-					r.last = now
-				}
-				if err != nil {
-					break
-				}
+			if err != nil {
+				break
 			}
 		}
-	}
-	if next := s.server.OnWake; true {
-		s.server.OnWake = func(now time.Time) {
-			if next != nil {
-				next(now)
+	})
+	wrote := 0
+	from.also(func(now time.Time) {
+		for r.from.Writable() {
+			p := buf
+			if size > 0 {
+				p = buf[:min(len(buf), size-wrote)]
 			}
-			for r.from.Writable() {
-				if _, err := r.from.Write(now, buf); err != nil {
-					break
-				}
+			n, err := r.from.Write(now, p)
+			if wrote += n; err != nil || size > 0 && wrote == size {
+				break
 			}
 		}
-	}
-	s.server.Wake()
+	})
+	from.Wake()
 	return r
+}
+
+// also has the host's applications do one more thing whenever they look.
+func (h *Host) also(f func(now time.Time)) {
+	before := h.OnWake
+	h.OnWake = func(now time.Time) {
+		if before != nil {
+			before(now)
+		}
+		f(now)
+	}
 }
 
 // pass lets time pass and returns what each reply got, in bit/s.

@@ -179,6 +179,57 @@ func TestDatagramsOfDoublingSize(t *testing.T) {
 	golden(t, "datagrams.txt", b.String())
 }
 
+// The priority experiment: two replies share the line; a third, more urgent, has it all from the fifth second on; at the
+// tenth the client has the first and the third change places, which takes a round trip. Spec M10.4, M10.5.
+func TestPrioritiesOnADSLLine(t *testing.T) {
+	w, client, server := newDSL(t, 0)
+	replies := []*reply{pour(t, server, client, 100, 0), pour(t, server, client, 101, 0)}
+	var b strings.Builder
+	b.WriteString("replies on a line of 1.5 Mbit/s, 100 ms; kbit/s of each, second by second\n")
+	second := func() (rates []int) {
+		before := []int{}
+		for _, r := range replies {
+			before = append(before, r.got)
+		}
+		w.Run(time.Second)
+		for i, r := range replies {
+			rates = append(rates, (r.got-before[i])*8/1000)
+		}
+		fmt.Fprintf(&b, "%2d s:%5d\n", int(w.Elapsed().Seconds()), rates)
+		return rates
+	}
+	w.Run(w.Elapsed().Truncate(time.Second) + time.Second - w.Elapsed())
+	for range 5 {
+		second()
+	}
+	urgent := pour(t, server, client, 102, 0)
+	urgent.from.SetPriority(5)
+	replies = append(replies, urgent)
+	b.WriteString("a third begins at priority 5\n")
+	for i := range 5 {
+		if r := second(); i > 0 && (r[0]+r[1] > 0 || r[2] < 1300) {
+			t.Errorf("%d kbit/s beside an urgent reply", r)
+		}
+	}
+	rtt, at := replies[0].from.PathStats().RTT, w.Now()
+	client.Do(func(now time.Time, _ *node.Node) {
+		replies[0].to.RequestPriority(now, 5)
+		urgent.to.RequestPriority(now, 0)
+	})
+	fmt.Fprintf(&b, "the client has the first and the third change places; a round trip is %d ms\n", rtt.Milliseconds())
+	for i := range 5 {
+		if r := second(); i > 0 && (r[1]+r[2] > 0 || r[0] < 1300) {
+			t.Errorf("%d kbit/s after the change", r)
+		}
+	}
+	took := urgent.last.Sub(at)
+	fmt.Fprintf(&b, "the third got its last byte after %d ms\n", took.Milliseconds())
+	if took > rtt+rtt/2 { // half of one until the server knows
+		t.Errorf("the change took %v, a round trip is %v", took, rtt)
+	}
+	golden(t, "priorities.txt", b.String())
+}
+
 // golden compares with testdata/sigcomm, or writes it with -rewrite.
 func golden(t *testing.T, name, got string) {
 	t.Helper()

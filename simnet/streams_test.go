@@ -2,6 +2,8 @@ package simnet
 
 import (
 	"crypto/sha256"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -174,6 +176,8 @@ func TestS63TenChangesOfAddress(t *testing.T) {
 		}
 	}
 	dice := newDice(63, "records")
+	var told strings.Builder
+	changed := 0
 	total, answer := 0, make([]byte, 64<<10)
 	for number := uint32(0); total < 10<<20; number++ {
 		size := 1 + int(dice.below(64<<10))
@@ -208,8 +212,15 @@ func TestS63TenChangesOfAddress(t *testing.T) {
 		if err != nil || string(answer[:got]) != string(record) {
 			t.Fatalf("record %d: %d of %d bytes, %v", number, got, size, err)
 		}
+		if n := len(places) - 1; n > changed {
+			changed = n
+			fmt.Fprintf(&told, "change %2d: record %d of %d bytes is back after %d ms\n", n, number, size, w.Now().Sub(start).Milliseconds())
+		}
 	}
 	if len(places) != 11 || k.from.Err() != nil || k.count(msp.EventReset|msp.EventError) != 0 {
 		t.Errorf("%d changes, %v", len(places)-1, k.from.Err())
+	}
+	if !testing.Short() {
+		golden(t, "changes.txt", told.String())
 	}
 }

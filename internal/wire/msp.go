@@ -235,10 +235,15 @@ func (r *Reader) mspAck(f *MSPFrame) {
 }
 
 // CheckMSPFrames reports whether frames is a whole number of well-formed frames,
-// and whether any of them asks for acknowledgement (spec M1.4, M1.5). f is scratch.
+// and whether any of them asks for acknowledgement (spec M1.4, M1.5); of ACK there is one at most (M7.3). f is scratch.
 func CheckMSPFrames(frames []byte, f *MSPFrame) (eliciting bool, err error) {
-	r := Read(frames)
+	r, acks := Read(frames), 0
 	for r.MSPFrame(f) {
+		if f.Type == MSPAck {
+			if acks++; acks > 1 {
+				r.Fail()
+			}
+		}
 		if f.Type != MSPAck && f.Type != MSPClose && f.Type != MSPPadding {
 			eliciting = true
 		}

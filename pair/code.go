@@ -8,10 +8,15 @@ import (
 	"strings"
 
 	"github.com/zeebo/blake3"
+
+	"github.com/caracal-mesh/caracal/internal/near"
 )
 
 // maxNumber is the largest number of a code (spec P1.1).
 const maxNumber = 999
+
+// maxTypos is how many letters of a word may be wrong for it to be recognised.
+const maxTypos = 2
 
 // A Code is what one person tells the other (spec P1.1).
 type Code struct {
@@ -65,7 +70,7 @@ func ParseCode(text string) (c Code, err error) {
 	}
 	for i, w := range parts[1:] {
 		if _, ok := index[w]; !ok {
-			return c, &CodeError{w, nearest(w)}
+			return c, &CodeError{w, near.Word(w, words, maxTypos+1)}
 		}
 		c.Words[i] = w
 	}

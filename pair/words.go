@@ -31,35 +31,3 @@ var index = func() map[string]int {
 	}
 	return m
 }()
-
-// nearest is the word that was probably meant, "" when none is near.
-func nearest(typed string) string {
-	best, least := "", 3
-	for _, w := range words {
-		if d := distance(typed, w); d < least {
-			best, least = w, d
-		}
-	}
-	return best
-}
-
-// distance is the number of letters to change, add or leave out (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		last := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			next := min(last+cost, row[j]+1, row[j+1]+1)
-			last, row[j+1] = row[j+1], next
-		}
-	}
-	return row[len(b)]
-}

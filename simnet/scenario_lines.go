@@ -3,6 +3,8 @@ package simnet
 import (
 	"reflect"
 	"strings"
+
+	"github.com/caracal-mesh/caracal/internal/near"
 )
 
 // A lineIndex finds the line of a key in a scenario, because the decoder does
@@ -93,33 +95,4 @@ func keysOf(t reflect.Type) (keys []string) {
 }
 
 // nearest is the known word most like the given one, "" when none is like it.
-func nearest(word string, known []string) (best string) {
-	least := 1 + len(word)/2
-	for _, k := range known {
-		if d := editDistance(word, k); d < least {
-			best, least = k, d
-		}
-	}
-	return best
-}
-
-// editDistance is the number of letters to insert, remove or replace to make b of a.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := diagonal
-			if a[i] != b[j] {
-				replace++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replace, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}
+func nearest(word string, known []string) string { return near.Word(word, known, 1+len(word)/2) }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caracal-mesh/caracal/api/client"
+	"github.com/caracal-mesh/caracal/internal/near"
 )
 
 // version is set by the linker.
@@ -70,7 +71,7 @@ func (c *command) root() *cobra.Command {
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return fail(client.Usage, "there is no verb \"%s\". Which there are: caracal help", client.Printable(args[0]))
+				return noVerb(cmd, args[0])
 			}
 			return cmd.Help()
 		},
@@ -96,6 +97,19 @@ func (c *command) root() *cobra.Command {
 	c.completion(root)
 	c.everywhere(root)
 	return root
+}
+
+// noVerb says that there is no such verb, and which was probably meant.
+func noVerb(parent *cobra.Command, typed string) error {
+	var verbs []string
+	for _, v := range parent.Commands() {
+		verbs = append(verbs, v.Name())
+	}
+	path := parent.CommandPath()
+	if meant := near.Word(typed, verbs, min(2, len(typed)/2)+1); meant != "" {
+		return fail(client.Usage, "there is no verb \"%s\". Did you mean: %s %s", client.Printable(typed), path, meant)
+	}
+	return fail(client.Usage, "there is no verb \"%s\". Which there are: %s --help", client.Printable(typed), path)
 }
 
 // exactly wants so many arguments, and otherwise says what is wrong.

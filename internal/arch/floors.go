@@ -16,6 +16,7 @@ var floors = map[string]int{
 	"internal/ring":   0,
 	"internal/replay": 0,
 	"internal/rtt":    0,
+	"internal/near":   0,
 
 	"internal/wire":    10,
 	"internal/session": 20,

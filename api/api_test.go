@@ -32,6 +32,12 @@ type served struct {
 
 func serve(t *testing.T, name string, peers ...string) served {
 	t.Helper()
+	return serveAs(t, name, func(*api.Server) {}, peers...)
+}
+
+// serveAs is serve with a server that change has changed, once its socket is there.
+func serveAs(t *testing.T, name string, change func(*api.Server), peers ...string) served {
+	t.Helper()
 	home := t.TempDir()
 	os.Chmod(home, 0o700)
 	h, err := host.Start(t.Context(), host.Config{
@@ -52,6 +58,7 @@ func serve(t *testing.T, name string, peers ...string) served {
 	go x.Serve()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &api.Server{Host: h, Exchange: x, Version: "0", Files: files, Down: cancel}
+	change(s)
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ctx, l, home) }()
 	t.Cleanup(func() {

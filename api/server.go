@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,7 +37,7 @@ type Server struct {
 	Files    string   // where received files go
 	Down     func()   // ends the node; must return at once
 	Settings Settings // the configuration; nil = none
-	Group    bool     // members of the socket\'s group may use the node too, as its modes say
+	Group    bool     // members of the socket's group may use the node too, as its modes say
 	Feed     *Feed    // what the node tells of itself; nil = nothing
 
 	once      sync.Once
@@ -72,6 +73,11 @@ func Listen(home string) (net.Listener, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// OpenToGroup lets the members of the home's group through to the socket of a Server with Group. The keys stay the owner's alone.
+func OpenToGroup(home string) error {
+	return errors.Join(os.Chmod(home, 0o750), os.Chmod(filepath.Join(home, client.SocketName), 0o660))
 }
 
 // Serve answers programs of our own user and root until ctx ends, then removes the socket. Requests that are still
@@ -181,22 +187,8 @@ func body(r *http.Request, into any) error {
 func fail(w http.ResponseWriter, err error) {
 	e := explain(err)
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(httpStatus(e.Code))
+	w.WriteHeader(client.HTTPStatus(e.Code))
 	json.NewEncoder(w).Encode(e)
-}
-
-func httpStatus(code int) int {
-	switch code {
-	case client.Usage:
-		return http.StatusBadRequest
-	case client.UnknownPeer:
-		return http.StatusNotFound
-	case client.NoReply:
-		return http.StatusGatewayTimeout
-	case client.Refused:
-		return http.StatusForbidden
-	}
-	return http.StatusInternalServerError
 }
 
 // A lines writes one document a line and sends each at once.

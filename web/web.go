@@ -98,6 +98,10 @@ func (s *Server) handlers() {
 	s.mux.HandleFunc("GET /api/why", s.known(s.passOn("/v1/why", "peer")))
 	s.mux.HandleFunc("GET /api/trace", s.known(s.passOn("/v1/trace", "peer")))
 	s.mux.HandleFunc("GET /api/doctor", s.known(s.passOn("/v1/doctor")))
+	s.mux.HandleFunc("GET /api/shares", s.known(s.passOn("/v1/shares", "peer")))
+	s.mux.HandleFunc("POST /api/transfers/{id}/{verb}", s.known(s.changes(s.control)))
+	s.mux.HandleFunc("POST /api/unshare", s.known(s.changes(s.unshare)))
+	s.mux.HandleFunc("POST /api/get", s.known(s.changes(s.fetch)))
 	s.mux.HandleFunc("POST /api/inbox", s.known(s.changes(s.decide)))
 	s.mux.HandleFunc("POST /api/name", s.known(s.changes(s.name)))
 	s.mux.HandleFunc("POST /api/outbox", s.known(s.changes(s.newParcel)))
@@ -225,27 +229,13 @@ func answer(w http.ResponseWriter, doc any, err error) {
 	var told *client.Error
 	switch {
 	case errors.As(err, &told):
-		fail(w, statusOf(told.Code), told.Text)
+		fail(w, client.HTTPStatus(told.Code), told.Text)
 	case err != nil:
 		fail(w, http.StatusInternalServerError, client.Printable(err.Error()))
 	default:
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(doc)
 	}
-}
-
-func statusOf(code int) int {
-	switch code {
-	case client.NotRunning:
-		return http.StatusServiceUnavailable
-	case client.UnknownPeer:
-		return http.StatusNotFound
-	case client.Refused:
-		return http.StatusForbidden
-	case client.NoReply:
-		return http.StatusGatewayTimeout
-	}
-	return http.StatusBadRequest
 }
 
 // fail answers with an error.

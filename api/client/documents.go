@@ -3,6 +3,7 @@ package client
 import (
 	"encoding/json"
 	"math"
+	"net/http"
 	"time"
 
 	"github.com/caracal-mesh/caracal/host"
@@ -275,6 +276,8 @@ type Item struct {
 	Size     int64     `json:"size"`
 	Since    time.Time `json:"since"`
 	State    string    `json:"state"`
+	Bytes    int64     `json:"bytes,omitempty"` // of one that is coming in: what is here
+	Rate     float64   `json:"rate,omitempty"`  // likewise, bytes per second
 	Path     string    `json:"path,omitempty"`
 	Text     string    `json:"text,omitempty"`
 }
@@ -320,6 +323,23 @@ const (
 )
 
 func (e *Error) Error() string { return e.Text }
+
+// HTTPStatus is the status of an answer that tells an Error of this code.
+func HTTPStatus(code int) int {
+	switch code {
+	case Usage:
+		return http.StatusBadRequest
+	case NotRunning:
+		return http.StatusServiceUnavailable
+	case UnknownPeer:
+		return http.StatusNotFound
+	case NoReply:
+		return http.StatusGatewayTimeout
+	case Refused:
+		return http.StatusForbidden
+	}
+	return http.StatusInternalServerError
+}
 
 // Errorf makes an Error.
 func Errorf(code int, format string, args ...any) *Error {

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/caracal-mesh/caracal/api"
@@ -56,13 +55,16 @@ func startDaemon(ctx context.Context, cfg host.Config, files string, accept shar
 	d.desk = pair.New(h, h.Self(), cfg.Name, d.blocked)
 	d.server = &api.Server{Host: h, Exchange: d.files, Pairing: d.desk, Version: version, Files: files, Down: d.cancel, Feed: feed}
 	if d.server.Group = cfg.Home == systemHome; d.server.Group {
-		if err := openToGroup(cfg.Home); err != nil {
+		if err := api.OpenToGroup(cfg.Home); err != nil {
 			cfg.Log.Warn("the group cannot use this node", "error", err)
 		}
 	}
 	if settings != nil {
 		settings.live(d)
 		d.server.Settings = settings
+		if at := settings.values.Text("metrics.listen"); at != "" {
+			d.parts.Go(func() { keepMetrics(d.ctx, client.New(cfg.Home), at, cfg.Log) })
+		}
 	}
 	d.parts.Go(func() { d.complain(cfg.Log, d.files.Serve()) })
 	d.parts.Go(func() { d.complain(cfg.Log, d.desk.Serve()) })
@@ -147,9 +149,4 @@ func plain(err error) string {
 		return client.Printable(path.Path + ": " + path.Err.Error())
 	}
 	return client.Printable(err.Error())
-}
-
-// openToGroup lets the members of the home's group use the socket. The keys stay the owner's alone.
-func openToGroup(home string) error {
-	return errors.Join(os.Chmod(home, 0o750), os.Chmod(filepath.Join(home, client.SocketName), 0o660))
 }

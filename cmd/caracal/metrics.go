@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -20,7 +21,8 @@ func (c *command) metrics() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "metrics", Short: "Counters and states of the node, as Prometheus reads them", Args: exactly(0),
 		Long: "Print the metrics of the node once, or serve them to Prometheus at http://ADDR/metrics until Ctrl-C. They hold names and SIDs of\n" +
-			"neighbours, and no content. A dashboard for Grafana is in deploy/grafana/caracal.json.",
+			"neighbours, and no content. To have the node itself serve them always: caracal config set metrics.listen 127.0.0.1:9410.\n" +
+			"A dashboard for Grafana is in deploy/grafana/caracal.json.",
 		Example: "  caracal metrics | grep '^caracal_peers'\n  caracal metrics > /var/lib/node_exporter/textfile/caracal.prom\n  caracal metrics --listen 127.0.0.1:9410",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			n, err := c.node()
@@ -97,10 +99,45 @@ func (c *command) serveMetrics(ctx context.Context, n metrics.Node, listen strin
 		return fail(client.Failed, "cannot listen at %s: %v", at, plain(errors.Unwrap(err)))
 	}
 	c.say("metrics: http://%s/metrics   (Ctrl-C to stop)\n", l.Addr())
-	srv := &http.Server{Handler: metrics.Handler(n), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
-	defer context.AfterFunc(ctx, func() { srv.Close() })()
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := answerMetrics(ctx, n, l); err != nil {
 		return fail(client.Failed, "the metrics ended: %v", plain(err))
 	}
 	return ctx.Err()
+}
+
+// answerMetrics answers at l until ctx ends.
+func answerMetrics(ctx context.Context, n metrics.Node, l net.Listener) error {
+	srv := &http.Server{Handler: metrics.Handler(n), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	defer context.AfterFunc(ctx, func() { srv.Close() })()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// metricsAgain is how long after a failure the node tries again to serve its metrics.
+const metricsAgain = 10 * time.Second
+
+// keepMetrics serves the metrics of a node, as metrics.listen says, until ctx ends. The address may not be there yet, or be
+// taken: the node does without, says so once, and goes on trying.
+func keepMetrics(ctx context.Context, n metrics.Node, at string, log *slog.Logger) {
+	told := false
+	for ctx.Err() == nil {
+		l, err := net.Listen("tcp", at)
+		if err == nil {
+			log.Info("serving metrics", "address", l.Addr().String())
+			err, told = answerMetrics(ctx, n, l), false
+		}
+		if err == nil {
+			return
+		}
+		if !told {
+			log.Warn("cannot serve metrics, trying again", "address", at, "error", err)
+			told = true
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(metricsAgain):
+		}
+	}
 }

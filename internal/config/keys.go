@@ -13,6 +13,7 @@ import (
 
 	"github.com/caracal-mesh/caracal/host"
 	"github.com/caracal-mesh/caracal/internal/lan"
+	"github.com/caracal-mesh/caracal/internal/near"
 	"github.com/caracal-mesh/caracal/internal/udp"
 	"github.com/caracal-mesh/caracal/share"
 	"github.com/caracal-mesh/caracal/sid"
@@ -55,6 +56,7 @@ var Keys = []Key{
 	{"files.dir", Text, "", false, "folder for received files; \"\" = ~/Caracal", checkPath},
 	{"files.accept", Text, string(share.Contacts), true, "whose files are taken without asking: ask, contacts, all, never", checkAccept},
 	{"files.quota", Text, "", true, "most that may stand in that folder, such as 20GB; \"\" = as much as the disk takes", checkSize},
+	{"metrics.listen", Text, "", false, "serve the counters to Prometheus at http://ADDRESS:PORT/metrics, such as 127.0.0.1:9410; \"\" = nowhere", checkTCP},
 	{"log.level", Text, "info", true, "debug, info, warn or error", oneOf("debug", "info", "warn", "error")},
 	{"log.format", Text, "text", false, "text or json", oneOf("text", "json")},
 }
@@ -74,32 +76,12 @@ func Nearest(name string) (best string) {
 	for _, k := range Keys {
 		_, short, _ := strings.Cut(k.Name, ".")
 		for _, candidate := range []string{k.Name, short} {
-			if d := distance(name, candidate); d < least {
+			if d := near.Distance(name, candidate); d < least {
 				best, least = k.Name, d
 			}
 		}
 	}
 	return best
-}
-
-// distance is the number of letters to change, add or take away (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		corner := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			corner, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, corner+cost)
-		}
-	}
-	return row[len(b)]
 }
 
 // checkSize judges a number of bytes; "" is none.
@@ -232,8 +214,8 @@ func checkAccept(value any) error {
 	return nil
 }
 
-// CheckTCP wants an address to listen on, or nothing.
-func CheckTCP(value any) error {
+// checkTCP wants an address to listen on, or nothing.
+func checkTCP(value any) error {
 	if value == "" {
 		return nil
 	}

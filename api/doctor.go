@@ -23,7 +23,7 @@ func (s *Server) routesOfLooks(one func(string, func(*http.Request) (any, error)
 func (s *Server) doctor(r *http.Request) (any, error) {
 	q := r.URL.Query()
 	p := doctor.Patient{
-		Home: s.Host.Home(), Files: s.Files, Version: s.Version, Host: s.Host, Peers: s.patients(), Name: s.nameOf,
+		Home: s.Host.Home(), Files: s.Files, Version: s.Version, Host: s.Host, Peers: s.patients(), Name: s.nameOf, NAT: s.natForDoctor(),
 	}
 	if q.Get("peer") != "" {
 		peer, err := s.resolve(q.Get("peer"))
@@ -37,6 +37,20 @@ func (s *Server) doctor(r *http.Request) (any, error) {
 		report = doctor.Join(doctor.Machine(r.Context(), p), report)
 	}
 	return client.DoctorOf(report), nil
+}
+
+// natForDoctor is what the doctor is told of the routers between.
+func (s *Server) natForDoctor() *doctor.NAT {
+	doc := s.lookAtNAT()
+	n := &doctor.NAT{
+		Class: doc.Class, Words: doc.Words, Seen: len(doc.Seen)+len(doc.Mapped) > 0, PortMap: doc.PortMap, Lifetime: doc.Lifetime,
+	}
+	for _, p := range doc.Peers {
+		if !p.Direct && p.Reason != "" {
+			n.Indirect = append(n.Indirect, p.Name+": "+p.Text)
+		}
+	}
+	return n
 }
 
 // patients are the peers that should be reached: those in sight, and contacts.

@@ -21,7 +21,9 @@ func (s *Server) routesOfNAT(one func(string, func(*http.Request) (any, error)))
 }
 
 // nat tells what stands between this node and the Internet: GET /v1/nat.
-func (s *Server) nat(*http.Request) (any, error) {
+func (s *Server) nat(*http.Request) (any, error) { return s.lookAtNAT(), nil }
+
+func (s *Server) lookAtNAT() client.NAT {
 	st, now := s.Host.NAT()
 	doc := client.NAT{
 		Schema: client.SchemaNAT, Class: st.Class, Counts: st.Counts, Filtering: st.Filtering, Observers: st.Observers,
@@ -34,7 +36,7 @@ func (s *Server) nat(*http.Request) (any, error) {
 	for _, p := range st.Peers {
 		doc.Peers = append(doc.Peers, s.punchResult(&p, now))
 	}
-	return doc, nil
+	return doc
 }
 
 // tellNAT notes in a status what is known of NATs, if anybody beyond the LAN is spoken to.

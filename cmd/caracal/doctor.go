@@ -71,6 +71,9 @@ func (c *command) examine(ctx context.Context, peer string) (d client.Doctor, er
 	if err != nil {
 		return d, err
 	}
+	if f := doctor.Skew(st.Self.Version, version); f != nil {
+		machine.Findings = append(machine.Findings, *f)
+	}
 	return client.DoctorOf(doctor.Join(node.Report, machine)), nil
 }
 

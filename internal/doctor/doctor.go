@@ -24,7 +24,7 @@ const (
 
 // A Finding is the result of one check.
 type Finding struct {
-	Section  string   `json:"section"` // node, identity, socket, interfaces, the name of one, firewall, routes, peers, storage
+	Section  string   `json:"section"` // node, identity, socket, interfaces, the name of one, firewall, routes, internet, peers, storage
 	Check    string   `json:"check"`   // which, the same in all versions
 	Level    Level    `json:"level"`
 	Text     string   `json:"text"`               // what was found, and what shows it; not escaped here
@@ -49,6 +49,7 @@ type Patient struct {
 	Host    *host.Host // nil = no node runs in this process
 	Peers   []sid.SID  // to be reached
 	Name    func(sid.SID) string
+	NAT     *NAT // nil = not known
 }
 
 // The times that checks may take.
@@ -85,8 +86,10 @@ func Node(ctx context.Context, p Patient) Report {
 		r.captured(i)
 		r.powerSave(ctx, i)
 	}
+	r.internet(p.NAT)
 	r.peers(ctx, p)
 	r.versions(&d)
+	r.openFiles()
 	return r.done()
 }
 
@@ -124,7 +127,7 @@ func (f *Finding) safe() *Finding {
 }
 
 // order is that of the sections; what is not here is an interface.
-var order = []string{"node", "identity", "socket", "interfaces", "", "firewall", "routes", "peers", "storage"}
+var order = []string{"node", "identity", "socket", "interfaces", "", "firewall", "routes", "internet", "peers", "storage"}
 
 // done counts and orders.
 func (r *Report) done() Report {

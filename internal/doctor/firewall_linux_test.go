@@ -36,6 +36,22 @@ func TestRulesetIsJudgedForEachPort(t *testing.T) {
 	}
 }
 
+// A rule of a chain that lets the rest in holds for its ports only, both ends of a range among them.
+func TestARangeOfPortsHasTwoEnds(t *testing.T) {
+	rules, err := parseRuleset([]byte(`{"nftables": [
+		{"chain": {"family": "inet", "table": "f", "name": "in", "hook": "input", "policy": "accept"}},
+		{"rule": {"family": "inet", "table": "f", "chain": "in", "expr": [
+			{"match": {"op": "==", "left": {"payload": {"protocol": "udp", "field": "dport"}}, "right": {"range": [4100, 4117]}}}, {"drop": null}]}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for port, want := range map[uint16]verdict{1: passes, 4099: passes, 4100: drops, 4110: drops, 4117: drops, 4118: passes, 65535: passes} {
+		if got, _ := rules.judge(port); got != want {
+			t.Errorf("udp %d: verdict %d, want %d", port, got, want)
+		}
+	}
+}
+
 // A chain that calls itself, and rules that are nonsense, end.
 func FuzzRuleset(f *testing.F) {
 	data, _ := os.ReadFile("testdata/ruleset.json")

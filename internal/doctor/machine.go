@@ -153,6 +153,40 @@ func (r *Report) clock() {
 	}
 }
 
+// Few open files are too few: so many a node has open with some peers, shares and transfers; and so full is nearly full.
+const fewFiles, nearlyFull = 256, 0.8
+
+// openFiles looks whether the node may open as many files and sockets as it may need.
+func (r *Report) openFiles() {
+	open, limit, known := descriptors()
+	if known {
+		r.filesOf(open, limit)
+	}
+}
+
+func (r *Report) filesOf(open, limit uint64) {
+	text := fmt.Sprintf("%d of %d files and sockets open", open, limit)
+	more := []string{"ulimit -n 4096", "caracal down", "caracal up"}
+	switch {
+	case float64(open) >= nearlyFull*float64(limit):
+		r.add("node", "open-files", Problem, text).because("At the limit no transfer, stream or command is accepted any more. A service has its limit from LimitNOFILE of its unit.").fix(more...)
+	case limit < fewFiles:
+		r.add("node", "open-files", Hint, text).because("That is few for many transfers and streams at a time. A service has its limit from LimitNOFILE of its unit.").fix(more...)
+	default:
+		r.add("node", "open-files", OK, text)
+	}
+}
+
+// Skew tells that the node that runs is not of the version of the program that asks; nil when it is.
+func Skew(node, program string) *Finding {
+	if node == program {
+		return nil
+	}
+	r := &Report{}
+	return r.add("node", "version-skew", Hint, fmt.Sprintf("the node runs version %s, and this program is %s", node, program)).
+		because("The program was exchanged since the node was started. What is new in it the node does not know.").fix("caracal down", "caracal up")
+}
+
 // port looks whether a node could listen.
 func (r *Report) port(p Patient) {
 	addr, err := udp.ParseListen(p.Listen)

@@ -36,6 +36,7 @@ type happening struct {
 	kind     string
 	trace    trace.Event
 	transfer share.Event
+	inward   bool // transfer is a fetch
 	item     share.Item
 	text     string // of a log line; of a transfer that failed, why
 	level    string
@@ -81,6 +82,13 @@ func (f *Feed) Received(it share.Item) {
 func (f *Feed) sent(e share.Event, failed string) {
 	if f != nil && f.watched.Load() != 0 {
 		f.put(happening{at: time.Now(), kind: client.KindTransfer, transfer: e, text: failed})
+	}
+}
+
+// fetched takes what becomes of one that comes in because it was asked for.
+func (f *Feed) fetched(e share.Event, failed string) {
+	if f != nil && f.watched.Load() != 0 {
+		f.put(happening{at: time.Now(), kind: client.KindTransfer, transfer: e, inward: true, text: failed})
 	}
 }
 

@@ -42,7 +42,22 @@ func (s *Server) status(*http.Request) (any, error) {
 			doc.Receiving = append(doc.Receiving, s.item(it))
 		}
 	}
+	s.tellProgress(doc.Receiving)
 	return doc, nil
+}
+
+// tellProgress notes how far those have come that are coming in.
+func (s *Server) tellProgress(items []client.Item) {
+	if len(items) == 0 {
+		return
+	}
+	for _, t := range s.Exchange.Transfers() {
+		for i := range items {
+			if t.Direction == share.Receiving && t.ID == items[i].ID {
+				items[i].Bytes, items[i].Rate = t.Bytes, client.Round(t.Rate, 0)
+			}
+		}
+	}
 }
 
 // transfer is the line for an event, with the peer's name.
@@ -217,6 +232,7 @@ func (s *Server) inbox(*http.Request) (any, error) {
 	for _, it := range s.Exchange.Inbox() {
 		doc.Items = append(doc.Items, s.item(it))
 	}
+	s.tellProgress(doc.Items)
 	return doc, nil
 }
 

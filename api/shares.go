@@ -191,13 +191,20 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := newLines(w)
-	var last share.Event
+	last := share.Event{Peer: q.From[0], What: q.Name}
+	begun := false
 	_, err = s.Exchange.Fetch(r.Context(), q, func(e share.Event) {
-		last = e
 		out.put(s.transfer(e))
+		if last, begun = e, true; e.Peer.IsZero() { // from several
+			last.Peer = q.From[0]
+		}
+		s.Feed.fetched(last, "")
 	})
 	if err != nil {
 		err = s.getError(q.From[0], last.What, last.Total, err)
+		if begun {
+			s.Feed.fetched(last, explain(err).Text)
+		}
 	}
 	out.end(err)
 }

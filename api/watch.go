@@ -209,6 +209,9 @@ func (t *teller) transfer(h *happening, e client.Event) (client.Event, bool) {
 	} else {
 		x := &h.transfer
 		e.Direction, e.Event, e.SID, e.ID = client.Outward, string(x.Kind), x.Peer.String(), x.ID
+		if h.inward {
+			e.Direction = client.Inward
+		}
 		e.What, e.Files, e.Bytes, e.Total, e.Rate, e.Text = x.What, x.Files, x.Bytes, x.Total, client.Round(x.Rate, 0), x.Text
 		if h.text != "" {
 			e.Event, e.Text = "failed", h.text

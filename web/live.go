@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caracal-mesh/caracal/api/client"
@@ -26,13 +27,15 @@ const (
 
 // A Look is all that the page shows of the node at one time. What could not be had is null.
 type Look struct {
-	Error    string           `json:"error,omitempty"` // why there is nothing
-	ReadOnly bool             `json:"read_only"`
-	Status   *client.Status   `json:"status,omitempty"`
-	Topology *client.Topology `json:"topology,omitempty"`
-	Streams  *client.Streams  `json:"streams,omitempty"`
-	Inbox    *client.Inbox    `json:"inbox,omitempty"`
-	Parcels  []Parcel         `json:"parcels"` // on their way from browsers
+	Error     string            `json:"error,omitempty"` // why there is nothing
+	ReadOnly  bool              `json:"read_only"`
+	Status    *client.Status    `json:"status,omitempty"`
+	Topology  *client.Topology  `json:"topology,omitempty"`
+	Streams   *client.Streams   `json:"streams,omitempty"`
+	Inbox     *client.Inbox     `json:"inbox,omitempty"`
+	Transfers *client.Transfers `json:"transfers,omitempty"`
+	Shares    *client.Shares    `json:"shares,omitempty"` // our own, without their tickets
+	Parcels   []Parcel          `json:"parcels"`          // on their way from browsers
 }
 
 // A live watches the node, looks at it once a second while somebody has the page open, and then asks now and then what the
@@ -47,6 +50,8 @@ type live struct {
 	ways  map[string]way // by both ends
 	turn  int            // whose way is asked next
 	past  []client.Event // the latest, without the log and progress
+
+	fetches atomic.Int32 // that pages have begun
 }
 
 // A way is what a trace said of a link between two other nodes.
@@ -245,6 +250,15 @@ func (s *Server) look(ctx context.Context) *Look {
 	}
 	if d, err := s.Node.Inbox(ctx); err == nil {
 		k.Inbox = &d
+	}
+	if d, err := s.Node.Transfers(ctx); err == nil {
+		k.Transfers = &d
+	}
+	if d, err := s.Node.Shares(ctx, ""); err == nil {
+		for i := range d.Shares {
+			d.Shares[i].Ticket = "" // a secret, and of no use here
+		}
+		k.Shares = &d
 	}
 	if s.outbox != nil {
 		k.Parcels = s.outbox.list()

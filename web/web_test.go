@@ -75,7 +75,7 @@ func with(s *Server) func(*http.Request) {
 
 func TestOnlyWhoHasTheKeyIsAnswered(t *testing.T) {
 	s, at := served(t, nil)
-	paths := []string{"GET /api/live", "GET /api/why", "GET /api/trace", "GET /api/doctor", "POST /api/inbox", "POST /api/name", "POST /api/outbox", "PUT /api/outbox/x?path=a", "POST /api/outbox/x"}
+	paths := []string{"GET /api/live", "GET /api/why", "GET /api/trace", "GET /api/doctor", "GET /api/shares", "POST /api/transfers/x/pause", "POST /api/unshare", "POST /api/get", "POST /api/inbox", "POST /api/name", "POST /api/outbox", "PUT /api/outbox/x?path=a", "POST /api/outbox/x"}
 	for _, p := range paths {
 		method, path, _ := strings.Cut(p, " ")
 		for _, key := range []string{"", "Bearer ", "Bearer x", "Bearer " + s.Token + "x", s.Token[1:], "Basic " + s.Token} {
@@ -176,7 +176,7 @@ func TestAnEndlessBodyIsRefusedEarly(t *testing.T) {
 	s, at := served(t, nil)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	for _, path := range []string{"POST /api/inbox", "POST /api/name", "POST /api/outbox", "POST /api/outbox/x", "POST /", "GET /api/live/"} {
+	for _, path := range []string{"POST /api/get", "POST /api/unshare", "POST /api/transfers/x/pause", "POST /api/inbox", "POST /api/name", "POST /api/outbox", "POST /api/outbox/x", "POST /", "GET /api/live/"} {
 		for _, length := range []int64{-1, 10 << 30} {
 			for _, key := range []string{s.Token, "none"} {
 				method, path, _ := strings.Cut(path, " ")
@@ -208,7 +208,7 @@ func TestAnEndlessBodyIsRefusedEarly(t *testing.T) {
 
 func TestAPageThatOnlyShowsChangesNothing(t *testing.T) {
 	s, at := served(t, func(s *Server) { s.ReadOnly = true })
-	for _, p := range []string{"POST /api/inbox", "POST /api/name", "POST /api/outbox", "PUT /api/outbox/x?path=a", "POST /api/outbox/x"} {
+	for _, p := range []string{"POST /api/transfers/x/cancel", "POST /api/unshare", "POST /api/get", "POST /api/inbox", "POST /api/name", "POST /api/outbox", "PUT /api/outbox/x?path=a", "POST /api/outbox/x"} {
 		method, path, _ := strings.Cut(p, " ")
 		if code, text, _ := ask(t, method, at+path, "{}", with(s)); code != http.StatusForbidden || !strings.Contains(text, "--write") {
 			t.Errorf("%s: %d %s", p, code, text)

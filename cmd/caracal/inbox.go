@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,6 +44,8 @@ func (c *command) inboxText(b *client.Inbox) {
 		switch {
 		case state == "waiting":
 			state += "  → caracal inbox accept " + it.ID
+		case state == "receiving" && it.Size > 0:
+			state += fmt.Sprintf("  %d %%, %s/s", 100*it.Bytes/it.Size, share.Size(int64(it.Rate)))
 		case state == "accepted":
 			state += ", waiting for the sender to come back"
 		case it.Path != "":

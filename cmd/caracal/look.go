@@ -61,7 +61,7 @@ func (c *command) statusText(st *client.Status) {
 		c.printf("sending %s to %s: %s of %s\n", client.Printable(tr.What), tr.PeerName, share.Size(tr.Bytes), share.Size(tr.Total))
 	}
 	for _, it := range st.Receiving {
-		c.printf("receiving %s from %s: %s\n", client.Printable(it.What), it.FromName, share.Size(it.Size))
+		c.printf("receiving %s from %s: %s of %s\n", client.Printable(it.What), it.FromName, share.Size(it.Bytes), share.Size(it.Size))
 	}
 	if st.Waiting > 0 {
 		c.printf("%d waiting in the inbox: caracal inbox\n", st.Waiting)

@@ -89,6 +89,8 @@ async function test(browser) {
 
   await files(page);
   await inbox(page);
+  await moving(page);
+  await shares(page);
   await why(page);
   await shot(page, 'desktop-light');
   await keyboard(browser, address);
@@ -146,6 +148,51 @@ async function inbox(page) {
   check(await page.locator('#waiting img').count() === 0, 'and no markup');
   await page.getByRole('button', { name: 'Reject' }).click();
   await until('one that is rejected does not arrive', async () => (await evil.count()) === 0 && !existsSync(`${WORK}/laptop/files/<img src=x onerror=alert(1)>`));
+}
+
+async function moving(page) {
+  execFileSync('truncate', ['-s', '500M', `${WORK}/film.bin`]);
+  started.push(spawn(CARACAL, ['send', `${WORK}/film.bin`, 'laptop', '-q', '--home', `${WORK}/kitchen`], { stdio: 'ignore' }));
+  await page.getByRole('button', { name: 'Accept film.bin from kitchen' }).click();
+  const row = page.locator('#moving li:has-text("film.bin")');
+  const tells = () => row.locator('small').textContent({ timeout: 5000 });
+  await until('the progress of what comes in is shown', async () => (await row.count()) === 1 && /^from kitchen · \d+ % of 524.3 MB/.test(await tells()));
+  await row.getByRole('button', { name: 'Pause film.bin' }).click();
+  await until('it is paused by a click', async () => (await tells()).startsWith('paused, from kitchen'));
+  await pause(1500);
+  const stood = await tells();
+  await pause(2500);
+  check(await tells() === stood && !stood.includes('/s'), `and stands still (${stood})`);
+  await shot(page, 'desktop-moving');
+  await row.getByRole('button', { name: 'Go on with film.bin' }).click();
+  await until('it goes on by a click', async () => { const now = await tells(); return now !== stood && now.startsWith('from kitchen'); });
+  await row.getByRole('button', { name: 'Pause film.bin' }).click();
+  await until('it is paused once more', async () => (await tells()).startsWith('paused, from kitchen'));
+  await row.getByRole('button', { name: 'Cancel film.bin' }).click();
+  await pause(1200);
+  check(await row.count() === 1, 'one click does not cancel');
+  await row.getByRole('button', { name: 'Cancel film.bin: sure?' }).click();
+  await until('two clicks do', async () => (await row.count()) === 0, 20);
+  check(!existsSync(`${WORK}/laptop/files/film.bin`), 'nothing of it is there');
+}
+
+async function shares(page) {
+  writeFileSync(`${WORK}/map.txt`, 'here');
+  cc('laptop', 'share', `${WORK}/map.txt`, '--max', '5');
+  const mine = page.locator('#shared li:has-text("map.txt")');
+  await until('what is shared is listed', async () => (await mine.count()) === 1 && (await mine.locator('small').textContent()).includes('5 downloads left'));
+  check(!(await page.content()).includes('CARACAL:'), 'without its ticket');
+  await mine.getByRole('button', { name: 'Share map.txt no more' }).click();
+  await mine.getByRole('button', { name: 'Share map.txt no more: sure?' }).click();
+  await until('a share can be ended', async () => (await mine.count()) === 0);
+
+  writeFileSync(`${WORK}/recipe.txt`, 'salt');
+  cc('kitchen', 'share', `${WORK}/recipe.txt`);
+  await page.locator('#peer-list .who:has-text("kitchen")').click();
+  await page.getByRole('button', { name: 'Get recipe.txt from kitchen' }).click();
+  await until('what a peer shares can be fetched', () => existsSync(`${WORK}/laptop/files/recipe.txt`));
+  await until('and that is told', () => page.locator('.toast').getByText('recipe.txt from kitchen has arrived').count());
+  await page.locator('#why').press('Escape');
 }
 
 async function why(page) {

@@ -1,9 +1,10 @@
 // The page: takes what the server tells, and shows it.
 
-import { ask, live } from './link.js';
+import { live } from './link.js';
 import * as mesh from './mesh.js';
 import * as charts from './charts.js';
 import * as panels from './panels.js';
+import { act } from './files.js';
 import { send, picked, dropped } from './send.js';
 import { callIt, el, visible } from './text.js';
 
@@ -45,17 +46,14 @@ const hands = {
   pick(sid) { pickFor = sid; $('picker').value = ''; $('picker').click(); },
   async drop(sid, transfer) { sendTo(sid, await dropped(transfer)); },
   async decide(id, accept, from) {
-    try {
-      await ask('POST', 'api/inbox', { id, accept });
-      if (!accept) toast(`Rejected. ${from} is told.`);
-    } catch (e) { toast(e.message, true); }
+    if (await act('api/inbox', { id, accept }, toast) && !accept) toast(`Rejected. ${from} is told.`);
   },
   async rename(sid, name) {
-    try {
-      await ask('POST', 'api/name', { peer: sid, name });
-      toast(`From now on called ${name}: a contact, whose files are taken.`);
-    } catch (e) { toast(e.message, true); }
+    if (await act('api/name', { peer: sid, name }, toast)) toast(`From now on called ${name}: a contact, whose files are taken.`);
   },
+  control(id, verb) { return act(`api/transfers/${encodeURIComponent(id)}/${verb}`, {}, toast); },
+  async unshare(name) { if (await act('api/unshare', { name }, toast)) toast(`${visible(name)} is not shared any more.`); },
+  async get(peer, name) { if (await act('api/get', { peer, name }, toast)) toast(`${visible(name)} is being fetched.`); },
 };
 
 function begin() {

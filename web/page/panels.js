@@ -1,8 +1,8 @@
 // All that is not the picture and not a chart.
 
 import { ask } from './link.js';
-import { callIt, el, eventText, files, grade, hops, ms, percent, short, size, span, visible } from './text.js';
-import { uploads } from './send.js';
+import * as shelf from './files.js';
+import { callIt, el, eventText, grade, hops, keyed, ms, percent, say, short, size, span, visible } from './text.js';
 
 const $ = (id) => document.getElementById(id);
 const maxEvents = 300;
@@ -10,30 +10,12 @@ let hands, selected = '';
 
 export function begin(h) {
   hands = h;
+  shelf.begin(h);
   $('why-close').addEventListener('click', close);
   $('why').addEventListener('keydown', (e) => { if (e.key === 'Escape') close(); });
   $('show-log').addEventListener('change', () => $('event-list').querySelectorAll('.k-log').forEach((li) => { li.hidden = !$('show-log').checked; }));
   $('examine').addEventListener('click', examine);
 }
-
-// keyed makes the children of a list those of items, keeping what is there: so the focus stays where it is.
-function keyed(list, items, key, make, update) {
-  const old = new Map([...list.children].map((c) => [c.dataset.key, c]));
-  let before = list.firstElementChild;
-  for (const item of items) {
-    const k = key(item);
-    let c = old.get(k);
-    if (!c) { c = make(item); c.dataset.key = k; }
-    old.delete(k);
-    update(c, item);
-    if (c === before) before = before.nextElementSibling;
-    else list.insertBefore(c, before);
-  }
-  old.forEach((c) => c.remove());
-}
-
-// say changes a text only if it is another one.
-function say(e, text) { if (e.textContent !== text) e.textContent = text; }
 
 export function show(doc) {
   const st = doc.status, self = st.self;
@@ -46,8 +28,7 @@ export function show(doc) {
   say($('files-where'), 'received in ' + visible(self.files));
   $('peers-hint').hidden = doc.read_only;
   peers(st.peers, doc.read_only);
-  incoming(doc);
-  moving(doc);
+  shelf.show(doc);
   streams(doc.streams ? doc.streams.streams : []);
 }
 
@@ -75,45 +56,6 @@ function makePeer(p) {
   li.addEventListener('dragleave', () => li.classList.remove('target'));
   li.addEventListener('drop', (e) => { e.preventDefault(); li.classList.remove('target'); hands.drop(p.sid, e.dataTransfer); });
   return li;
-}
-
-// incoming shows what waits for a decision, and what has come lately.
-function incoming(doc) {
-  const items = doc.inbox ? doc.inbox.items : [];
-  keyed($('waiting'), items.filter((i) => i.state === 'waiting'), (i) => i.id, (i) => {
-    const from = callIt(i.from_name, i.from);
-    return el('li', null, el('div', { class: 'grow' }, el('b', null, visible(i.what)), el('small', null, `${from} wants to send you ${files(i.files)}, ${size(i.size)}`)),
-      el('button', { type: 'button', class: 'main', 'aria-label': `Accept ${visible(i.what)} from ${from}`, onclick: () => hands.decide(i.id, true, from) }, 'Accept'),
-      el('button', { type: 'button', 'aria-label': `Reject ${visible(i.what)} from ${from}`, onclick: () => hands.decide(i.id, false, from) }, 'Reject'));
-  }, (li) => li.querySelectorAll('button').forEach((b) => { b.hidden = doc.read_only; }));
-  const marks = { done: ['✓', 'good'], failed: ['✕', 'bad'], rejected: ['–', ''], interrupted: ['…', 'fair'], accepted: ['…', ''] };
-  const recent = items.filter((i) => marks[i.state]).slice(-6).reverse();
-  keyed($('recent'), recent, (i) => i.id + i.state, (i) => el('li', null, el('span', { class: 'mark ' + marks[i.state][1] }, marks[i.state][0]),
-    el('div', { class: 'grow' }, el('b', null, visible(i.what)), el('small'))), (li, i) => {
-    const ago = (Date.parse(doc.status.time) - Date.parse(i.since)) / 1000;
-    const state = { done: 'arrived', failed: 'failed', rejected: 'rejected', interrupted: 'cut off, goes on when it is sent again', accepted: 'accepted, the sender is awaited' }[i.state];
-    say(li.querySelector('small'), `from ${callIt(i.from_name, i.from)} · ${size(i.size)} · ${state}${i.text ? ': ' + visible(i.text) : ''} · ${ago < 60 ? 'just now' : span(ago) + ' ago'}`);
-  });
-}
-
-// moving shows what is on its way.
-function moving(doc) {
-  const list = [...uploads].map(([id, u]) => ({ key: 'u' + id, mark: '↥', what: u.what, about: `to this machine’s node, for ${u.peer}`, bytes: u.bytes, total: u.total, rate: 0 }));
-  for (const t of doc.status.transfers) {
-    const about = { waiting: 'waits to be accepted by', retrying: 'looks again for' }[t.event] || 'to';
-    list.push({ key: 'o' + t.id, mark: '↑', what: t.what || '…', about: `${about} ${callIt(t.peer_name, t.peer)}`, bytes: t.bytes, total: t.total, rate: t.rate });
-  }
-  for (const i of doc.status.receiving) list.push({ key: 'i' + i.id, mark: '↓', what: i.what, about: 'from ' + callIt(i.from_name, i.from), bytes: i.bytes, total: i.size, rate: i.rate });
-  keyed($('moving'), list, (t) => t.key, (t) => el('li', null, el('span', { class: 'mark' }, t.mark),
-    el('div', { class: 'grow' }, el('b'), el('small'), el('progress', { max: 1, 'aria-label': 'How much of it has arrived' }))), (li, t) => {
-    say(li.querySelector('b'), visible(t.what));
-    const known = t.bytes !== undefined && t.total > 0;
-    say(li.querySelector('small'), [t.about, known ? `${Math.floor(100 * t.bytes / t.total)} % of ${size(t.total)}` : size(t.total || 0), t.rate > 0 && size(t.rate) + '/s',
-      t.rate > 0 && known && t.total > t.bytes && span((t.total - t.bytes) / t.rate) + ' left'].filter(Boolean).join(' · '));
-    const bar = li.querySelector('progress');
-    if (known) bar.value = t.bytes / t.total; else bar.removeAttribute('value');
-  });
-  $('no-files').hidden = $('waiting').children.length + $('moving').children.length + $('recent').children.length > 0;
 }
 
 const maxStreams = 60;
@@ -165,13 +107,15 @@ export async function why(sid, look) {
     body.replaceChildren(facts([['SID', s.sid], ['UDP port', s.port], ['takes files from', { contacts: 'contacts; others are asked about', all: 'everybody', ask: 'nobody without asking', never: 'nobody' }[s.accept] || s.accept], ['network', s.network]]));
     return null;
   }
-  const [w, t] = await Promise.allSettled([ask('GET', 'api/why?peer=' + sid), p.state === 'unreachable' ? Promise.reject(new Error('there is no way to it now.')) : ask('GET', 'api/trace?peer=' + sid)]);
+  const away = p.state === 'unreachable' ? Promise.reject(new Error('there is no way to it now.')) : null;
+  const [w, t, g] = await Promise.allSettled([ask('GET', 'api/why?peer=' + sid), away || ask('GET', 'api/trace?peer=' + sid), away || ask('GET', 'api/shares?peer=' + sid)]);
   if (selected !== sid) return null;
   const parts = [facts([['SID', sid], ['state', p.state === 'direct' ? `direct on ${visible(p.link)} (${visible(p.addr)})` : p.state === 'mesh' ? `${hops(p.hops)}, cost ${p.distance}` : 'cannot be reached'],
     ['keys', { classic: 'X25519', 'post-quantum': 'X25519 and ML-KEM-768' }[p.keys] || 'none yet']])];
   if (t.status === 'fulfilled') parts.push(el('h3', null, 'The way there'), trace(t.value));
   else parts.push(el('p', { class: 'soft' }, visible(t.reason.message)));
   if (w.status === 'fulfilled') parts.push(...reasons(w.value));
+  if (g.status === 'fulfilled' && g.value.shares.length) parts.push(...shelf.offered(sid, callIt(p.name, sid), g.value.shares, look.readOnly));
   if (!p.contact && !look.readOnly) parts.push(naming(sid, p));
   body.replaceChildren(...parts);
   return t.status === 'fulfilled' ? [look.self.sid, ...t.value.hops.map((h) => h.sid)] : null;

@@ -11,6 +11,25 @@ export function el(tag, attrs, ...children) {
   return e;
 }
 
+// keyed makes the children of a list those of items, keeping what is there: so the focus stays where it is.
+export function keyed(list, items, key, make, update) {
+  const old = new Map([...list.children].map((c) => [c.dataset.key, c]));
+  let before = list.firstElementChild;
+  for (const item of items) {
+    const k = key(item);
+    let c = old.get(k);
+    if (!c) { c = make(item); c.dataset.key = k; }
+    old.delete(k);
+    update(c, item);
+    if (c === before) before = before.nextElementSibling;
+    else list.insertBefore(c, before);
+  }
+  old.forEach((c) => c.remove());
+}
+
+// say changes a text only if it is another one.
+export function say(e, text) { if (e.textContent !== text) e.textContent = text; }
+
 // visible shows what a name from the network would otherwise hide or turn around.
 export function visible(s) {
   return String(s || '').replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (c) => '\\u' + c.codePointAt(0).toString(16).padStart(4, '0'));
@@ -75,7 +94,7 @@ export function transferText(e, who) {
   const out = e.direction === 'out';
   switch (e.event) {
     case 'progress': return `${what} ${out ? 'to' : 'from'} ${who}: ${Math.floor(100 * (e.bytes || 0) / (e.total || 1))} %`;
-    case 'offer': return `${what} is offered to ${who} (${size(e.total || 0)})`;
+    case 'offer': return out ? `${what} is offered to ${who} (${size(e.total || 0)})` : `${what} is fetched from ${who} (${size(e.total || 0)})`;
     case 'waiting': return out ? `${who} is asked about ${what}` : `${who} wants to send you ${what} (${size(e.total || 0)})`;
     case 'accepted': return out ? `${who} takes ${what}` : `${what} from ${who} is accepted`;
     case 'receiving': return `${what} comes in from ${who}`;

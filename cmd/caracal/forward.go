@@ -19,7 +19,7 @@ func (c *command) forward() *cobra.Command {
 		Long: `Bring a service that a peer exposes to a port of this machine, for as long as this command runs. LOCAL is a port of
 127.0.0.1 or HOST:PORT; port 0 takes a free one. Each connection is a stream of its own to the peer. With --udp, what comes
 from one address is a flow; it ends after 2 minutes of silence.`,
-		Example: "  caracal forward 9000 kitchen:web\n  caracal forward --udp 5353 kitchen:dns",
+		Example: "  caracal forward 9000 kitchen:web\n  caracal forward --udp 5300 kitchen:dns",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n, err := c.node()
 			if err != nil {

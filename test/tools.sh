@@ -28,11 +28,6 @@ else
 	echo "SKIP: no promtool"
 fi
 
-echo "== tshark with our dissector"
-if ! command -v tshark >/dev/null; then
-	echo "SKIP: no tshark"
-	exit 0
-fi
 for n in b c; do cc up -q --home "$work/home-$n" --name "$n" --listen 127.0.0.1:0 --interface lo --accept all; done
 die() {
 	echo "not ok: $*"
@@ -44,6 +39,35 @@ for _ in $(seq 100); do
 	sleep 0.1
 done
 peers || die "no peers"
+
+echo "== shells complete peers that are there"
+export CARACAL_HOME=$work/home-b PATH=$work:$PATH
+for shell in bash zsh fish powershell; do cc completion $shell >"$work/completion.$shell"; done
+complete_in() {
+	case $1 in
+	bash) # _get_comp_words_by_ref is of the package bash-completion
+		bash --norc -c '_get_comp_words_by_ref() { words=("${COMP_WORDS[@]}") cword=$COMP_CWORD cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}; }
+			. "$1"; COMP_WORDS=(caracal ping ""); COMP_CWORD=2; COMP_LINE="caracal ping "; COMP_POINT=13; COMP_TYPE=9; __start_caracal 2>/dev/null; printf "%s\n" "${COMPREPLY[@]}"' - "$work/completion.bash" ;;
+	fish) HOME=$work fish --no-config -c 'source $argv[1]; complete -C "caracal ping "' "$work/completion.fish" ;;
+	zsh) HOME=$work zsh -f test/complete.zsh "$work/completion.zsh" "caracal ping " ;;
+	esac
+}
+for shell in bash zsh fish; do
+	if ! command -v $shell >/dev/null; then
+		echo "SKIP: no $shell"
+		continue
+	fi
+	complete_in $shell >"$work/completed" || true
+	grep -Eq '(^|ping |[[:space:]])c([[:space:]]|$)' "$work/completed" || { cat "$work/completed"; die "$shell does not complete the peer"; }
+	echo "ok: $shell"
+done
+unset CARACAL_HOME
+
+echo "== tshark with our dissector"
+if ! command -v tshark >/dev/null; then
+	echo "SKIP: no tshark"
+	exit 0
+fi
 mkdir "$work/out"
 # Two recordings of the same: one with what is opened, one without.
 cc capture -q --for 4s --home "$work/home-b" -o "$work/opened.pcapng" &

@@ -12,7 +12,7 @@ FUZZJOBS    ?= 2
 SOAKTIME    ?= 1h
 
 .DEFAULT_GOAL := help
-.PHONY: deb package help run build test check lint race test386 cross netns ring nat-trials web-test tools-test kills demo fuzz corpus soak bench bench-files vuln clean
+.PHONY: deb package help run build test check lint race test386 cross netns ring nat-matrix nat-trials web-test tools-test kills demo fuzz corpus soak bench bench-files vuln clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -94,6 +94,9 @@ deb: build ## Debian packages for amd64, arm64 and armhf (ARMv6) in bin/deb
 
 package: deb ## install the package where nothing is spoilt, remove it, purge it; lint it and the pages (needs root)
 	test/package.sh "$(DEBVERSION)"
+
+nat-matrix: ## the table of what comes of two NATs, 1,000 trials a cell, simulated; REWRITE=1 keeps it as the golden one
+	$(GO) test ./simnet -run 'TestNATMatrix' -v -timeout 30m -args -nat-trials 1000 $(if $(REWRITE),-rewrite)
 
 nat-trials: ## every pair of NATs between real routers, TRIALS times (20; needs root; minutes)
 	bash test/netns/nat/trials.sh

@@ -2,10 +2,13 @@ package host
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"net/netip"
 	"time"
 
 	"github.com/caracal-mesh/caracal/internal/portmap"
+	"github.com/caracal-mesh/caracal/internal/wire"
 	"github.com/caracal-mesh/caracal/node"
 )
 
@@ -22,12 +25,23 @@ func (h *Host) mapPort(ctx context.Context) {
 		case <-time.After(mapLook):
 		}
 	}
-	m := portmap.Start(portmap.Config{Port: h.socket.Port(), Log: h.log, Found: func(outer []netip.AddrPort) {
+	m := portmap.Start(portmap.Config{Port: h.socket.Port(), Log: h.log, Nonce: h.pcpNonce(), Found: func(outer []netip.AddrPort) {
 		h.Do(func(now time.Time, n *node.Node) { n.NAT().SetMapped(now, outer) })
 	}})
 	h.mapper.Store(m)
 	<-ctx.Done()
 	m.Close()
+}
+
+// pcpNonce is the node's own secret towards its router, the same after every start (RFC 6887 §11.2).
+func (h *Host) pcpNonce() (nonce [wire.PCPNonce]byte) {
+	h.home.mu.Lock()
+	key := h.home.unlocked[0].Identity.PrivateKey()
+	h.home.mu.Unlock()
+	mac := hmac.New(sha256.New, key[:])
+	mac.Write([]byte("caracal/1 pcp nonce\x00"))
+	copy(nonce[:], mac.Sum(nil))
+	return nonce
 }
 
 // needsMapping reports whether there is a NAT before this node.

@@ -66,7 +66,7 @@ func (c *contact) prepare(now time.Time) {
 			c.note(now, "asking-about-a-fresh-socket", link.Path{Socket: c.socket}, len(list))
 		}
 	}
-	if end := c.entered.Add(prepareMost); c.socket != 0 && a.learn.waits(c.socket) && now.Before(end) {
+	if end := c.entered.Add(prepareMost); c.socket != 0 && a.learn.waits(c.socket) && !a.heardEnough(c.socket) && now.Before(end) {
 		c.nextAt = end
 		return
 	}
@@ -83,6 +83,16 @@ func (c *contact) prepare(now time.Time) {
 	c.enter(now, inviting)
 }
 
+// heardEnough reports whether what observers told of a fresh socket suffices: one shows where a hard NAT is whose ports do not count,
+// two the next port of one that counts. The others' answers may be lost, and a quarter of a second with them.
+func (a *Agent) heardEnough(socket uint16) bool {
+	least := 2
+	if seen := a.learn.observations(0); a.nature().class == ClassHard && leaps(seen) {
+		least = 1
+	}
+	return len(a.learn.observations(socket)) >= least
+}
+
 // offer makes our own part of the meeting.
 func (c *contact) offer() {
 	a, port := c.a, c.a.cfg.Port
@@ -90,6 +100,9 @@ func (c *contact) offer() {
 	n := a.natureOf(seen, 0)
 	if n.class == ClassUnknown {
 		n = a.nature()
+	}
+	if c.guessesHard(n) {
+		n = nature{class: ClassHard}
 	}
 	if c.socket != 0 {
 		port = 0

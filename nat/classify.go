@@ -57,6 +57,34 @@ func (a *Agent) natureOf(seen []observation, port uint16) (n nature) {
 	return n
 }
 
+// moves reports whether the NAT before the node's own socket takes another port than ours, as far as one address alone can
+// tell: it may take yet another for others.
+func (a *Agent) moves() bool {
+	seen := a.learn.observations(0)
+	for _, o := range seen {
+		if o.by.Addr() != seen[0].by.Addr() || o.seen.Port() == a.cfg.Port {
+			return false
+		}
+	}
+	return len(seen) > 0
+}
+
+// guessesHard reports whether we say that our NAT changes ports, without having seen it: after a round in vain, where one
+// address alone sees us; the side that invites first (spec N4.5).
+func (c *contact) guessesHard(n nature) bool {
+	return c.round > 1 && n.class != ClassOpen && n.class != ClassHard && c.a.moves() && c.theirs.Class != ClassHard && (!c.leads || c.round == 2)
+}
+
+// leaps reports whether the ports seen are too far from each other for a NAT that counts, whatever else it did between.
+func leaps(seen []observation) bool {
+	for i := 1; i < len(seen); i++ {
+		if d := int(seen[i].seen.Port()) - int(seen[i-1].seen.Port()); d > 4*maxStep || d < -4*maxStep {
+			return true
+		}
+	}
+	return false
+}
+
 // Filtering says who our NAT lets in (spec N1.7).
 type Filtering uint8
 

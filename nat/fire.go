@@ -165,7 +165,7 @@ func (c *contact) volleyAt() time.Time {
 func (c *contact) volley(now time.Time, out *link.Batch) bool {
 	for agenda.Due(now, c.volleyAt()) {
 		for _, t := range c.targets {
-			if t.proven || (sparse>>c.tick&1 == 0 && !c.vouched(t.path.Addr.Addr())) {
+			if t.proven || (sparse>>c.tick&1 == 0 && !c.often(t)) {
 				continue
 			}
 			if !c.ping(now, t.path, out) {
@@ -179,6 +179,12 @@ func (c *contact) volley(now time.Time, out *link.Batch) bool {
 		c.tick++
 	}
 	return true
+}
+
+// often reports whether probes go to the target at every tick: a witness has the peer there, and it is not one of many ports that
+// a NAT which changes them may have, since the search needs what the address may get.
+func (c *contact) often(t *target) bool {
+	return c.theirs.Class != ClassHard && c.vouched(t.path.Addr.Addr())
 }
 
 // ping sends one probe if the address may have one more. It reports false when the batch is full.

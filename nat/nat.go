@@ -209,11 +209,11 @@ func (a *Agent) Processing(now time.Time, out *link.Batch) (next time.Time) {
 	for i := 0; done && i < len(a.contacts); i++ {
 		done = a.contacts[i].processing(now, out)
 	}
-	if !done {
-		a.dirty = true
+	a.tidy(now)
+	if !done || a.dirty { // the batch is full, or a contact has given what comes before it something to do
+		a.dirty, a.next = true, now
 		return now
 	}
-	a.tidy(now)
 	a.next = agenda.Soonest(a.learn.next, a.life.next)
 	for _, c := range a.contacts {
 		a.next = agenda.Soonest(a.next, c.next)

@@ -11,12 +11,12 @@ import (
 
 // The search of ports (spec N4.3): one side opens so many sockets, the other tries so many ports, at this pace.
 const (
-	manySockets = 256
-	manyEvery   = 2 * time.Millisecond
-	searchPorts = 2048
+	manySockets = 512
+	manyEvery   = 3 * time.Millisecond
+	searchPorts = 512
 	searchEvery = 5 * time.Millisecond
-	searchStart = 200 * time.Millisecond // after the probes begin: an easy way is tried first
-	searchLasts = 11 * time.Second
+	searchStart = time.Second // after the probes begin: an easy way is tried first, and most sockets are open by then
+	searchLasts = 6 * time.Second
 	roundLasts  = 3200 * time.Millisecond
 	portSpace   = 0x10000 - lowestPort
 )

@@ -70,6 +70,7 @@ func (c *contact) ponged(now time.Time, from link.Path) {
 		return
 	}
 	t.proven = true
+	c.a.budget.forget(from.Addr.Addr())
 	c.note(now, "pong", from, 0)
 	if len(c.found) == maxFound {
 		return

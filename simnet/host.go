@@ -45,8 +45,9 @@ type Host struct {
 	busy        bool // in process
 	again       bool // process once more
 	paused      bool
-	relayless   bool // its node does not carry the traffic of others
-	newIdentity bool // at the next start
+	relayless   bool    // its node does not carry the traffic of others
+	newIdentity bool    // at the next start
+	calls       []*Host // that its node was told to call
 
 	clock, skew time.Duration // how far its wall clock is ahead of the world, and what it is told
 

@@ -40,10 +40,23 @@ type pairWorld struct {
 // newPair lays it: 50 ms there and back between the two, 52 ms to the relay and back on average, of which up to 80 ms one way, so that
 // the two begin up to 40 ms apart.
 func newPair(seed uint64, kinds [2]natKind, loss float64) *pairWorld {
+	w := layPair(seed, kinds, loss, func(w *World, name string) *Host { return w.AddNode(name) })
+	net, other := w.LinkNamed("net"), w.Host("other")
+	for _, h := range []*Host{w.a, w.b} {
+		h.Do(func(now time.Time, n *node.Node) {
+			n.AddPeer(now, net.Beyond(w.relay))
+			n.AddPeer(now, net.Beyond(other))
+		})
+	}
+	return w
+}
+
+// layPair lays such a world of hosts of any kind.
+func layPair(seed uint64, kinds [2]natKind, loss float64, add func(*World, string) *Host) *pairWorld {
 	w := &pairWorld{World: New(seed)}
 	d := newDice(seed, "skew")
-	w.relay = w.AddNode("relay")
-	other := w.AddNode("other")
+	w.relay = add(w.World, "relay")
+	other := add(w.World, "other")
 	net := w.Internet("net", LinkConfig{Latency: 12500 * time.Microsecond, Loss: loss}, 6, w.relay, other)
 	skew := func() LinkConfig {
 		return LinkConfig{Latency: time.Duration(d.below(80)) * time.Millisecond, Loss: loss}
@@ -51,7 +64,7 @@ func newPair(seed uint64, kinds [2]natKind, loss float64) *pairWorld {
 	net.SetFrom(w.relay, LinkConfig{Latency: 20 * time.Millisecond, Loss: loss})
 	for i, k := range kinds {
 		name := string(rune('a' + i))
-		h := w.AddNode(name)
+		h := add(w.World, name)
 		if k.open {
 			net.Attach(h)
 			net.SetWay(w.relay, h, skew())
@@ -63,10 +76,6 @@ func newPair(seed uint64, kinds [2]natKind, loss float64) *pairWorld {
 				w.Link(h, w.relay, LinkConfig{Latency: 20 * time.Millisecond})
 			}
 		}
-		h.Do(func(now time.Time, n *node.Node) {
-			n.AddPeer(now, net.Beyond(w.relay))
-			n.AddPeer(now, net.Beyond(other))
-		})
 		if i == 0 {
 			w.a = h
 		} else {
@@ -92,6 +101,9 @@ type outcome struct {
 	first bool          // in the first round
 }
 
+// relayedWithin is how soon what is said must arrive, over the relay at first, and how long it may be silent when it began.
+const relayedWithin = 200 * time.Millisecond
+
 func tryPair(t *testing.T, seed uint64, kinds [2]natKind, loss float64, limit time.Duration) (o outcome, w *pairWorld) {
 	w = newPair(seed, kinds, loss)
 	both := func() bool { return w.reachable(w.a, w.b) && w.reachable(w.b, w.a) }
@@ -101,16 +113,20 @@ func tryPair(t *testing.T, seed uint64, kinds [2]natKind, loss float64, limit ti
 	w.Run(6 * time.Second) // until they know their NATs
 	began := w.Now()
 	w.a.Do(func(now time.Time, n *node.Node) { n.NAT().Want(now, w.b.SID(), true) })
+	k := newChatter(w.World, w.a, w.b, 20*time.Millisecond)
 	if w.RunUntil(func() bool { return w.direct(w.a, w.b) && w.direct(w.b, w.a) }, limit) {
 		o.took = w.Now().Sub(began)
 		st := w.a.Node().NAT().Stats()
 		o.first = st.FirstRound == 1
 	}
+	if w.Run(time.Second); k.got == 0 || k.gap > relayedWithin+time.Duration(loss*2e9) { // lost ones are sent again, hop by hop
+		t.Errorf("%s – %s, seed %d: silent for %v, %d arrived", kinds[0].name, kinds[1].name, seed, k.gap, k.got)
+	}
 	return o, w
 }
 
-// Whole nodes: the pairs that show something different each (spec N4.1). The whole matrix runs upon agents alone
-// (TestNATMatrix), and with -nat-trials here too.
+// Whole nodes: the pairs that show something different each (spec N4.1), while one speaks to the other. The whole matrix runs upon
+// agents alone (TestNATMatrix).
 func TestNodesBehindNATsMeet(t *testing.T) {
 	for _, test := range []struct {
 		a, b   string

@@ -83,7 +83,9 @@ func (r *recorder) links() {
 			rl.Range = metres(Length(root(l.air.reach)))
 		}
 		for _, p := range l.ports {
-			rl.Nodes = append(rl.Nodes, r.host[p.host])
+			if h := p.host.stands(); h != nil && (!p.host.isRouter() || l.routed) {
+				rl.Nodes = append(rl.Nodes, r.host[h])
+			}
 		}
 		r.out.Links = append(r.out.Links, rl)
 	}
@@ -119,7 +121,10 @@ func (r *recorder) packet(now time.Time, f fate, why Reason, from, to *port, _ [
 
 // tally is that of the two ports, in whichever direction.
 func (r *recorder) tally(from, to *port) *tally {
-	a, b := from.host, to.host
+	a, b := from.host.stands(), to.host.stands()
+	if a == nil || b == nil || a == b {
+		return &tally{}
+	}
 	if r.host[a] > r.host[b] {
 		a, b = b, a
 	}

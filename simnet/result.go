@@ -34,6 +34,8 @@ type Result struct {
 	NodeBytes      float64     `json:"node_bytes_per_s"`              // sent, on average
 	SettledBytes   *float64    `json:"settled_bytes_per_s,omitempty"` // the same, headers included, since it has settled
 	Outage         *float64    `json:"outage_s,omitempty"`            // the longest of all flows of datagrams
+	Direct         *float64    `json:"direct,omitempty"`              // share of the pairs that talked which do so directly at the end, where there are NATs
+	DirectAfter    *float64    `json:"direct_after_s,omitempty"`      // the longest of all pairs; nil: one never did
 }
 
 // A Heal is how long after something happened all routes were there (again).

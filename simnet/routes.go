@@ -47,8 +47,8 @@ func (h *Host) hasRoute(to *Host) bool {
 // across is the host that a packet on the path reaches now, nil when none.
 func (h *Host) across(path link.Path) *Host {
 	from, to := h.portTo(path), h.world.byAddr[path.Addr]
-	if from == nil || to == nil || from.link != to.link {
-		return nil
+	if from == nil || from.link.routed || to == nil || from.link != to.link || to.host.isRouter() {
+		return h.beyond(path.Addr)
 	}
 	if _, cut := from.way(to).cut(); cut {
 		return nil
@@ -88,7 +88,7 @@ func (w *World) routePairs() (pairs routePairs) {
 			if todo[0].relayless && todo[0] != from {
 				continue
 			}
-			for _, next := range todo[0].neighbours() {
+			for _, next := range append(todo[0].neighbours(), todo[0].called()...) {
 				if !seen[next] {
 					seen[next] = true
 					todo = append(todo, next)
@@ -113,11 +113,11 @@ func (p *port) joins(other *port) bool {
 // neighbours lists the running hosts that a packet of this one can reach.
 func (h *Host) neighbours() (hosts []*Host) {
 	for _, p := range h.ports {
-		if p.unplugged || p.link.down {
+		if p.unplugged || p.link.down || p.link.routed {
 			continue
 		}
 		for _, other := range p.link.ports {
-			if other != p && p.joins(other) {
+			if other != p && !other.host.isRouter() && p.joins(other) {
 				hosts = append(hosts, other.host)
 			}
 		}

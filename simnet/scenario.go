@@ -12,17 +12,19 @@ import (
 // A Scenario is a world, what happens in it, and what is expected of it, as read
 // from a TOML file (docs/simnet.md).
 type Scenario struct {
-	File    string         `toml:"-"` // for messages
-	Sim     SimTable       `toml:"sim"`
-	Nodes   []NodeTable    `toml:"node"`
-	LANs    []LANTable     `toml:"lan"`
-	Links   []LinkTable    `toml:"link"`
-	Meshes  []MeshTable    `toml:"mesh"`
-	Radios  []RadioTable   `toml:"radio"`
-	Moves   []MoveTable    `toml:"move"`
-	At      []AtTable      `toml:"at"`
-	Traffic []TrafficTable `toml:"traffic"`
-	Expect  []ExpectTable  `toml:"expect"`
+	File      string          `toml:"-"` // for messages
+	Sim       SimTable        `toml:"sim"`
+	Nodes     []NodeTable     `toml:"node"`
+	LANs      []LANTable      `toml:"lan"`
+	Links     []LinkTable     `toml:"link"`
+	Meshes    []MeshTable     `toml:"mesh"`
+	Radios    []RadioTable    `toml:"radio"`
+	Internets []InternetTable `toml:"internet"`
+	NATs      []NATTable      `toml:"nat"`
+	Moves     []MoveTable     `toml:"move"`
+	At        []AtTable       `toml:"at"`
+	Traffic   []TrafficTable  `toml:"traffic"`
+	Expect    []ExpectTable   `toml:"expect"`
 
 	lines     lineIndex
 	read      func(name string) ([]byte, error)
@@ -47,6 +49,7 @@ type NodeTable struct {
 	Relay    *bool    `toml:"relay"`    // false: does not carry the traffic of others
 	Position []Metres `toml:"position"` // x and y
 	Role     string   `toml:"role"`     // of a hostile one: flood, liar, blackhole, greyhole
+	Calls    []string `toml:"calls"`    // nodes with public addresses that it is told to call, as "up --peer" does
 }
 
 // A LANTable is [[lan]]: a segment that its nodes share.
@@ -99,7 +102,7 @@ type MoveTable struct {
 }
 
 // An AtTable is [[at]]: one thing that happens at a time t. Exactly one of the
-// keys down to clear is given, and what changes it.
+// keys down to renumber is given, and what changes it.
 type AtTable struct {
 	T         Duration   `toml:"t"`
 	Down      string     `toml:"down"`   // a link: cut without notice
@@ -113,12 +116,14 @@ type AtTable struct {
 	Replace   string     `toml:"replace"` // a node: loses its identity too, as with a new disk
 	Pause     string     `toml:"pause"`   // a node: sleeps
 	Resume    string     `toml:"resume"`
-	Unplug    string     `toml:"unplug"` // a link: the node in "from" is told that its interface is gone
-	Plug      string     `toml:"plug"`   // a link: gives it back to the node in "from"
-	From      string     `toml:"from"`   // with down and change: only what this node sends on the link
-	Every     Duration   `toml:"every"`  // does it again and again,
-	Pick      int        `toml:"pick"`   // nodes: so many of those that match, by chance, instead of all
-	Until     Duration   `toml:"until"`  // until then; a link that goes down comes up again halfway
+	Unplug    string     `toml:"unplug"`   // a link: the node in "from" is told that its interface is gone
+	Plug      string     `toml:"plug"`     // a link: gives it back to the node in "from"
+	Reboot    string     `toml:"reboot"`   // a nat: forgets all
+	Renumber  string     `toml:"renumber"` // a nat: forgets all, and has another outer address
+	From      string     `toml:"from"`     // with down and change: only what this node sends on the link
+	Every     Duration   `toml:"every"`    // does it again and again,
+	Pick      int        `toml:"pick"`     // nodes: so many of those that match, by chance, instead of all
+	Until     Duration   `toml:"until"`    // until then; a link that goes down comes up again halfway
 	Quality
 }
 
@@ -160,6 +165,8 @@ type ExpectTable struct {
 	Duplicates     string `toml:"duplicates"`    // share of datagrams that came twice
 	Reunion        string `toml:"reunion"`       // longest time from something that came back (heal, up, plug, start, resume) until all routes were there
 	SettledBytes   string `toml:"settled_bytes"` // as node_bytes, with 28 bytes of headers each, from [sim] settle on
+	Direct         string `toml:"direct"`        // share of the pairs with [[traffic]] that speak directly at the end
+	DirectAfter    string `toml:"direct_after"`  // longest time from the beginning of a traffic until its pair did so
 	Outage         string `toml:"outage"`        // longest time that nothing came of datagrams sent from one node to another
 }
 

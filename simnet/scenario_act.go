@@ -32,7 +32,9 @@ func (r *run) happens(a *AtTable, key, target string) {
 	if a.Pick > 0 {
 		names = r.pick(names, a.Pick)
 	}
-	if hosts := r.world.hostsNamed(names); !r.actOnLink(a, key, target) {
+	if r.nats[target] != nil && a.isOnNAT() {
+		r.actOnNAT(key, target)
+	} else if hosts := r.world.hostsNamed(names); !r.actOnLink(a, key, target) {
 		for _, h := range hosts {
 			r.actOnHost(key, h)
 		}
@@ -97,6 +99,7 @@ func (r *run) actOnHost(key string, h *Host) {
 		if !h.Running() {
 			h.Start()
 			r.apps[h].bind()
+			r.call(h)
 			r.tell.learn(h)
 		}
 	case "pause":

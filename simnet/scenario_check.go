@@ -28,7 +28,7 @@ func (s *Scenario) check() error {
 		s.Sim.Name = strings.TrimSuffix(path.Base(s.File), ".toml")
 	}
 	for _, part := range []func() error{
-		s.checkNodes, s.checkPositions, s.checkLANs, s.checkLinks, s.checkMeshes, s.checkRadios, s.checkLinkNames, s.checkMoves,
+		s.checkNodes, s.checkPositions, s.checkLANs, s.checkLinks, s.checkMeshes, s.checkRadios, s.checkInternets, s.checkNATs, s.checkLinkNames, s.checkMoves,
 		s.checkAt, s.checkTraffic, s.checkExpect,
 	} {
 		if err := part(); err != nil {
@@ -52,6 +52,9 @@ func (s *Scenario) countNodes() (total int) {
 	for _, t := range s.Radios {
 		total += t.Nodes.Count
 	}
+	for _, l := range s.Internets {
+		total += l.Nodes.Count
+	}
 	return total
 }
 
@@ -68,6 +71,9 @@ func (s *Scenario) listNodes() (names []string) {
 	}
 	for _, t := range s.Radios {
 		names = append(names, Names(t.Name, t.Nodes.Count)...)
+	}
+	for _, l := range s.Internets {
+		names = append(names, Names(l.Name, l.Nodes.Count)...)
 	}
 	return names
 }
@@ -97,24 +103,17 @@ func (s *Scenario) listLinks() (names []string) {
 	for _, t := range s.Radios {
 		names = append(names, t.Name)
 	}
+	for _, l := range s.Internets {
+		names = append(names, l.Name)
+	}
 	return names
 }
 
 // names lists the nodes of the LAN.
-func (l LANTable) names() []string {
-	if l.Nodes.Count > 0 {
-		return Names(l.Name, l.Nodes.Count)
-	}
-	return l.Nodes.Names
-}
+func (l LANTable) names() []string { return l.Nodes.of(l.Name) }
 
 // names lists the nodes of the mesh.
-func (m MeshTable) names() []string {
-	if m.Nodes.Count > 0 {
-		return Names(m.Name, m.Nodes.Count)
-	}
-	return m.Nodes.Names
-}
+func (m MeshTable) names() []string { return m.Nodes.of(m.Name) }
 
 // edges lays the mesh. Without dice a random one has none.
 func (m MeshTable) edges(d *dice) [][2]int {
@@ -185,7 +184,8 @@ func (s *Scenario) checkLANs() error {
 		if l.Name == "" {
 			return s.fail("lan", i, "name", "a lan needs a name")
 		}
-		if l.Nodes.Count == 0 && len(l.Nodes.Names) == 0 {
+		carries := slices.ContainsFunc(s.NATs, func(n NATTable) bool { return n.Outside == l.Name })
+		if l.Nodes.Count == 0 && len(l.Nodes.Names) == 0 && !carries {
 			return s.fail("lan", i, "nodes", "a lan needs nodes: their number, or a list of names")
 		}
 		if err := s.checkMembers("lan", i, l.Nodes.Names); err != nil {

@@ -52,6 +52,8 @@ var metrics = []metric{
 	{"node_bytes", inBytes, func(e *ExpectTable) string { return e.NodeBytes }, nil, "", func(r *Result) *float64 { return &r.NodeBytes }},
 	{"reunion", inTime, func(e *ExpectTable) string { return e.Reunion }, nil, "", (*Result).Reunion},
 	{"settled_bytes", inBytes, func(e *ExpectTable) string { return e.SettledBytes }, nil, "", func(r *Result) *float64 { return r.SettledBytes }},
+	{"direct", inShare, func(e *ExpectTable) string { return e.Direct }, nil, "", func(r *Result) *float64 { return r.Direct }},
+	{"direct_after", inTime, func(e *ExpectTable) string { return e.DirectAfter }, nil, "", func(r *Result) *float64 { return r.DirectAfter }},
 	{"outage", inTime, func(e *ExpectTable) string { return e.Outage }, isDatagrams, "datagrams", func(r *Result) *float64 { return r.Outage }},
 }
 
@@ -68,6 +70,8 @@ func (m *metric) unmeasured(s *Scenario) string {
 		return "nothing happens that could heal: there is no [[at]]"
 	case m.key == "settled_bytes" && s.Sim.Settle == 0:
 		return "[sim] does not say from when on: settle = \"1m\""
+	case strings.HasPrefix(m.key, "direct") && (len(s.NATs) == 0 || len(s.Traffic) == 0):
+		return "there is no [[nat]] between nodes that talk, so it is not looked at"
 	case m.needs != nil && !s.sends(m.needs):
 		return "no [[traffic]] sends " + m.lacking
 	}

@@ -36,6 +36,8 @@ type flow struct {
 	cameAt   time.Duration // the latest, 0 = none
 	outage   time.Duration // the longest
 	stream   streamFlow
+
+	directAfter *float64 // seconds from its beginning; nil: never, or not watched
 }
 
 // traffic makes the flows and puts their beginnings into the world's time.
@@ -49,6 +51,9 @@ func (r *run) traffic() {
 			begin := f.next
 			if t.Stream > 0 {
 				begin = f.open
+			}
+			if len(r.scenario.NATs) > 0 {
+				r.world.At(Epoch.Add(time.Duration(cmp.Or(t.T, Duration(5*time.Second)))), f.watchDirect)
 			}
 			r.world.At(Epoch.Add(time.Duration(cmp.Or(t.T, Duration(5*time.Second)))), begin)
 		}

@@ -71,16 +71,18 @@ func (x lineIndex) first(table, key string) int {
 var (
 	tableNames = keysOf(reflect.TypeFor[Scenario]())
 	tableKeys  = map[string][]string{
-		"sim":     keysOf(reflect.TypeFor[SimTable]()),
-		"node":    keysOf(reflect.TypeFor[NodeTable]()),
-		"lan":     keysOf(reflect.TypeFor[LANTable]()),
-		"link":    keysOf(reflect.TypeFor[LinkTable]()),
-		"mesh":    keysOf(reflect.TypeFor[MeshTable]()),
-		"radio":   keysOf(reflect.TypeFor[RadioTable]()),
-		"move":    keysOf(reflect.TypeFor[MoveTable]()),
-		"at":      keysOf(reflect.TypeFor[AtTable]()),
-		"traffic": keysOf(reflect.TypeFor[TrafficTable]()),
-		"expect":  keysOf(reflect.TypeFor[ExpectTable]()),
+		"sim":      keysOf(reflect.TypeFor[SimTable]()),
+		"node":     keysOf(reflect.TypeFor[NodeTable]()),
+		"lan":      keysOf(reflect.TypeFor[LANTable]()),
+		"link":     keysOf(reflect.TypeFor[LinkTable]()),
+		"mesh":     keysOf(reflect.TypeFor[MeshTable]()),
+		"radio":    keysOf(reflect.TypeFor[RadioTable]()),
+		"internet": keysOf(reflect.TypeFor[InternetTable]()),
+		"nat":      keysOf(reflect.TypeFor[NATTable]()),
+		"move":     keysOf(reflect.TypeFor[MoveTable]()),
+		"at":       keysOf(reflect.TypeFor[AtTable]()),
+		"traffic":  keysOf(reflect.TypeFor[TrafficTable]()),
+		"expect":   keysOf(reflect.TypeFor[ExpectTable]()),
 	}
 )
 

@@ -27,7 +27,8 @@ type run struct {
 	flows    []*flow
 	tell     *recorder // may be nil
 	chance   dice      // of what the script leaves to it
-	settled  uint64    // bytes that had been sent when it had settled
+	nats     map[string]*NAT
+	settled  uint64 // bytes that had been sent when it had settled
 }
 
 // RunScenario lays the scenario's world, lets its time pass, and tells what was
@@ -113,6 +114,7 @@ func (r *run) lay() {
 	for _, t := range s.Radios {
 		w.Radio(t.Name, t.config(), w.hostsNamed(t.names())...)
 	}
+	r.layNATs()
 	r.result.Nodes, r.result.Links = len(w.hosts), len(w.links)
 }
 
@@ -153,6 +155,9 @@ func (r *run) finish() {
 	r.routes.finish()
 	for _, f := range r.flows {
 		f.sumUp(r.result)
+	}
+	if len(s.NATs) > 0 {
+		r.sumUpDirect()
 	}
 	r.result.Datagrams.finish()
 	for _, d := range []*Delivery{&r.result.Pings, &r.result.Voice, &r.result.Requests} {

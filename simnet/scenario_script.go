@@ -10,7 +10,7 @@ import (
 type action struct {
 	key    string
 	target func(*AtTable) string
-	isLink bool // the target is a link, otherwise a pattern of nodes
+	isLink bool // the target is a link, otherwise a pattern of nodes, or a nat
 }
 
 var actions = []action{
@@ -25,6 +25,8 @@ var actions = []action{
 	{"replace", func(a *AtTable) string { return a.Replace }, false},
 	{"pause", func(a *AtTable) string { return a.Pause }, false},
 	{"resume", func(a *AtTable) string { return a.Resume }, false},
+	{"reboot", func(a *AtTable) string { return a.Reboot }, false},
+	{"renumber", func(a *AtTable) string { return a.Renumber }, false},
 }
 
 // maxActions bounds what the repetitions of all [[at]] come to.
@@ -46,6 +48,9 @@ func (a *AtTable) does() (key, target string, isLink bool, count int) {
 	return key, target, isLink, count
 }
 
+// isOnNAT reports whether it is about a router.
+func (a *AtTable) isOnNAT() bool { return a.Reboot != "" || a.Renumber != "" }
+
 // times lists when it is done: at t, and then every so often.
 func (a *AtTable) times() []time.Duration {
 	times := []time.Duration{time.Duration(a.T)}
@@ -61,7 +66,7 @@ func (s *Scenario) checkAt() error {
 		a := &s.At[i]
 		key, target, isLink, count := a.does()
 		if count != 1 {
-			return s.fail("at", i, "", "an [[at]] does one thing: down, up, change, unplug, plug, partition, heal, kill, start, restart, replace, pause or resume")
+			return s.fail("at", i, "", "an [[at]] does one thing: down, up, change, unplug, plug, partition, heal, kill, start, restart, replace, pause, resume, reboot or renumber")
 		}
 		if err := s.checkTarget(i, key, target, isLink); err != nil {
 			return err
@@ -93,6 +98,8 @@ func (s *Scenario) checkTarget(i int, key, target string, isLink bool) error {
 		return nil
 	case isLink:
 		return s.checkName("at", i, key, "link", target, s.linkNames)
+	case s.At[i].isOnNAT():
+		return s.checkName("at", i, key, "nat", target, s.natNames())
 	case len(match(target, s.nodeNames)) == 0:
 		return s.checkName("at", i, key, "node", target, s.nodeNames)
 	}
@@ -141,6 +148,11 @@ func (s *Scenario) onLink(name string) []string {
 	for _, t := range s.Radios {
 		if t.Name == name {
 			return t.names()
+		}
+	}
+	for _, l := range s.Internets {
+		if l.Name == name {
+			return l.Nodes.of(l.Name)
 		}
 	}
 	for _, m := range s.Meshes {

@@ -1,5 +1,5 @@
-// Package portmap asks the router before this machine to let in what comes for one UDP port: by NAT-PMP (RFC 6886) and by UPnP IGD, whichever
-// the router knows. A mapping is renewed while the Mapper runs, and taken back when it ends. Nothing depends on it.
+// Package portmap asks the router before this machine to let in what comes for one UDP port: by PCP (RFC 6887), NAT-PMP (RFC 6886) and
+// UPnP IGD, whichever the router knows. A mapping is renewed while the Mapper runs, and taken back when it ends. Nothing depends on it.
 package portmap
 
 import (
@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/caracal-mesh/caracal/internal/wire"
 )
 
 // Times of mappings (docs/spec/nat.md N8).
@@ -41,7 +43,8 @@ type Config struct {
 	Port   uint16                       // UDP, at this machine
 	Found  func(outer []netip.AddrPort) // told what is open now; called from the Mapper's goroutine
 	Log    *slog.Logger
-	askers []asker // for tests
+	Nonce  [wire.PCPNonce]byte // of PCP: the same in every life of the node, so that it may renew what an earlier one was granted; secret
+	askers []asker             // for tests
 }
 
 // A Mapper keeps a port open at the router.
@@ -57,11 +60,11 @@ type Mapper struct {
 
 // Start begins to ask. Close ends it.
 func Start(cfg Config) *Mapper {
-	if cfg.askers == nil {
-		cfg.askers = []asker{askNATPMP, askUPnP}
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	m := &Mapper{cfg: cfg, wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{})}
+	if cfg.askers == nil {
+		m.cfg.askers = []asker{m.askGateway, askUPnP}
+	}
 	go m.run(ctx)
 	return m
 }
@@ -158,9 +161,9 @@ func (m *Mapper) obtain(ctx context.Context, have mapping) (mapping, error) {
 			errs = append(errs, r.error)
 			continue
 		}
-		go func() { // a second one is not needed
+		go func() { // a second one is not needed; the same one, granted by another protocol, is
 			for range len(m.cfg.askers) - i - 1 {
-				if extra := <-results; extra.error == nil {
+				if extra := <-results; extra.error == nil && extra.outer != r.outer {
 					m.giveBack(extra.mapping)
 				}
 			}

@@ -74,10 +74,23 @@ grep -q 'symmetric NAT' "$WORK/why" || die "why does not say why"
 ok "over the relay, and said so"
 ends A
 
+say "random ports on both sides by IPv4, and by IPv6 routers that let in only what was asked for"
+ends B
+six NA
+six NB
+up A --peer 192.0.2.2
+up B --peer 192.0.2.2 --accept all
+lists A "$B" 10
+knows A hard && knows B hard || die "they do not know their NATs"
+cc A punch B --verbose || die "no direct path by IPv6"
+cc A why B | grep -q '2a00:' || die "not by IPv6: $(cc A why B)"
+ok "direct by IPv6, through two firewalls"
+ends A B
+no_six
+
 say "random ports on one side: many sockets and a search"
 nat NA fully-random
 nat NB plain
-ends B
 up A --peer 192.0.2.2
 up B --peer 192.0.2.2 --accept all
 lists A "$B" 10
@@ -114,19 +127,19 @@ import socket, struct, sys
 data = open(sys.argv[1], "rb").read()
 link = struct.unpack("<I", data[20:24])[0]
 head = {1: 14, 113: 16, 276: 20}[link]
-ours = {"192.0.2.2", "11.0.113.2", "198.51.100.2"}
+ours = {"192.0.2.2", "11.0.113.2", "198.51.100.2", "2a00:1::10", "2a00:2::10"}
 at, seen, others = 24, {}, {}
 while at + 16 <= len(data):
     caplen = struct.unpack("<I", data[at + 8:at + 12])[0]
     p = data[at + 16 + head:at + 16 + caplen]
     at += 16 + caplen
-    if not p or p[0] >> 4 != 4:
+    if not p or p[0] >> 4 not in (4, 6):
         continue
-    dst = socket.inet_ntoa(p[16:20])
+    dst = socket.inet_ntoa(p[16:20]) if p[0] >> 4 == 4 else socket.inet_ntop(socket.AF_INET6, p[24:40])
     kind = seen if dst in ours else others
     kind[dst] = kind.get(dst, 0) + 1
-bad = {d: n for d, n in others.items() if not d.startswith(("224.", "239.", "255.")) and not d.endswith(".255")}
-if bad or len(seen) != 3:
+bad = {d: n for d, n in others.items() if not d.startswith(("224.", "239.", "255.", "ff0")) and not d.endswith(".255")}
+if bad or len(seen) != len(ours):
     sys.exit(f"not ok: sent to {seen}, and to nobody's {bad}")
 print(f"ok: datagrams only to who was configured or met: {seen}")
 PY

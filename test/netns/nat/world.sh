@@ -79,6 +79,41 @@ endpoints() {
 	RULES
 }
 
+# six ROUTER: besides, IPv6 addresses on its two sides and for who is behind it, and a firewall that lets in only what was asked for.
+six() {
+	local n=$1 home wan number
+	case $n in
+	NA) home=A wan=i1 number=1 ;;
+	NB) home=B wan=i2 number=2 ;;
+	esac
+	for at in "$home ${home,,}0" "$n lan" "$n wan" "I $wan"; do
+		in_ns ${at% *} sysctl -qw "net.ipv6.conf.${at#* }.disable_ipv6=0" "net.ipv6.conf.${at#* }.accept_dad=0"
+	done
+	in_ns "$n" sysctl -qw net.ipv6.conf.all.forwarding=1
+	in_ns I sysctl -qw net.ipv6.conf.all.forwarding=1
+	ip -n "$P-$home" addr add "2a00:$number::10/64" dev "${home,,}0" nodad
+	ip -n "$P-$n" addr add "2a00:$number::1/64" dev lan nodad
+	ip -n "$P-$n" addr add "2a00:f:$number::2/64" dev wan nodad
+	ip -n "$P-I" addr add "2a00:f:$number::1/64" dev "$wan" nodad
+	ip -n "$P-$home" -6 route add default via "2a00:$number::1"
+	ip -n "$P-$n" -6 route add default via "2a00:f:$number::1"
+	ip -n "$P-I" -6 route add "2a00:$number::/64" via "2a00:f:$number::2"
+	in_ns "$n" nft -f - <<-RULES
+		table ip6 wall {
+			chain forward {
+				type filter hook forward priority 0
+				iifname wan ct state established,related accept
+				iifname wan drop
+			}
+		}
+	RULES
+}
+
+# no_six: IPv4 alone again.
+no_six() {
+	for at in "A a0" "B b0"; do in_ns ${at% *} sysctl -qw "net.ipv6.conf.${at#* }.disable_ipv6=1"; done
+}
+
 # ends: stop the nodes behind the routers.
 ends() {
 	for n in "$@"; do

@@ -28,6 +28,13 @@ func (r *Result) Text(took time.Duration) string {
 	for _, h := range r.Heals {
 		row(h.What+" "+Clock(h.At), "%s", healText(h))
 	}
+	if r.Direct != nil {
+		words := "not all ever did"
+		if r.DirectAfter != nil {
+			words = fmt.Sprintf("the last after %.1f s", *r.DirectAfter)
+		}
+		row("direct", "%.0f %% of the pairs that talk; %s", 100**r.Direct, words)
+	}
 	if r.Datagrams.Sent > 0 {
 		row("datagrams", "%s", r.Datagrams.text("delivered"))
 	}

@@ -42,6 +42,7 @@ func (s *Switch) deliverInit(now time.Time, via sid.SID, packet []byte) {
 		return
 	}
 	p := s.peer(now, init.Local, init.Remote, true)
+	s.came(now, p, false)
 	s.used(now, p)
 	plain := append(s.room[:0], init.Early...) // it is the table's
 	s.room = plain[:0]
@@ -81,6 +82,7 @@ func (s *Switch) deliverReply(now time.Time, packet []byte) {
 	}
 	p := keys.Owner.(*peer)
 	p.greet = true // spec D3.8
+	s.came(now, p, true)
 	s.opened(now, p, false)
 	s.takeOvertaking(now, p)
 }
@@ -104,9 +106,19 @@ func (s *Switch) deliverData(now time.Time, packet []byte) {
 		s.confirmed(now, p, o.Epoch)
 	}
 	s.noteEpoch(now, p)
-	s.opened(now, p, len(o.Plain) > 0)
+	s.came(now, p, true)
+	p.tally.note(now, o.Epoch, p.keys.Epoch(), o.Counter)
+	s.openedIn = o.Epoch
+	s.opened(now, p, len(o.Plain) > 0 && !wire.IsReceipt(o.Plain))
 	if len(o.Plain) > 0 { // spec D1.4
 		s.deliverPlain(now, p, o.Plain, Info{})
+	}
+}
+
+// came tells below that the packet being delivered is from p (spec O15.7).
+func (s *Switch) came(now time.Time, p *peer, sure bool) {
+	if s.guide != nil {
+		s.guide.Came(now, p.remote, sure)
 	}
 }
 

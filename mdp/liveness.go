@@ -31,6 +31,7 @@ func (s *Switch) peerProcessing(now time.Time, p *peer) (next time.Time) {
 		return time.Time{}
 	}
 	s.expire(now, p)
+	wonderAt := s.wonder(now, p)
 	s.sending, s.now = p, now
 	next, gaveUp := p.keys.Processing(now, s.send)
 	p.answering = false
@@ -45,6 +46,7 @@ func (s *Switch) peerProcessing(now time.Time, p *peer) (next time.Time) {
 	if s.speak(now, p) {
 		return now
 	}
+	next = agenda.Soonest(agenda.Soonest(next, wonderAt), s.tell(now, p))
 	if p.usable() {
 		next = agenda.Soonest(next, s.carry(now, p))
 	}
@@ -62,6 +64,9 @@ func (s *Switch) expire(now time.Time, p *peer) {
 	if agenda.Due(now, p.suspectAt) { // spec D4.2
 		p.keys.SuspectDead(now)
 		p.suspectAt = time.Time{}
+		if p.usable() && !now.Before(p.doubt.quiet) {
+			s.doubts(p) // spec D8.4
+		}
 		p.strikes = min(p.strikes+1, maxStrikes)
 	}
 }
@@ -92,7 +97,10 @@ func (s *Switch) speak(now time.Time, p *peer) bool {
 
 // sendHandshake sends a handshake message of s.sending. One that the carrier does not
 // take is lost; the session sends it again.
-func (s *Switch) sendHandshake(msg []byte, _ uint32) {
+func (s *Switch) sendHandshake(msg []byte, answers uint32) {
+	if answers != 0 && s.guide != nil {
+		s.guide.AnswerSameWay() // spec O15.7
+	}
 	room, err := s.carrier.Begin(s.now, s.sending.remote, handshakeClass, len(msg))
 	if err != nil {
 		return

@@ -41,6 +41,9 @@ type peer struct {
 	idleAt      time.Time // the peer is forgotten (spec D3.1)
 
 	requests, refusals bucket // what we answer (spec D5, D6.2)
+
+	tally tally // of what came
+	doubt doubt // of what we sent
 }
 
 // usable reports whether datagrams can be sealed now.

@@ -158,11 +158,14 @@ func (s *Switch) seal(now time.Time, p *peer, frame []byte, to int) bool {
 	if s.tap != nil && p.keys.Ready() {
 		s.tapped(now, true, p, frame[session.PrefixSize:to])
 	}
-	if _, err := p.keys.Seal(now, frame, session.PrefixSize, to, nil); err != nil {
+	datagram := to > session.PrefixSize && !wire.IsReceipt(frame[session.PrefixSize:to])
+	counter, err := p.keys.Seal(now, frame, session.PrefixSize, to, nil)
+	if err != nil {
 		return false
 	}
 	s.carrier.Commit(now, to+session.TagSize)
-	s.sealed(now, p, to > session.PrefixSize)
+	s.sealedOne(now, p, counter)
+	s.sealed(now, p, datagram)
 	return true
 }
 

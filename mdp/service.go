@@ -79,6 +79,16 @@ func (s *Switch) repliesProcessing(now time.Time) {
 
 // control takes what the other switch tells ours (spec D6).
 func (s *Switch) control(now time.Time, a arrival) {
+	if a.peer != nil && !a.info.Early {
+		if r, ok := wire.ParseReceipt(a.payload); ok {
+			s.receipted(now, a.peer, s.openedIn, r)
+			return
+		}
+		if try, ok := wire.ParseQuestion(a.payload); ok {
+			s.asked(a.peer, try)
+			return
+		}
+	}
 	piece, ok := wire.ParseKEMControl(a.payload)
 	switch {
 	case !ok:

@@ -29,6 +29,9 @@ type Stats struct {
 	HandshakesFailed   uint64 // no answer
 	Refused            uint64 // of our datagrams, by peers: port unreachable
 	PeersEvicted       uint64 // for others, more recently used
+	ReceiptsSent       uint64 // of what arrived
+	ReceiptsReceived   uint64
+	Doubts             uint64 // whether what we send arrives
 	StrangersEvicted   uint64 // the same, of those that had shown nothing yet
 }
 

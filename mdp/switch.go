@@ -21,6 +21,7 @@ const (
 // A Switch is one node's mdp.
 type Switch struct {
 	carrier Carrier
+	guide   Guide // the carrier, if it knows several ways; else nil
 	hop     func(dst sid.SID) (HopInfo, error)
 	ours    []sid.SID // primary first
 	limits  Limits
@@ -44,6 +45,7 @@ type Switch struct {
 	seen         seen
 
 	overtakingBytes int       // of packets that came before the handshake 2 that opens them
+	openedIn        uint32    // the epoch of the packet being delivered
 	sending         *peer     // whose handshake message send takes
 	now             time.Time // of that
 	send            func(msg []byte, epoch uint32)
@@ -72,6 +74,7 @@ func New(cfg Config, carrier Carrier, hop func(dst sid.SID) (HopInfo, error)) *S
 	for _, id := range cfg.Identities {
 		s.ours = append(s.ours, id.SID())
 	}
+	s.guide, _ = carrier.(Guide)
 	s.peers.byPair = make(map[pair]*peer)
 	s.send, s.sendKEM = s.sendHandshake, s.carryKEM
 	var seed [32]byte

@@ -16,7 +16,7 @@ func (n *neighbour) appendData(f *frame, p *packing) bool {
 		return false
 	}
 	f.defines = !a.known
-	need := wire.ForwardSize + f.n
+	need := wire.ForwardSize + f.way.Size() + f.n
 	if p.left() < need {
 		return false
 	}
@@ -26,7 +26,7 @@ func (n *neighbour) appendData(f *frame, p *packing) bool {
 	if f.defines {
 		p.b = wire.AppendAlias(p.b, a.alias, f.dst.sid)
 	}
-	n.appendForward(f, a, p, bulk, p.left()-wire.ForwardSize-f.n)
+	n.appendForward(f, a, p, bulk, p.left()-need)
 	return true
 }
 
@@ -48,6 +48,11 @@ func (n *neighbour) appendForward(f *frame, a *aliasState, p *packing, bulk bool
 		w.N = min(f.named, uint8(min(max(spare, 0)/wire.EarlierSize, wire.MaxEarlier)))
 	}
 	copy(w.Earlier[:w.N], f.earlier[:f.named])
+	if f.way.N > 0 {
+		way := f.way
+		way.Next++
+		p.b = wire.AppendRoute(p.b, &way)
+	}
 	p.b = wire.AppendForward(p.b, &w, f.n, bulk)
 	if bulk {
 		p.section = f
@@ -61,7 +66,7 @@ func (n *neighbour) appendForward(f *frame, a *aliasState, p *packing, bulk bool
 func (n *neighbour) defineFirst(f *frame, a *aliasState, p *packing) bool {
 	if a.sent {
 		f.defines = false
-		n.appendForward(f, a, p, true, p.left()-wire.ForwardSize-f.n)
+		n.appendForward(f, a, p, true, p.left()-wire.ForwardSize-f.way.Size()-f.n)
 		return true
 	}
 	d := n.m.frames.get(frameAlias, false)

@@ -95,6 +95,9 @@ const (
 // course decides where the frame goes (spec O5.4, O5.10). lost says why it goes nowhere.
 func (m *Mesh) course(now time.Time, f *frame) (c course, lost string) {
 	o := f.dst
+	if c, ok := m.routed(f); ok {
+		return c, ""
+	}
 	if o.via == nil || o.gone {
 		return c, lostNoRoute
 	}

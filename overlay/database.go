@@ -44,6 +44,9 @@ type rarity struct {
 
 	was former // the route before; zero: there was none
 
+	detour *detour   // other ways there than the route; nil = none
+	blamed time.Time // when ways over it failed where others did not; zero = it is not
+
 	refused time.Time // until then the next hop knows no way
 	notice  time.Time // the earliest time at which we say so again
 }

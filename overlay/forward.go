@@ -23,6 +23,8 @@ const maxLoop = 256
 // Errors: ErrNoRoute, ErrTooLong, ErrBusy.
 func (m *Mesh) Begin(now time.Time, dst sid.SID, class link.Class, size int) (room []byte, err error) {
 	m.abandon()
+	answer := m.answering
+	m.answering = false
 	o := m.lastDst
 	if o == nil || o.sid != dst || o.gone {
 		if o = m.db.bySID(dst); o == nil {
@@ -41,14 +43,16 @@ func (m *Mesh) Begin(now time.Time, dst sid.SID, class link.Class, size int) (ro
 		return nil, ErrTooLong
 	case o.local >= 0 && m.loop.n >= maxLoop:
 		return nil, ErrBusy
-	case o.local < 0 && !o.via.admits(o, class):
+	}
+	way := m.wayTo(now, o, answer)
+	if o.local < 0 && !m.firstHop(o, &way).admits(o, class) {
 		return nil, ErrBusy
 	}
 	f := m.frames.get(frameData, true)
 	if f == nil {
 		return nil, ErrBusy
 	}
-	f.dst, f.class, f.hop, f.limit, f.flow = o, class, hopLimit, math.MaxUint32, flowKey(o, nil)
+	f.dst, f.class, f.hop, f.limit, f.flow, f.way = o, class, hopLimit, math.MaxUint32, flowKey(o, nil), way
 	m.begun = f
 	return f.buf[:size:size], nil
 }
@@ -115,7 +119,8 @@ func (m *Mesh) maxFrame(o *origin) (int, error) {
 	case o.via == nil || o.gone:
 		return 0, ErrNoRoute
 	}
-	return int(o.mtu) - frameOverhead, nil
+	mtu, more := m.wayMTU(o)
+	return mtu - frameOverhead - more, nil
 }
 
 // receiveForward takes a packet on its way (spec O5.4). It reports false when the
@@ -158,7 +163,7 @@ func (m *Mesh) relay(now time.Time, from *neighbour, o *origin, w *wire.Forward)
 		m.stats.DropNoRoute++
 		m.refuse(now, from, o)
 		return
-	case len(w.Payload) > int(o.mtu)-frameOverhead:
+	case m.received.way.N == 0 && len(w.Payload) > int(o.mtu)-frameOverhead:
 		m.stats.DropTooLong++
 		return
 	}
@@ -168,7 +173,7 @@ func (m *Mesh) relay(now time.Time, from *neighbour, o *origin, w *wire.Forward)
 		return
 	}
 	f.dst, f.class, f.hop, f.limit = o, class, w.HopLimit-1, min(w.Distance, math.MaxUint32-1) // beyond is what is ours
-	f.deflected, f.flow = w.Deflected, flowKey(o, from)
+	f.deflected, f.flow, f.way = w.Deflected, flowKey(o, from), m.received.way
 	f.n = copy(f.buf, w.Payload)
 	f.expires = now.Add(o.via.lifetime(class))
 	lost := m.stats.DropDistance

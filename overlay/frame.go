@@ -52,6 +52,7 @@ type frame struct {
 	via       *neighbour // frameData: on whose queue it is, or was last
 	limit     uint32     // frameData: our own distance must be less than this (spec O5.4)
 	deflected bool       // frameData: a node before us let the distance rise (spec O5.10)
+	way       wire.Route // frameData: chosen by its source, Next being whom we pass it on to (spec O15)
 	defines   bool       // the packet it is in defines the alias of dst
 	earlier   [wire.MaxEarlier]uint32
 	named     uint8  // how many of earlier

@@ -53,6 +53,14 @@ type Mesh struct {
 	pulls  int    // link states in a row that came only when asked for
 	own    ownState
 	spf    spfState
+
+	routesMade uint32    // searches for routes so far
+	detours    []*origin // those with a detour
+	blamed     []*origin // the one blamed first in front
+	roundabout *roundabout
+	avoid      []uint8 // by slot: bits by which links cost more in the search under way
+	answering  bool    // the next Begin answers what came
+
 	bcast  broadcastState
 
 	whole  *link.Batch // of datagrams yet to be split; nil = never needed

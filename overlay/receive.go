@@ -16,6 +16,7 @@ const maxEpochs = 3
 // receiveScratch is where frames are taken apart, so that none of them allocates.
 type receiveScratch struct {
 	forward   wire.Forward
+	way       wire.Route // of the forward frame that comes next, or is taken
 	ack       wire.Ack
 	ackOut    wire.Ack
 	state     wire.LinkStateFrame
@@ -179,6 +180,7 @@ func (m *Mesh) takeFrames(now time.Time, n *neighbour, a *arrivals, epoch uint32
 	s := &m.received
 	r := wire.Read(plain)
 	sections := 0
+	s.way = wire.Route{}
 	for r.Len() > 0 {
 		typ := r.Uint8()
 		if typ == wire.FrameSection {
@@ -198,6 +200,9 @@ func (m *Mesh) takeFrames(now time.Time, n *neighbour, a *arrivals, epoch uint32
 			if r.Forward(&s.forward, section, typ == wire.FrameSection); r.Err() == nil {
 				all = m.receiveForward(now, n, a, &s.forward) && all
 			}
+			s.way = wire.Route{}
+		case wire.FrameRoute:
+			r.Route(&s.way)
 		case wire.FrameAlias:
 			asks = true
 			if alias, of := r.Alias(); r.Err() == nil && !a.define(alias, of) {

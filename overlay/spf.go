@@ -41,6 +41,7 @@ type visit struct {
 	mtu      int
 	via      *neighbour
 	place    int // in the heap + 1, 0 = not there
+	from     uint16 // the slot of the node before it
 	done     bool
 	seen     bool
 }
@@ -63,6 +64,7 @@ func (m *Mesh) routesChanged(now time.Time) {
 // ends list (spec O10).
 func (m *Mesh) runSPF(now time.Time) {
 	m.spf.at, m.spf.ran = time.Time{}, now
+	m.routesMade++
 	self := m.db.byNID(m.nid)
 	m.search(self)
 	m.connect(self)
@@ -108,8 +110,16 @@ func (m *Mesh) relax(root, o *origin) {
 				continue
 			}
 		}
-		m.reach(o, to, via, max(l.Cost, back.Cost), int(min(l.MTU, back.MTU)))
+		m.reach(o, to, via, m.weighed(root, o, max(l.Cost, back.Cost)), int(min(l.MTU, back.MTU)))
 	}
+}
+
+// weighed is the cost of a link from o, which may be one to be avoided (spec O15.4).
+func (m *Mesh) weighed(root, o *origin, cost uint32) uint32 {
+	if o == root || int(o.slot) >= len(m.avoid) {
+		return cost
+	}
+	return uint32(min(uint64(cost)<<m.avoid[o.slot], math.MaxUint32-1))
 }
 
 // reach notes a way to a node if it is better than the one known: cheaper; as cheap
@@ -126,7 +136,7 @@ func (m *Mesh) reach(o, to *origin, via *neighbour, cost uint32, mtu int) {
 			return
 		}
 	}
-	v.distance, v.hops, v.via, v.seen = distance, hops, via, true
+	v.distance, v.hops, v.via, v.from, v.seen = distance, hops, via, o.slot, true
 	v.mtu = min(from.mtu, mtu)
 	if v.place == 0 {
 		heap.Push(&m.shared.scratch, to)

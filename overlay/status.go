@@ -9,7 +9,7 @@ import (
 	"github.com/caracal-mesh/caracal/sid"
 )
 
-// A Hop is what a node knows about its next hop to a destination.
+// A Hop is what a node knows about its next hop to a destination; on a way of its own (spec O15.5), if it keeps one.
 type Hop struct {
 	SID      sid.SID   // the neighbour
 	Path     link.Path // in use
@@ -36,13 +36,17 @@ func (m *Mesh) NextHop(dst sid.SID) (Hop, error) {
 
 // hop describes the route to o; zero when there is none.
 func (m *Mesh) hop(o *origin) Hop {
-	n := o.via
+	n, hops := o.via, int(o.hops)
+	if d := o.seldom().detour; n != nil && d != nil && d.pin.nodes != nil {
+		w := d.pin.route()
+		n, hops = m.firstHop(o, &w), len(d.pin.nodes)+1
+	}
 	if n == nil || n.active == nil {
 		return Hop{}
 	}
 	p := n.active
 	h := Hop{
-		Slow: n.slow(), PostQuantum: n.peer.PostQuantum(), SID: n.sid, Path: p.to, Kind: p.kind, Distance: o.distance, Hops: int(o.hops),
+		Slow: n.slow(), PostQuantum: n.peer.PostQuantum(), SID: n.sid, Path: p.to, Kind: p.kind, Distance: o.distance, Hops: hops,
 	}
 	if f := m.iface(p.to.Iface); f != nil {
 		h.Iface = f.caps.Name
@@ -136,6 +140,7 @@ type Stats struct {
 	BeaconsForeign                                                                    uint64 // of another mesh, open or private
 	BeaconsOfTwins                                                                    uint64 // under our SID, and not by us
 	HeardRefused, HeardForgotten, AnswersWithheld, GreetingsWithheld                  uint64 // bounds of discovery
+	DetoursTried, DetoursKept, DetoursForgotten, RoutesLeft                           uint64 // ways that a source chooses; those that led no further
 	Fragmented                                                                        uint64 // datagrams too long for their link
 	NoInterface                                                                       uint64 // datagrams from one that is gone
 }

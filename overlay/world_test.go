@@ -38,6 +38,7 @@ type member struct {
 	next    time.Time
 	batch   *link.Batch
 	got     [][]byte
+	hook    func() // called within Deliver
 	heard   [][]byte
 	reborn  []sid.SID
 	trace   trace.Sink
@@ -53,6 +54,9 @@ type member struct {
 func (m *member) clock() time.Time { return m.w.now.Add(m.skew) }
 
 func (m *member) Deliver(_ time.Time, _, _ sid.SID, packet []byte) {
+	if m.hook != nil {
+		m.hook()
+	}
 	m.got = append(m.got, append([]byte(nil), packet...))
 }
 

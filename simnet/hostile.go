@@ -49,6 +49,8 @@ type hostile struct {
 	count  int                   // heard so far
 }
 
+func (h *hostile) inner() *node.Node { return h.Node }
+
 type heardPacket struct {
 	from link.Path
 	data []byte

@@ -98,11 +98,14 @@ func (h *Host) Node() *node.Node {
 	switch m := h.machine.(type) {
 	case *node.Node:
 		return m
-	case *hostile:
-		return m.Node
+	case wrapped:
+		return m.inner()
 	}
 	return nil
 }
+
+// A wrapped machine has a node inside.
+type wrapped interface{ inner() *node.Node }
 
 // SID names the host's node.
 func (h *Host) SID() sid.SID { return h.Node().SID() }

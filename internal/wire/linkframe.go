@@ -23,6 +23,7 @@ const (
 	FrameUnreach   = 11
 	FrameKEM       = 12
 	FrameHave      = 13
+	FrameRoute     = 14
 )
 
 // deflectedBit is the flag among the number of earlier ones and the class.

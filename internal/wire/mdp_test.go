@@ -8,7 +8,7 @@ import (
 	"github.com/caracal-mesh/caracal/sid"
 )
 
-// TestMDPVectors: the bytes are as the spec draws them // spec D1.2, D5.2, D6.1
+// TestMDPVectors: the bytes are as the spec draws them // spec D1.2, D5.2, D6.1, D8.1, D8.3
 func TestMDPVectors(t *testing.T) {
 	dst := sid.SID{0: 0xAA, 31: 0xBB}
 	hop := TraceReply{Dst: dst, Hop: sid.SID{0: 0xCC}, Kind: 2, RTT: 1500, Loss: 0x4000, Hops: 3, Name: []byte("an-interface-too-long")}
@@ -22,6 +22,8 @@ func TestMDPVectors(t *testing.T) {
 		{Ports{Dst: MaxPort, Src: 63}.Append(nil), "bfffffff" + "3f"},
 		{AppendEarly(nil, 0xA1B2C3D4, []byte{2, 0x44, 0, 7}), "a1b2c3d4" + "02440007"},
 		{Refusal{Port: 777, Src: 64}.Append(nil), "01" + "4309" + "4040"},
+		{Receipt{Try: 3, Largest: 0x1234, Count: 7}.Append(nil), "08" + "03" + "0000000000001234" + "00000007"},
+		{AppendQuestion(nil, 5), "09" + "05"},
 		{AppendTraceRequest(nil, dst), "00" + aa},
 		{none.Append(nil), "01" + aa + "02"},
 		{hop.Append(nil), "01" + aa + "00" + "cc" + zeros(31) + "02" + "45dc" + "4000" + "03" + "10" + hex.EncodeToString([]byte("an-interface-too"))},
@@ -63,6 +65,12 @@ func FuzzMDP(f *testing.F) {
 		}
 		if boot, rest, err := ParseEarly(b); err == nil && !bytes.Equal(AppendEarly(nil, boot, rest), b) {
 			t.Error(boot, rest)
+		}
+		if r, ok := ParseReceipt(b); ok && (!bytes.Equal(r.Append(nil), b) || !IsReceipt(append([]byte{0, 0}, b...))) {
+			t.Error(r)
+		}
+		if try, ok := ParseQuestion(b); ok && !bytes.Equal(AppendQuestion(nil, try), b) {
+			t.Error(try)
 		}
 		if r, err := ParseRefusal(b); err == nil {
 			if q, err := ParseRefusal(r.Append(nil)); err != nil || q != r {

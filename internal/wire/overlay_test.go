@@ -248,6 +248,7 @@ func FuzzLinkFrames(f *testing.F) {
 	f.Add(AppendWant(nil, &Want{N: 1}), []byte(nil))
 	f.Add(AppendUnreach(nil, NID{1}), []byte(nil))
 	f.Add(AppendHave(nil, &Have{N: 1}), []byte(nil))
+	f.Add(AppendRoute(nil, &Route{N: 2, Next: 1}), []byte(nil))
 	b, _ := AppendBroadcast(nil, &Broadcast{})
 	f.Add(append(b, make([]byte, 64)...), []byte(nil))
 	f.Fuzz(func(t *testing.T, plain, section []byte) {
@@ -279,6 +280,8 @@ func readAny(r *Reader, section []byte) {
 		r.Unreach()
 	case FrameHave:
 		r.Have(new(Have))
+	case FrameRoute:
+		r.Route(new(Route))
 	case FrameBroadcast:
 		r.Broadcast(new(Broadcast))
 	}
@@ -305,4 +308,21 @@ func FuzzFragment(f *testing.F) {
 			t.Errorf("%x", msg)
 		}
 	})
+}
+
+func TestRoutes(t *testing.T) { // spec O15.1
+	way := Route{Hints: [MaxRoute]uint16{0x1234, 0xabcd}, N: 2, Next: 1}
+	b := AppendRoute(nil, &way)
+	var back Route
+	r := Read(b[1:])
+	r.Route(&back)
+	if !bytes.Equal(b, []byte{14, 0x21, 0x12, 0x34, 0xab, 0xcd}) || r.End() != nil || back != way || way.Size() != len(b) || (&Route{}).Size() != 0 {
+		t.Errorf("%x %+v %v", b, back, r.Err())
+	}
+	for _, bad := range [][]byte{{}, {0x00}, {0x24, 1, 2, 3, 4}, {0x21, 1, 2, 3}, append([]byte{0xf0}, make([]byte, 30)...)} {
+		r := Read(bad)
+		if r.Route(&back); r.Err() == nil {
+			t.Errorf("%x passes", bad)
+		}
+	}
 }

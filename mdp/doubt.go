@@ -42,9 +42,9 @@ const (
 // A doubt is what a pair knows of whether its packets arrive.
 type doubt struct {
 	epoch uint32
-	sent  uint64 // packets sealed under it
-	known uint64 // of them, those that a receipt speaks of
-	came  uint32 // and what had arrived then
+	sent  uint64    // packets sealed under it
+	known uint64    // of them, those that a receipt speaks of
+	came  uint32    // and what had arrived then
 	since time.Time // the first one sealed that no receipt speaks of; zero: there is none
 	hello time.Time // a handshake has been under way, and no session, since
 

@@ -79,7 +79,7 @@ func TestSilenceAndLossTryOtherWays(t *testing.T) { // spec D8.2, D8.4
 		"half lost": func(i int) bool { return i%2 == 0 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			var bad, sent = false, 0
+			bad, sent := false, 0
 			w, g := guidedPair(t, 3, func(way int, _ packet) bool {
 				sent++
 				return !bad || way == 2 || way == 0 && !broken(sent)

@@ -61,7 +61,7 @@ type Mesh struct {
 	avoid      []uint8 // by slot: bits by which links cost more in the search under way
 	answering  bool    // the next Begin answers what came
 
-	bcast  broadcastState
+	bcast broadcastState
 
 	whole  *link.Batch // of datagrams yet to be split; nil = never needed
 	pieces []pieceOut

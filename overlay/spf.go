@@ -40,7 +40,7 @@ type visit struct {
 	hops     int
 	mtu      int
 	via      *neighbour
-	place    int // in the heap + 1, 0 = not there
+	place    int    // in the heap + 1, 0 = not there
 	from     uint16 // the slot of the node before it
 	done     bool
 	seen     bool

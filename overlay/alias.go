@@ -69,7 +69,7 @@ func (n *neighbour) defineFirst(f *frame, a *aliasState, p *packing) bool {
 		n.appendForward(f, a, p, true, p.left()-wire.ForwardSize-f.way.Size()-f.n)
 		return true
 	}
-	d := n.m.frames.get(frameAlias, false)
+	d := n.m.frames.get(frameAlias, 0)
 	if d == nil {
 		return false
 	}

@@ -143,7 +143,7 @@ func (m *Mesh) queueBroadcasts(now time.Time) (next time.Time) {
 func (n *neighbour) queueBroadcast(now time.Time, msg []byte) {
 	var f *frame
 	if !n.crowded(link.Interactive) {
-		f = n.m.frames.get(frameRaw, true)
+		f = n.m.frames.get(frameRaw, plainDatagram)
 	}
 	if f == nil {
 		n.m.stats.DropQueue++

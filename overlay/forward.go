@@ -48,7 +48,7 @@ func (m *Mesh) Begin(now time.Time, dst sid.SID, class link.Class, size int) (ro
 	if o.local < 0 && !m.firstHop(o, &way).admits(o, class) {
 		return nil, ErrBusy
 	}
-	f := m.frames.get(frameData, true)
+	f := m.frames.get(frameData, max(size, 1))
 	if f == nil {
 		return nil, ErrBusy
 	}
@@ -167,7 +167,7 @@ func (m *Mesh) relay(now time.Time, from *neighbour, o *origin, w *wire.Forward)
 		m.stats.DropTooLong++
 		return
 	}
-	f := m.frames.get(frameData, true)
+	f := m.frames.get(frameData, max(len(w.Payload), 1))
 	if f == nil {
 		m.stats.DropQueue++
 		return

@@ -58,7 +58,7 @@ func (m *Mesh) processingSmall(now time.Time, out *link.Batch) (next time.Time) 
 		}
 		m.pieces = nil
 		if m.whole == nil {
-			m.whole = link.NewBatch(maxPieces/wire.MaxFragments*maxDatagram, maxPieces/wire.MaxFragments)
+			m.whole = link.NewBatch(maxPieces/wire.MaxFragments*plainDatagram, maxPieces/wire.MaxFragments)
 		}
 		m.whole.Reset()
 		next = m.process(now, m.whole)
@@ -114,7 +114,7 @@ func (m *Mesh) receiveFragment(now time.Time, f *iface, from link.Path, msg []by
 		whole = append(whole, piece...)
 	}
 	f.fragments.forget(p)
-	if whole[0] == wire.TypeFragment || len(whole) > maxDatagram {
+	if whole[0] == wire.TypeFragment || len(whole) > plainDatagram {
 		m.stats.Malformed++
 		return
 	}

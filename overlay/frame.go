@@ -7,12 +7,15 @@ import (
 	"github.com/caracal-mesh/caracal/link"
 )
 
-// maxDatagram is the largest link packet we make, whatever the interface allows:
-// Ethernet's, less IPv4 and UDP.
-const maxDatagram = 1472
+// plainDatagram is the largest link packet of what is the mesh's own, and of what was joined: Ethernet's, less IPv4 and UDP.
+const plainDatagram = 1472
 
-// maxPayload is the longest end-to-end packet that fits the largest link packet.
-const maxPayload = maxDatagram - frameOverhead
+// maxDatagram is the largest link packet we make, where an interface allows that: the largest IPv6 packet, less IPv6 and UDP.
+// It carries one end-to-end packet (spec O4.9).
+const maxDatagram = 65535 - 48
+
+// maxPayload is the longest end-to-end packet that fits a plain link packet.
+const maxPayload = plainDatagram - frameOverhead
 
 // frameOverhead is what a link packet adds to one payload: room is kept to name
 // one earlier transmission (spec O5.8).
@@ -88,15 +91,23 @@ func (f *frame) remember(epoch uint32, counter uint64) {
 }
 
 // A pool lends frames. It grows up to max, and gives up what has not been needed for a while.
-//
-// Invariant: idle is the number of frames in free; unused the least that it was since the last trim.
 type pool struct {
-	free   *frame
-	idle   int
-	unused int
+	sizes  [len(bufferSizes)]shelf
 	lent   int
 	max    int
 	trimAt time.Time
+}
+
+// bufferSizes are the lengths of the buffers of frames: of plain link packets, of jumbo frames, of the largest.
+var bufferSizes = [...]int{plainDatagram, 9000, maxDatagram}
+
+// A shelf is the free frames with buffers of one size. Those without a buffer lie with the smallest.
+//
+// Invariant: idle is the number of frames in free; unused the least that it was since the last trim.
+type shelf struct {
+	free   *frame
+	idle   int
+	unused int
 }
 
 // trimEvery is how long a frame that nobody needs is kept.
@@ -108,41 +119,55 @@ func (p *pool) trim(now time.Time) bool {
 	if now.Before(p.trimAt) {
 		return false
 	}
-	for ; p.unused > 1; p.unused-- {
-		p.free = p.free.next
-		p.idle--
+	for i := range p.sizes {
+		s := &p.sizes[i]
+		for ; s.unused > 1; s.unused-- {
+			s.free = s.free.next
+			s.idle--
+		}
+		s.unused = s.idle
 	}
-	p.unused, p.trimAt = p.idle, now.Add(trimEvery)
+	p.trimAt = now.Add(trimEvery)
 	return true
 }
 
-// get lends an empty frame, nil when max are out. With room it has a buffer.
-func (p *pool) get(kind frameKind, room bool) *frame {
+// get lends an empty frame with room for so many bytes, nil when max are out. For 0 bytes it may have no buffer.
+func (p *pool) get(kind frameKind, bytes int) *frame {
 	if p.lent >= p.max {
 		return nil
 	}
 	p.lent++
-	f := p.free
+	size := 0
+	for bytes > bufferSizes[size] {
+		size++
+	}
+	s := &p.sizes[size]
+	f := s.free
 	if f == nil {
 		f = new(frame)
 	} else {
-		p.free = f.next
-		p.idle--
-		p.unused = min(p.unused, p.idle)
+		s.free = f.next
+		s.idle--
+		s.unused = min(s.unused, s.idle)
 	}
 	*f = frame{kind: kind, buf: f.buf}
-	if room && f.buf == nil {
-		f.buf = make([]byte, maxDatagram)
+	if bytes > 0 && f.buf == nil {
+		f.buf = make([]byte, bufferSizes[size])
 	}
 	return f
 }
 
 // put takes a frame back.
 func (p *pool) put(f *frame) {
+	size := 0
+	for len(f.buf) > bufferSizes[size] {
+		size++
+	}
 	p.lent--
-	p.idle++
-	f.next, f.dst, f.via = p.free, nil, nil
-	p.free = f
+	s := &p.sizes[size]
+	s.idle++
+	f.next, f.dst, f.via = s.free, nil, nil
+	s.free = f
 }
 
 // A fifo is a list of frames.

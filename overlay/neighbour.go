@@ -355,7 +355,7 @@ func (n *neighbour) control() *frame {
 		n.m.stats.DropQueue++
 		return nil
 	}
-	f := n.m.frames.get(frameRaw, true)
+	f := n.m.frames.get(frameRaw, plainDatagram)
 	if f != nil {
 		f.class = link.Control
 	}

@@ -10,9 +10,9 @@ import (
 // send (spec O11.2).
 var shares = [link.NumClasses]int{link.Interactive: 4, link.Bulk: 2, link.Background: 1}
 
-// The bounds of a quantum, the bytes that one flow sends in a row; the largest frame fits it.
+// The bounds of a quantum, the bytes that one flow sends in a row; the largest plain frame fits it.
 const (
-	minQuantum = maxDatagram + 64
+	minQuantum = plainDatagram + 64
 	maxQuantum = 64 << 10
 )
 

@@ -50,7 +50,7 @@ func TestWhoIsRefusedForWhatOthersSendAgainIsTold(t *testing.T) { // spec O11.3
 	x, o := n[0].bySID[n[1].self], n[0].db.byNID(n[1].nid)
 	var lost fifo
 	for range n[0].cfg.Limits.QueuePackets {
-		f := n[0].frames.get(frameData, true)
+		f := n[0].frames.get(frameData, maxPayload)
 		f.class, f.dst, f.limit = link.Bulk, o, 1000
 		lost.push(f)
 	}

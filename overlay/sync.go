@@ -134,7 +134,7 @@ func (n *neighbour) pushState(o *origin) {
 		piece = wire.LinkStateChunk
 	}
 	for at := 0; at < len(o.raw); at += piece {
-		f := n.m.frames.get(frameState, false)
+		f := n.m.frames.get(frameState, 0)
 		if f == nil {
 			return
 		}

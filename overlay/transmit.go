@@ -48,7 +48,7 @@ func (n *neighbour) pack(now time.Time, out *link.Batch) bool {
 		if !ack && !n.mayAsk() {
 			return true
 		}
-		room := out.Begin(n.active.to, n.active.mtu)
+		room := out.Begin(n.active.to, n.packetSize())
 		if room == nil {
 			return false
 		}
@@ -65,6 +65,15 @@ func (n *neighbour) pack(now time.Time, out *link.Batch) bool {
 		n.finish(now, out, n.active, &p)
 	}
 	return true
+}
+
+// packetSize is how large the next packet may be: as large as the path carries only when it carries one payload that needs that, since
+// nothing but what is end to end finds out whether such packets pass (spec O4.9).
+func (n *neighbour) packetSize() int {
+	if f := n.queues.head(); f != nil && f.kind == frameData && f.n > maxPayload {
+		return n.active.mtu
+	}
+	return min(n.active.mtu, plainDatagram)
 }
 
 // ackOn sends an acknowledgement by the path that the latest packet came from, where it
@@ -113,8 +122,8 @@ func (n *neighbour) fill(now time.Time, p *packing) {
 			continue
 		}
 		if !n.append(f, p) {
-			if !p.empty() {
-				return
+			if !p.empty() || len(p.room) < n.active.mtu && f.n > maxPayload {
+				return // it comes next, with more room
 			}
 			n.m.stats.DropTooLong++ // it fits no packet of this path
 			n.m.frames.put(n.pop())

@@ -16,14 +16,15 @@ import (
 
 // A world is a few meshes on a few wires in virtual time; the wires lose and delay.
 type world struct {
-	t     testing.TB
-	now   time.Time
-	rand  *rand.Rand
-	nodes []*member
-	queue flights
-	count int
-	check func(from *member, to link.Path, pkt []byte)    // sees every datagram sent
-	spy   func(to *port, from link.Path, datagram []byte) // and every one received
+	t      testing.TB
+	now    time.Time
+	rand   *rand.Rand
+	nodes  []*member
+	queue  flights
+	count  int
+	check  func(from *member, to link.Path, pkt []byte)    // sees every datagram sent
+	spy    func(to *port, from link.Path, datagram []byte) // and every one received
+	vanish func(datagram []byte) bool                      // which are lost
 }
 
 // A member is one mesh in the world, and the floor above it.
@@ -223,6 +224,9 @@ func (w *world) process(m *member) {
 func (w *world) send(m *member, to link.Path, data []byte) {
 	if w.check != nil {
 		w.check(m, to, data)
+	}
+	if w.vanish != nil && w.vanish(data) {
+		return
 	}
 	for _, p := range m.ports {
 		if (to.Iface != 0 && p.iface != to.Iface) || p.wire.cut {

@@ -16,8 +16,8 @@ const (
 	// headers is what IPv6 and UDP put before a payload, in bytes. It is taken
 	// off for IPv4 too, so that an interface has one MTU.
 	headers = 48
-	// maxMTU keeps the payload within a jumbo frame, in bytes.
-	maxMTU = 9000 - headers
+	// maxMTU keeps the payload within the largest IP packet, in bytes.
+	maxMTU = 65535 - headers
 )
 
 // An Interface is one network interface that is up, as it is now.

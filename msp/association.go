@@ -120,10 +120,17 @@ func newAssociation(now time.Time, e *Engine, p pair) *association {
 	return a
 }
 
-// sendBound is how many units a stream of ours may hold.
+// sendBound is how many units a stream of ours may hold: twice the window, but no more than four times what the path itself
+// holds. What of the window waits in queues needs no store behind it, which would only be colder memory.
 func (a *association) sendBound() int {
-	buffer := a.e.limits.SendBuffer
-	return max(buffer, min(2*a.cc.window(), 8*buffer))
+	buffer, window := a.e.limits.SendBuffer, a.cc.window()
+	most := min(2*window, 8*buffer)
+	if a.rtt.Valid() {
+		low := a.rtt.Min().Microseconds() + 1
+		holds := int64(window) * low / max(a.rtt.Smoothed().Microseconds(), low)
+		most = min(most, int(4*holds))
+	}
+	return max(buffer, most)
 }
 
 // newStream puts a stream of the given id on the association.

@@ -263,6 +263,12 @@ func (e *Engine) Processing(now time.Time) (next time.Time) {
 	return agenda.Soonest(next, e.agenda.Next())
 }
 
+// Pending reports whether there is something for Processing or Changed that was not there after them: who only reads may find
+// that there is not.
+func (e *Engine) Pending() bool {
+	return len(e.dirty) > 0 || len(e.changed) > 0 || len(e.changedListeners) > 0 || len(e.starved) > 0
+}
+
 // Resume tells that the floor below has room again for those it refused. It reports whether
 // there are any: then Processing is due (spec M9.4).
 func (e *Engine) Resume() (due bool) {

@@ -14,6 +14,7 @@ import (
 // Invariant: base ≤ have ≤ highest ≤ limit, highest ≤ final; ahead lies within (have, highest].
 type recvSide struct {
 	ring                       ring
+	most, usual                uint64 // units that the ring held at most, and that the one before it did, bounded by mostUsual
 	base, have, highest, limit uint64
 	ahead                      spans
 	final                      uint64 // the final size, noFinal while not known (spec M4.5)
@@ -34,6 +35,7 @@ const (
 	maxAhead      = 4096       // spans ahead of what can be read, per stream;
 	fewAhead      = 16         // and not more than these and one for so many units
 	aheadEach     = 128
+	mostUsual     = 1 << 20    // bytes of a ring before there is anything to put into it
 )
 
 // Why a frame stops its packet (spec M1.4); the engine counts these.
@@ -71,7 +73,7 @@ func (d *recvSide) put(p *pool, start uint64, data []byte, mark bool) error {
 	if start > d.have && len(d.ahead) >= min(maxAhead, fewAhead+int(units-d.have)/aheadEach) && !d.ahead.touch(start, units) {
 		return errNoMemory
 	}
-	if !d.ring.reserve(p, d.base, d.held(), units) {
+	if !d.reserve(p, units) {
 		return errNoMemory
 	}
 	skip := uint64(0)
@@ -90,6 +92,17 @@ func (d *recvSide) put(p *pool, start uint64, data []byte, mark bool) error {
 	d.have = d.ahead.absorb(units)
 	d.marks += d.ring.countMarks(before, d.have)
 	return nil
+}
+
+// reserve makes the ring hold what ends at the given unit. An empty one is made as large at once as the one before it
+// became: a reader that keeps up empties it again and again.
+func (d *recvSide) reserve(p *pool, end uint64) bool {
+	need := end - d.base
+	d.most = max(d.most, need)
+	if len(d.ring.buf) == 0 && need < d.usual && p.used < p.limit/2 && d.ring.reserve(p, d.base, d.base, d.base+d.usual) {
+		return true
+	}
+	return d.ring.reserve(p, d.base, d.held(), end)
 }
 
 // held is where what the ring holds ends; highest may lie beyond it, when an end
@@ -122,8 +135,9 @@ func (d *recvSide) read(p *pool, buf []byte) (n int, mark bool) {
 
 // release gives the memory back when nothing is held.
 func (d *recvSide) release(p *pool) {
-	if d.base == d.have && len(d.ahead) == 0 {
+	if d.base == d.have && len(d.ahead) == 0 && len(d.ring.buf) > 0 {
 		p.put(&d.ring)
+		d.usual, d.most = min(d.most, mostUsual), 0
 	}
 }
 

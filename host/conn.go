@@ -67,7 +67,7 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 			return 0, nil
 		}
 		var changed <-chan struct{}
-		c.net.doer.Do(func(now time.Time, _ *node.Node) {
+		c.net.read(func(now time.Time) {
 			for mark := true; mark && n == 0 && err == nil; { // past records that are empty
 				n, mark, err = c.stream.Read(now, p)
 			}

@@ -200,6 +200,19 @@ func (h *Host) Do(f func(now time.Time, n *node.Node)) {
 	h.pump.run()
 }
 
+// Look is Do for f that may have changed nothing in the node: then that need not process.
+func (h *Host) Look(f func(now time.Time, n *node.Node) (changed bool)) {
+	h.mu.Lock()
+	switch changed := f(h.clock.now(), h.node); {
+	case !changed:
+		h.mu.Unlock()
+	case h.crowded():
+		h.pump.later()
+	default:
+		h.pump.run()
+	}
+}
+
 // Close stops the node. Streams that were closed have a second to deliver what they
 // still hold; Conn.Flush waits longer. Those open end, here with net.ErrClosed,
 // at their peers with msp.ErrPeerRestarted.

@@ -16,10 +16,17 @@ type Doer interface {
 	Do(f func(now time.Time, n *node.Node))
 }
 
+// A Looker is a Doer that need not let the node process when f, which reports that, has changed nothing in it that matters to
+// anybody else.
+type Looker interface {
+	Look(f func(now time.Time, n *node.Node) (changed bool))
+}
+
 // A Net gives applications the node's streams and datagrams in the blocking
 // form of package net. It stands upon any Doer.
 type Net struct {
 	doer    Doer
+	looker  Looker // the same; nil: it is none
 	shut    chan struct{}
 	once    sync.Once
 	packets []*PacketConn // guarded by the Doer
@@ -33,7 +40,22 @@ const crowd = 8
 func (x *Net) crowded() bool { return x.readers.Load() >= crowd }
 
 // NewNet returns a Net upon the doer.
-func NewNet(d Doer) *Net { return &Net{doer: d, shut: make(chan struct{})} }
+func NewNet(d Doer) *Net {
+	l, _ := d.(Looker)
+	return &Net{doer: d, looker: l, shut: make(chan struct{})}
+}
+
+// read gives f, which reads, the node. What was read concerns others only if the streams have work for it.
+func (x *Net) read(f func(now time.Time)) {
+	if x.looker == nil {
+		x.doer.Do(func(now time.Time, _ *node.Node) { f(now) })
+		return
+	}
+	x.looker.Look(func(now time.Time, n *node.Node) bool {
+		f(now)
+		return n.MSP().Pending()
+	})
+}
 
 // Wake lets those go on who waited for what has changed. The Doer calls it with
 // the node held, whenever the node has received or processed.

@@ -169,7 +169,7 @@ func (h *Host) read(r *udp.Reader) {
 	}
 }
 
-// receive gives the node what was read.
+// receive gives the node what was read, and lets those go on who waited for it.
 func (h *Host) receive(r *udp.Reader) {
 	now := h.clock.now()
 	for from, datagram := range r.Datagrams() {
@@ -179,6 +179,7 @@ func (h *Host) receive(r *udp.Reader) {
 		}
 		h.node.Receive(now, from, datagram)
 	}
+	h.Wake(h.node)
 }
 
 // heard takes a beacon from the discovery socket.

@@ -33,6 +33,8 @@ lint: ## form, vet, staticcheck and the laws of the house
 	@unformatted=$$($(GOFUMPT) -l .) || exit 1; if [ -n "$$unformatted" ]; then echo "not formatted:" $$unformatted; exit 1; fi
 	@echo "== go vet"
 	$(GO) vet ./...
+	@echo "== go vet of bench, a module of its own"
+	$(GO) -C bench vet .
 	@echo "== staticcheck"
 	$(STATICCHECK) ./...
 	@echo "== laws"
@@ -115,8 +117,10 @@ corpus: ## keep what fuzzing has found on this machine in testdata/fuzz
 soak: ## run the tests called TestSoak… for SOAKTIME (1h)
 	CARACAL_SOAK=$(SOAKTIME) $(GO) test -run '^TestSoak' -count=1 -timeout 0 -v ./...
 
-bench: ## measure throughput and latency beside other transports (needs root)
-	./bench/bench.sh
+bench: ## measure throughput and latency beside other transports, on all sorts of paths, and write it into docs (needs root; an hour)
+	DOC=../docs/performance.md ./bench/bench.sh
+	DOC=../docs/performance.md ./bench/paths.sh
+	DOC=../docs/performance.md ./bench/relay.sh
 
 bench-files: ## measure files beside one bare stream; fails below 0.8 of it or above 64 MB of memory (needs root)
 	BAR=0.8 bench/files.sh

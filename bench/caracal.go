@@ -50,6 +50,11 @@ func caracalServe(c config, ready func()) error {
 	if err != nil {
 		return err
 	}
+	datagrams, err := h.ListenPacket(countPort)
+	if err != nil {
+		return err
+	}
+	go count(datagrams)
 	ready()
 	return acceptAll(l)
 }

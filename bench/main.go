@@ -18,14 +18,16 @@ import (
 // A config is the command line.
 type config struct {
 	proto, role, listen, peer, to, via string
-	seed, mb                           int
+	seed, mb, size, queue              int
 	tests                              string
+	seconds, rtt                       time.Duration
+	rate, loss                         float64
 }
 
 func main() {
 	var c config
 	flag.StringVar(&c.proto, "proto", "caracal", "one of "+strings.Join(names(), ", "))
-	flag.StringVar(&c.role, "role", "server", "server, client, relay, or sid to print the SID of -seed")
+	flag.StringVar(&c.role, "role", "server", "server, client, relay, impair, or sid to print the SID of -seed")
 	flag.StringVar(&c.listen, "listen", "", "address to listen on")
 	flag.StringVar(&c.peer, "peer", "", "address of the server, or of the relay (caracal)")
 	flag.StringVar(&c.to, "to", "", "SID of the server (caracal)")
@@ -33,8 +35,16 @@ func main() {
 	flag.IntVar(&c.seed, "seed", 0, "identity of this node (caracal)")
 	flag.IntVar(&c.mb, "mb", 1000, "megabytes to send")
 	flag.StringVar(&c.tests, "tests", "first,ping,requests,bulk", "what a client measures, in this order")
+	seconds := flag.Float64("seconds", 10, "how long the tests timed, beside and datagrams take")
+	flag.IntVar(&c.size, "size", 1400, "bytes of a datagram (datagrams)")
+	flag.Float64Var(&c.rate, "rate", 100, "Mbit/s of the link (impair)")
+	rtt := flag.Float64("rtt", 40, "round trip of the link in ms (impair)")
+	flag.Float64Var(&c.loss, "loss", 0, "packets lost in each direction, in % (impair)")
+	flag.IntVar(&c.queue, "queue", 500, "KB that wait for the link at most (impair)")
 	profile := flag.String("cpuprofile", "", "file for a CPU profile of this role")
 	flag.Parse()
+	c.seconds = time.Duration(*seconds * float64(time.Second))
+	c.rtt = time.Duration(*rtt * float64(time.Millisecond))
 	if *profile != "" {
 		f, err := os.Create(*profile)
 		if err == nil {
@@ -57,6 +67,9 @@ func run(c config) error {
 	if c.role == "sid" {
 		fmt.Println(identity(c.seed).SID())
 		return nil
+	}
+	if c.role == "impair" {
+		return impair(c)
 	}
 	t, ok := transports[c.proto]
 	if !ok {

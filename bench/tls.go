@@ -7,9 +7,13 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"math/big"
 	"net"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // tcpServe takes connections over TCP, in clear.
@@ -34,18 +38,22 @@ func tlsServe(c config, ready func()) error {
 
 // A tcpPeer makes a connection for each stream.
 type tcpPeer struct {
-	addr string
-	tls  *tls.Config // nil: in clear
+	addr       string
+	tls        *tls.Config // nil: in clear
+	congestion string      // the controller; "" = the system's
 }
 
 func newTCPPeer(addr string) peer { return &tcpPeer{addr: addr} }
 
-func newTLSPeer(addr string) peer { return &tcpPeer{addr, clientTLS()} }
+func newTLSPeer(addr string) peer { return &tcpPeer{addr: addr, tls: clientTLS()} }
+
+// newBBRPeer is TLS over the congestion control that takes loss for noise.
+func newBBRPeer(addr string) peer { return &tcpPeer{addr: addr, tls: clientTLS(), congestion: "bbr"} }
 
 func (p *tcpPeer) dial(context.Context) error { return nil }
 
 func (p *tcpPeer) open(ctx context.Context) (stream, error) {
-	d := &net.Dialer{}
+	d := &net.Dialer{Control: p.control}
 	if p.tls == nil {
 		c, err := d.DialContext(ctx, "tcp", p.addr)
 		if err != nil {
@@ -58,6 +66,17 @@ func (p *tcpPeer) open(ctx context.Context) (stream, error) {
 		return nil, err
 	}
 	return c.(*tls.Conn), nil
+}
+
+// control chooses the controller.
+func (p *tcpPeer) control(_, _ string, c syscall.RawConn) (err error) {
+	if p.congestion == "" {
+		return nil
+	}
+	controlled := c.Control(func(fd uintptr) {
+		err = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, p.congestion)
+	})
+	return errors.Join(err, controlled)
 }
 
 func (p *tcpPeer) cpu(ctx context.Context) (float64, error) { return askCPU(ctx, p.open) }

@@ -35,6 +35,9 @@ var transports = map[string]transport{
 	"quic":    {quicServe, dialling(newQUICPeer)},
 	"tls":     {tlsServe, dialling(newTLSPeer)},
 	"tcp":     {tcpServe, dialling(newTCPPeer)},
+	"bbr":     {tlsServe, dialling(newBBRPeer)},
+	"chacha":  {caracalServe, caracalPrepare}, // started where the processor has no AES
+	"echo":    {echoServe, dialling(newEchoPeer)},
 }
 
 func names() []string { return slices.Sorted(maps.Keys(transports)) }
@@ -50,6 +53,8 @@ const (
 	toEcho    = 'E' // what comes goes back
 	toRequest = 'R' // 256 bytes are read, 4,096 answered
 	toTell    = 'C' // the CPU seconds of the server are answered, 8 bytes
+	toReport  = 'T' // all is read, and how much it was is answered now and then, 8 bytes
+	toCount   = 'N' // how many datagrams came since the last time is answered, 8 bytes
 )
 
 const requestSize, responseSize = 256, 4096
@@ -91,6 +96,10 @@ func serveStream(s stream) {
 		if _, err := io.ReadFull(s, buf[:requestSize-1]); err == nil {
 			s.Write(buf[:])
 		}
+	case toReport:
+		report(s)
+	case toCount:
+		s.Write(binary.BigEndian.AppendUint64(nil, counted.Swap(0)))
 	case toTell:
 		s.Write(binary.BigEndian.AppendUint64(nil, math.Float64bits(cpuSeconds())))
 	}

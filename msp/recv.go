@@ -35,7 +35,7 @@ const (
 	maxAhead      = 4096       // spans ahead of what can be read, per stream;
 	fewAhead      = 16         // and not more than these and one for so many units
 	aheadEach     = 128
-	mostUsual     = 1 << 20    // bytes of a ring before there is anything to put into it
+	mostUsual     = 1 << 20 // bytes of a ring before there is anything to put into it
 )
 
 // Why a frame stops its packet (spec M1.4); the engine counts these.

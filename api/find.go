@@ -76,7 +76,7 @@ func (s *Server) register(r *http.Request) (any, error) {
 	if err := body(r, &ask); err != nil {
 		return nil, err
 	}
-	peer, err := s.resolve(ask.Peer)
+	peer, err := s.other(ask.Peer)
 	if err != nil {
 		return nil, err
 	}

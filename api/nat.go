@@ -174,7 +174,7 @@ func stepText(st nat.Step) string {
 
 // punch opens a direct path to a peer, telling each step: POST /v1/punch?peer=PEER.
 func (s *Server) punch(w http.ResponseWriter, r *http.Request) {
-	peer, err := s.resolve(r.URL.Query().Get("peer"))
+	peer, err := s.other(r.URL.Query().Get("peer"))
 	if err != nil {
 		fail(w, err)
 		return

@@ -40,6 +40,7 @@ const (
 	SchemaCapture    = "caracal.capture/1"
 	SchemaWeb        = "caracal.web/1"
 	SchemaVersion    = "caracal.version/1"
+	SchemaDone       = "caracal.done/1"
 	SchemaError      = "caracal.error/1"
 )
 
@@ -85,6 +86,7 @@ var Schemas = [][2]string{
 	{"caracal.sim-check/1", "sim check"},
 	{"caracal.sim.recording/1", "sim run --record"},
 	{SchemaVersion, "version"},
+	{SchemaDone, "verbs that only change something and have no other: down, config set, network new, service install and the like"},
 }
 
 // A Status is a look at the whole node.
@@ -280,6 +282,12 @@ type Item struct {
 	Rate     float64   `json:"rate,omitempty"`  // likewise, bytes per second
 	Path     string    `json:"path,omitempty"`
 	Text     string    `json:"text,omitempty"`
+}
+
+// A Done tells in words what a verb has changed.
+type Done struct {
+	Schema string `json:"schema"`
+	Text   string `json:"done"`
 }
 
 // A Version is the program's version.

@@ -35,9 +35,7 @@ func (c *command) down() *cobra.Command {
 					return ctx.Err()
 				}
 			}
-			if !c.json {
-				c.done("stopped\n")
-			}
+			c.done("stopped\n")
 			return nil
 		},
 	}

@@ -14,6 +14,15 @@ import (
 func (c *command) everywhere(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
 		c.everywhere(cmd)
+		if cmd.HasSubCommands() && !cmd.Runnable() { // cobra would show the help of a verb that does not exist, and call it well
+			cmd.Args = cobra.ArbitraryArgs
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				if len(args) > 0 {
+					return noVerb(cmd, args[0])
+				}
+				return cmd.Help()
+			}
+		}
 		if run := cmd.RunE; run != nil && cmd.Name() != "up" {
 			cmd.RunE = func(cmd *cobra.Command, args []string) error { return c.bounded(cmd, args, run) }
 		}

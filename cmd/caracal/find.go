@@ -25,8 +25,10 @@ func (c *command) find() *cobra.Command {
 			}
 			if c.json {
 				err = c.document(f)
+			} else if id, e := n.ID(cmd.Context()); e != nil {
+				err = e
 			} else {
-				c.findText(&f)
+				c.findText(&f, id.SID)
 			}
 			if err == nil && len(f.Found) == 0 {
 				return exit(client.UnknownPeer)
@@ -36,7 +38,7 @@ func (c *command) find() *cobra.Command {
 	}
 }
 
-func (c *command) findText(f *client.Find) {
+func (c *command) findText(f *client.Find, self string) {
 	if len(f.Found) == 0 {
 		c.say("nobody of that kind is registered there\n")
 		return
@@ -49,7 +51,11 @@ func (c *command) findText(f *client.Find) {
 				where = append(where, client.Printable(w))
 			}
 		}
-		t.add(dash(client.Printable(e.Host)), short(e.SID), dash(client.Printable(e.Owner)), dash(strings.Join(where, ", ")), dash(e.Seen))
+		host := dash(client.Printable(e.Host))
+		if e.SID == self {
+			host += " (this node)"
+		}
+		t.add(host, short(e.SID), dash(client.Printable(e.Owner)), dash(strings.Join(where, ", ")), dash(e.Seen))
 	}
 	t.print(c)
 	if !f.Complete {
@@ -77,15 +83,20 @@ func (c *command) register() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			at := client.Printable(args[0])
 			switch {
 			case c.json:
 				return c.document(client.Find{Schema: client.SchemaFind, Asked: []string{got.At}, Complete: true, Found: []client.Entry{got}})
 			case off:
-				c.done("not to be found there any more\n")
+				c.done("not registered at %s any more\n", at)
+				return nil
 			case got.Seen != "":
-				c.done("registered; it sees this node at %s\n", got.Seen)
+				c.done("registered at %s, which sees this node at %s\n", at, got.Seen)
 			default:
-				c.done("registered\n")
+				c.done("registered at %s\n", at)
+			}
+			if got.Host+got.Owner+got.City+got.Region+got.Country == "" {
+				c.say("Without a word about it, this node is found by its SID only. Words: --host, --owner, --city\n")
 			}
 			return nil
 		},

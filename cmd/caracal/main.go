@@ -79,6 +79,9 @@ func (c *command) root() *cobra.Command {
 	}
 	root.SetOut(c.out)
 	root.SetErr(c.err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fail(client.Usage, "%s\nTry: %s --help", client.Printable(firstLine(err.Error())), cmd.CommandPath())
+	})
 	flags := root.PersistentFlags()
 	flags.StringVar(&c.home, "home", "", "the node's folder (default: $CARACAL_HOME, or "+tilde(defaultHome())+")")
 	flags.BoolVar(&c.json, "json", false, "print JSON")

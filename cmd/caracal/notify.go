@@ -36,7 +36,7 @@ func (u *upRun) attend(d *daemon) {
 	if err != nil || every == 0 {
 		every = 24 * time.Hour
 	}
-	go func() {
+	d.parts.Go(func() { // the node does not end before systemd was told
 		defer signal.Stop(hup)
 		alive := time.NewTicker(every / 3)
 		defer alive.Stop()
@@ -56,5 +56,5 @@ func (u *upRun) attend(d *daemon) {
 				_, _ = sd.SdNotify(false, sd.SdNotifyWatchdog)
 			}
 		}
-	}()
+	})
 }

@@ -36,9 +36,12 @@ func (c *command) say(format string, args ...any) {
 	}
 }
 
-// done prints what a verb has changed.
+// done prints what a verb has changed that has no document of its own.
 func (c *command) done(format string, args ...any) {
-	if !c.quiet {
+	switch {
+	case c.json:
+		_ = c.document(client.Done{Schema: client.SchemaDone, Text: strings.TrimSpace(fmt.Sprintf(format, args...))})
+	case !c.quiet:
 		c.printf(format, args...)
 	}
 }

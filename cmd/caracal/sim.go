@@ -32,7 +32,7 @@ The keys of scenarios: docs/simnet.md. Examples: examples/sim.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return fail(client.Usage, "there is no verb \"sim %s\". Which there are: caracal sim --help", client.Printable(args[0]))
+				return noVerb(cmd, args[0])
 			}
 			return cmd.Help()
 		},

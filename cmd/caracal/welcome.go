@@ -4,6 +4,9 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -211,4 +214,15 @@ func (w welcome) next(st *client.Status, peers *client.Peers) {
 	t.add("  caracal peers -w"+home, "watch who is around")
 	t.add("  caracal down"+home, "stop")
 	t.print(w.c)
+	if called := notInPath(); called != "" {
+		p("\ncaracal is not in your PATH. Type %s for it, or once: sudo install %s /usr/local/bin\n", called, called)
+	}
+}
+
+// notInPath is how this program was called, if a shell does not find it as "caracal"; "" when it does.
+func notInPath() string {
+	if _, err := exec.LookPath("caracal"); err == nil || !strings.ContainsRune(os.Args[0], filepath.Separator) {
+		return ""
+	}
+	return client.Printable(filepath.Clean(os.Args[0]))
 }

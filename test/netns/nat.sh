@@ -133,7 +133,7 @@ while at + 16 <= len(data):
     caplen = struct.unpack("<I", data[at + 8:at + 12])[0]
     p = data[at + 16 + head:at + 16 + caplen]
     at += 16 + caplen
-    if not p or p[0] >> 4 not in (4, 6):
+    if len(p) < (40 if p[:1] >= b"`" else 20) or p[0] >> 4 not in (4, 6):  # the last one may be cut short
         continue
     dst = socket.inet_ntoa(p[16:20]) if p[0] >> 4 == 4 else socket.inet_ntop(socket.AF_INET6, p[24:40])
     kind = seen if dst in ours else others

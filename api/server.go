@@ -177,7 +177,12 @@ func (s *Server) down(*http.Request) (any, error) {
 
 // body reads a request's document.
 func body(r *http.Request, into any) error {
-	if err := json.NewDecoder(r.Body).Decode(into); err != nil {
+	err := json.NewDecoder(r.Body).Decode(into)
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return client.Errorf(client.Usage, "a request has at most %d MiB.", large.Limit>>20)
+	}
+	if err != nil {
 		return client.Errorf(client.Usage, "the request is not understood: %v", err)
 	}
 	return nil

@@ -146,9 +146,9 @@ func (s *Server) shares(r *http.Request) (any, error) {
 
 // wanted turns a request into what to fetch, and from whom: who was named first, then who was named as having the same,
 // then contacts in reach.
-func (s *Server) wanted(r *http.Request) (q share.FetchRequest, err error) {
+func (s *Server) wanted(w http.ResponseWriter, r *http.Request) (q share.FetchRequest, err error) {
 	var ask client.GetRequest
-	r.Body = http.MaxBytesReader(nil, r.Body, maxRequest)
+	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
 	if err := body(r, &ask); err != nil {
 		return q, err
 	}
@@ -185,7 +185,7 @@ func (s *Server) wanted(r *http.Request) (q share.FetchRequest, err error) {
 
 // get fetches into our folder for received files, answering a line for each event. When the caller leaves, it stops.
 func (s *Server) get(w http.ResponseWriter, r *http.Request) {
-	q, err := s.wanted(r)
+	q, err := s.wanted(w, r)
 	if err != nil {
 		fail(w, err)
 		return
@@ -211,7 +211,7 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request) {
 
 // read answers with one file.
 func (s *Server) read(w http.ResponseWriter, r *http.Request) {
-	q, err := s.wanted(r)
+	q, err := s.wanted(w, r)
 	if err != nil {
 		fail(w, err)
 		return

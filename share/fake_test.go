@@ -13,7 +13,6 @@ import (
 	"sort"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/caracal-mesh/caracal/mdp"
 	"github.com/caracal-mesh/caracal/sid"
@@ -26,13 +25,16 @@ type fakeNet struct {
 	cuts      []int64                 // for the next streams: bytes from the dialler until the cut
 	sent      int64                   // bytes from diallers
 
-	slowSend time.Duration             // before each write of a dialler
-	slow     map[sid.SID]time.Duration // before each write of a listener
-	lie      map[sid.SID]bool          // a listener flips a bit of what is large
-	lieOver  int                       // bytes of a write that is honest
-	given    map[sid.SID]int64         // bytes from listeners
-	stallAt  int64                     // a listener that has given so many bytes writes no more until resume
-	resume   chan struct{}
+	holdAt  int64            // a dialler that has sent so many bytes writes no more until goOn
+	goOn    chan struct{}    // closed
+	lie     map[sid.SID]bool // a listener flips a bit of what is large
+	lieOver int              // bytes of a write that is honest
+	given   map[sid.SID]int64
+	stallAt int64 // a listener that has given so many bytes writes no more until resume
+	resume  chan struct{}
+	abreast int64 // a listener that has given so many bytes waits until all of pace have given three quarters of them
+	pace    []sid.SID
+	more    sync.Cond // given has changed
 }
 
 // locked changes or reads the net while transfers run.
@@ -113,15 +115,15 @@ type fakeGiver struct {
 
 func (c *fakeGiver) Write(b []byte) (int, error) {
 	c.end.mu.Lock()
-	if c.end.given == nil {
-		c.end.given = map[sid.SID]int64{}
-	}
 	c.end.given[c.end.self] += int64(len(b))
-	wait, lie := c.end.slow[c.end.self], c.end.lie[c.end.self]
+	c.end.more.Broadcast()
+	for c.end.ahead() {
+		c.end.more.Wait()
+	}
+	lie := c.end.lie[c.end.self]
 	stalls := c.end.stallAt > 0 && c.end.given[c.end.self] > c.end.stallAt
 	resume := c.end.resume
 	c.end.mu.Unlock()
-	time.Sleep(wait)
 	if stalls {
 		<-resume
 	}
@@ -130,6 +132,14 @@ func (c *fakeGiver) Write(b []byte) (int, error) {
 		b[len(b)-1] ^= 1
 	}
 	return c.Conn.Write(b)
+}
+
+// ahead reports whether a listener is to wait for others of pace. The lock is held.
+func (e end) ahead() bool {
+	if e.abreast == 0 || e.given[e.self] <= e.abreast {
+		return false
+	}
+	return slices.ContainsFunc(e.pace, func(s sid.SID) bool { return e.given[s] < e.abreast*3/4 })
 }
 
 type fakeConn struct {
@@ -145,9 +155,11 @@ func (c *fakeConn) Write(b []byte) (int, error) {
 	if c.net != nil {
 		c.net.mu.Lock()
 		c.net.sent += int64(len(b))
-		wait := c.net.slowSend
+		hold, goOn := c.net.holdAt > 0 && c.net.sent > c.net.holdAt, c.net.goOn
 		c.net.mu.Unlock()
-		time.Sleep(wait)
+		if hold {
+			<-goOn
+		}
 	}
 	if c.cut < 0 {
 		return c.Conn.Write(b)
@@ -175,10 +187,11 @@ type pair struct {
 func newPair(t testing.TB, accept Mode) *pair {
 	t.Helper()
 	p := &pair{
-		t: t, net: &fakeNet{listeners: map[string]net.Listener{}},
+		t: t, net: &fakeNet{listeners: map[string]net.Listener{}, given: map[sid.SID]int64{}},
 		as: sid.SID{1}, bs: sid.SID{2},
 		src: t.TempDir(), files: t.TempDir(), home: t.TempDir(),
 	}
+	p.net.more.L = &p.net.mu
 	p.a = p.exchange(p.as, t.TempDir(), t.TempDir(), Never)
 	p.b = p.exchange(p.bs, p.home, p.files, accept)
 	return p

@@ -128,7 +128,11 @@ func TestSeveralGiversAtOnce(t *testing.T) { // spec F8.2
 	p.share("big", nil)
 	p.another(sid.SID{3}, "big")
 	p.another(sid.SID{4}, "")
-	p.net.locked(func() { p.net.slow = map[sid.SID]time.Duration{p.as: 3 * time.Millisecond, {3}: 3 * time.Millisecond} })
+	p.net.locked(func() { p.net.abreast, p.net.pace = 8<<20, []sid.SID{p.as, {3}} }) // whoever the processor favours
+	t.Cleanup(func() {
+		p.net.locked(func() { p.net.abreast = 0 })
+		p.net.more.Broadcast()
+	})
 	if _, err := p.fetch("big", "", sid.SID{3}, sid.SID{4}, sid.SID{5}); err != nil {
 		t.Fatal(err)
 	}

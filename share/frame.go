@@ -67,8 +67,9 @@ const (
 
 // A frame is one frame as received; body belongs to the taker until released.
 type frame struct {
-	kind kind
-	body []byte
+	kind  kind
+	body  []byte
+	block *block // where the body of a chunk lies; nil for other frames
 }
 
 // appendText appends a length and at most maxText bytes of s.

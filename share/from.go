@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/caracal-mesh/caracal/internal/wire"
@@ -44,18 +45,27 @@ func (g *from) dial(ctx context.Context) (o opened, err error) {
 	return o, err
 }
 
-// answer takes the next frame, which must be of a kind.
-func (g *from) answer(k kind) (frame, error) {
+// answer takes the next frame, which must be of one of the kinds.
+func (g *from) answer(kinds ...kind) (frame, error) {
 	f, err := g.p.next()
 	switch {
 	case err != nil:
 		return f, err
 	case f.kind == kReject:
 		return f, refusal(f.body)
-	case f.kind != k:
+	case !slices.Contains(kinds, f.kind):
 		return f, protocolError("answer expected")
 	}
 	return f, nil
+}
+
+// given takes the next frame of the answer about one file, if that is not skipped.
+func (g *from) given(f *fetch, k kind, file uint64) (fr frame, skipped bool, err error) {
+	fr, err = g.answer(k, kSkip)
+	if err == nil && fr.kind == kSkip {
+		return fr, true, g.skipped(f, file, fr.body)
+	}
+	return fr, false, err
 }
 
 // entries takes the list of what was opened, and sees that it is that (spec F8.1).
@@ -202,27 +212,21 @@ func (g *from) receive(f *fetch, u *unit) error {
 	}
 	for _, s := range u.parts {
 		for c := s.first; c < s.first+s.count; c++ {
-			fr, err := g.p.next()
-			switch {
-			case err != nil:
+			fr, skipped, err := g.given(f, kChunk, s.file)
+			if err != nil {
 				return err
-			case fr.kind == kReject:
-				return refusal(fr.body)
-			case fr.kind == kSkip:
-				if err := g.skipped(f, s.file, fr.body); err != nil {
-					return err
-				}
-			case fr.kind != kChunk || uint64(len(fr.body)) != min(chunkSize, f.list.m.file(s.file).size-c*chunkSize):
-				return protocolError("chunk expected")
-			default:
-				err = f.chunk(int(s.file), c, fr.body)
-				g.p.release(fr)
-				if err != nil {
-					return err
-				}
-				continue
 			}
-			break // the rest of this file does not come
+			if skipped {
+				break // the rest of this file does not come
+			}
+			if uint64(len(fr.body)) != min(chunkSize, f.list.m.file(s.file).size-c*chunkSize) {
+				return protocolError("chunk of the wrong size")
+			}
+			err = f.chunk(int(s.file), c, fr.body)
+			g.p.release(fr)
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -244,19 +248,12 @@ func (g *from) skipped(f *fetch, file uint64, body []byte) error {
 func (g *from) receiveHashes(f *fetch, s segment) error {
 	all := make([]Hash, 0, s.count)
 	for at := uint64(0); at < s.count; at += maxHashes {
-		fr, err := g.p.next()
-		switch {
-		case err != nil:
+		fr, skipped, err := g.given(f, kHashed, s.file)
+		if err != nil {
 			return err
-		case fr.kind == kReject:
-			return refusal(fr.body)
-		case fr.kind == kSkip:
-			if err := g.skipped(f, s.file, fr.body); err != nil {
-				return err
-			}
+		}
+		if skipped {
 			continue
-		case fr.kind != kHashed:
-			return protocolError("hashes expected")
 		}
 		h, err := parseHashed(fr.body)
 		if err != nil {

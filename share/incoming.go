@@ -95,8 +95,7 @@ func (r *receiver) open(in *incoming, at spot) (err error) {
 		in.key = s.claim(partialKey(r.from, in.e))
 		r.held[in.n] = in.key
 	}
-	in.f, err = s.root.OpenFile(partialPath(in.key), os.O_RDWR|os.O_CREATE, 0o666)
-	if err != nil {
+	if in.f, err = s.partial(in.key, at.length == 0); err != nil || at.length == 0 {
 		return err
 	}
 	for in.sum.length < at.length {
@@ -106,7 +105,7 @@ func (r *receiver) open(in *incoming, at spot) (err error) {
 		}
 		in.sum.add(chunkHash(r.buf[:n]), n)
 	}
-	if at.length > 0 && in.sum.root() != at.root {
+	if in.sum.root() != at.root {
 		return &VerifyError{"a partial file changed meanwhile"}
 	}
 	return in.f.Truncate(int64(at.length))

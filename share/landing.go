@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -91,17 +92,21 @@ func (l *landing) settle() ([]finished, error) {
 	if err := syncAll(list); err != nil {
 		return nil, err
 	}
-	folders := map[string]bool{}
+	dirs := map[string]*os.File{}
+	defer func() {
+		for _, d := range dirs {
+			d.Close()
+		}
+	}()
 	for _, f := range list {
-		name, err := l.name(f)
+		name, err := l.name(f, dirs)
 		if err != nil {
 			return nil, err
 		}
 		l.named(name)
-		folders[path.Dir(name)] = true
 	}
-	for dir := range folders {
-		l.lay.s.syncDir(dir)
+	for _, d := range dirs {
+		_ = d.Sync() // where the system can
 	}
 	return list, nil
 }
@@ -125,20 +130,20 @@ func (l *landing) close() {
 func syncAll(list []finished) error {
 	errs := make([]error, len(list))
 	var wg sync.WaitGroup
-	slots := make(chan struct{}, 8)
-	for i, f := range list {
-		slots <- struct{}{}
+	var next atomic.Int64
+	for range min(8, len(list)) {
 		wg.Go(func() {
-			errs[i] = errors.Join(f.f.Sync(), f.f.Close())
-			<-slots
+			for i := next.Add(1) - 1; i < int64(len(list)); i = next.Add(1) - 1 {
+				errs[i] = errors.Join(list[i].f.Sync(), list[i].f.Close())
+			}
 		})
 	}
 	wg.Wait()
 	return errors.Join(errs...)
 }
 
-// name gives a complete file its mode, time and name.
-func (l *landing) name(f finished) (string, error) {
+// name gives a complete file its mode, time and name. dirs are the folders opened so far.
+func (l *landing) name(f finished, dirs map[string]*os.File) (string, error) {
 	s := l.lay.s
 	p := partialPath(f.key)
 	want, err := l.lay.under(f.e.path)
@@ -153,7 +158,16 @@ func (l *landing) name(f finished) (string, error) {
 	}
 	if f.e.modified != 0 {
 		when := time.UnixMilli(int64(f.e.modified))
-		s.root.Chtimes(p, when, when)
+		if setTime(s.part, f.key, when) != nil {
+			s.root.Chtimes(p, when, when)
+		}
 	}
-	return s.place(f.key, want)
+	at := path.Dir(want)
+	if dirs[at] == nil {
+		if dirs[at], err = s.root.Open(at); err != nil {
+			delete(dirs, at)
+			return "", err
+		}
+	}
+	return s.place(f.key, want, dirs[at])
 }

@@ -1,8 +1,8 @@
 package share
 
 import (
+	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -28,6 +28,7 @@ const (
 type store struct {
 	root *os.Root
 	dir  string
+	part *os.File // the folder of partial files
 
 	mu   sync.Mutex
 	busy map[string]bool // keys being written (spec F5.1)
@@ -46,12 +47,20 @@ func openStore(dir string) (*store, error) {
 		root.Close()
 		return nil, err
 	}
-	s := &store{root: root, dir: dir, busy: map[string]bool{}}
+	part, err := root.Open(partialDir)
+	if err != nil {
+		root.Close()
+		return nil, err
+	}
+	s := &store{root: root, dir: dir, part: part, busy: map[string]bool{}}
 	s.prune(time.Now(), partialQuota)
 	return s, nil
 }
 
-func (s *store) close() { s.root.Close() }
+func (s *store) close() {
+	s.part.Close()
+	s.root.Close()
+}
 
 // partialKey names the partial file of an entry (spec F5.1).
 func partialKey(from sid.SID, e *entry) string {
@@ -59,7 +68,7 @@ func partialKey(from sid.SID, e *entry) string {
 	b = wire.AppendVarint(b, e.size)
 	b = wire.AppendVarint(b, e.modified)
 	h := derived("caracal.files/1 partial", from[:], b, []byte(e.path))
-	return fmt.Sprintf("%x", h[:16])
+	return hex.EncodeToString(h[:16])
 }
 
 // claim takes a key for one writer; another entry with the same key gets another one.
@@ -82,6 +91,19 @@ func (s *store) unclaim(key string) {
 }
 
 func partialPath(key string) string { return partialDir + "/" + key }
+
+// partial opens a partial file, and makes it when it is not there; emptied if empty.
+func (s *store) partial(key string, empty bool) (*os.File, error) {
+	f, err := makePlain(s.part, key, empty)
+	if !errors.Is(err, errors.ErrUnsupported) {
+		return f, err
+	}
+	flags := os.O_RDWR | os.O_CREATE
+	if empty {
+		flags |= os.O_TRUNC
+	}
+	return s.root.OpenFile(partialPath(key), flags, 0o666)
+}
 
 // prune removes old partial files, and the oldest ones beyond quota bytes.
 func (s *store) prune(now time.Time, quota int64) {
@@ -146,11 +168,14 @@ func (s *store) points(name string, size uint64, step uint64, buf []byte, stop f
 // errNoName is returned when thousands of names are taken.
 var errNoName = errors.New("no free name")
 
-// place gives the complete partial file its name (spec F6.3) and returns it.
-func (s *store) place(key, want string) (string, error) {
+// place gives the complete partial file its name (spec F6.3) and returns it. dir is the folder of the name.
+func (s *store) place(key, want string, dir *os.File) (string, error) {
 	for n := 1; n < 10000; n++ {
 		name := numbered(want, n)
-		err := s.link(partialPath(key), name)
+		err := renameNew(s.part, key, dir, path.Base(name))
+		if errors.Is(err, errors.ErrUnsupported) {
+			err = s.link(partialPath(key), name)
+		}
 		if err == nil {
 			return name, nil
 		}
@@ -181,14 +206,6 @@ func (s *store) link(from, to string) error {
 		return err
 	}
 	return nil
-}
-
-// syncDir makes the names in a folder last, where the system can.
-func (s *store) syncDir(name string) {
-	if d, err := s.root.Open(name); err == nil {
-		_ = d.Sync()
-		d.Close()
-	}
 }
 
 // folderName is the name a folder will have: the one wanted, unless something

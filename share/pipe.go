@@ -4,14 +4,11 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
-	"io"
 	"net"
 	"os"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/caracal-mesh/caracal/internal/wire"
 )
 
 // Patience on a stream (spec F1.3).
@@ -32,8 +29,8 @@ var errSilent = errors.New("share: peer is silent")
 type pipe struct {
 	conn     net.Conn
 	in       chan frame // closed after the last frame; then err holds
+	flow     *inflow
 	err      error
-	free     chan []byte
 	stop     chan struct{}
 	stopOnce sync.Once
 	heard    atomic.Int64 // when bytes last came in, unix ns
@@ -42,7 +39,7 @@ type pipe struct {
 	mu   sync.Mutex // over w and what follows
 	w    *bufio.Writer
 	sent time.Time // last frame written
-	head [5]byte
+	head [headSize]byte
 }
 
 // newPipe starts reading frames from conn. Close ends it.
@@ -50,7 +47,6 @@ func newPipe(conn net.Conn) *pipe {
 	p := &pipe{
 		conn: conn,
 		in:   make(chan frame, 8),
-		free: make(chan []byte, 16),
 		stop: make(chan struct{}),
 		sent: time.Now(),
 	}
@@ -58,6 +54,7 @@ func newPipe(conn net.Conn) *pipe {
 		c.SetRecvBuffer(recvBuffer)
 	}
 	p.heard.Store(time.Now().UnixNano())
+	p.flow = newInflow(&patientReader{p: p})
 	p.w = bufio.NewWriterSize(patientWriter{p}, 4*chunkSize)
 	go p.read()
 	go p.keep()
@@ -79,6 +76,18 @@ func (p *pipe) send(k kind, head, tail []byte) error {
 	p.w.Write(p.head[:])
 	p.w.Write(head)
 	_, err := p.w.Write(tail)
+	p.sent = time.Now()
+	return err
+}
+
+// push writes whole frames that were made elsewhere, at once.
+func (p *pipe) push(frames []byte) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.w.Flush(); err != nil {
+		return err
+	}
+	_, err := patientWriter{p}.Write(frames)
 	p.sent = time.Now()
 	return err
 }
@@ -113,14 +122,10 @@ func (p *pipe) linger() {
 	}
 }
 
-// release gives a frame's body back.
+// release gives a chunk's body back; of other frames there is nothing to give back.
 func (p *pipe) release(f frame) {
-	if cap(f.body) < maxBody {
-		return
-	}
-	select {
-	case p.free <- f.body:
-	default:
+	if f.block != nil {
+		p.flow.release(f.block)
 	}
 }
 
@@ -156,9 +161,8 @@ func failure(body []byte) error {
 func (p *pipe) read() {
 	defer close(p.in)
 	defer p.dead.Store(true)
-	r := bufio.NewReaderSize(&patientReader{p: p}, 4*chunkSize)
 	for {
-		f, err := p.readFrame(r)
+		f, err := p.flow.next()
 		if err != nil {
 			p.err = err
 			return
@@ -173,31 +177,6 @@ func (p *pipe) read() {
 			return
 		}
 	}
-}
-
-func (p *pipe) readFrame(r *bufio.Reader) (frame, error) {
-	var head [5]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return frame{}, err
-	}
-	k, n := kind(head[0]), binary.BigEndian.Uint32(head[1:])
-	if n > maxBody || k == 0 || k > kLast || (k == kKeep && n > 0) {
-		return frame{}, wire.ErrMalformed
-	}
-	if k != kData && k != kChunk {
-		body := make([]byte, n)
-		_, err := io.ReadFull(r, body)
-		return frame{k, body}, err
-	}
-	var body []byte
-	select {
-	case body = <-p.free:
-	default:
-		body = make([]byte, maxBody)
-	}
-	body = body[:n]
-	_, err := io.ReadFull(r, body)
-	return frame{k, body}, err
 }
 
 // keep is the goroutine that sends KEEP (spec F1.3).

@@ -13,6 +13,7 @@ var errNotRegular = errors.New("not a regular file any more")
 // Files are opened through it, so that a symbolic link put in their place leads nowhere else (spec F7.8).
 type place struct {
 	root *os.Root // the folder, or that of the file
+	dir  *os.File // the same
 	base string   // of the file in root; "" for a folder
 }
 
@@ -30,6 +31,10 @@ func newPlace(path string, dir bool) (*place, error) {
 	if p.root, err = os.OpenRoot(real); err != nil {
 		return nil, err
 	}
+	if p.dir, err = p.root.Open("."); err != nil {
+		p.root.Close()
+		return nil, err
+	}
 	return p, nil
 }
 
@@ -39,6 +44,22 @@ func (p *place) open(rel string) (*os.File, error) {
 	if rel == "" {
 		name = p.base
 	}
+	f, err := openPlain(p.dir, name)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return p.openCarefully(name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		f.Close()
+		return nil, &fs.PathError{Op: "open", Path: name, Err: errNotRegular}
+	}
+	return f, nil
+}
+
+// openCarefully is open where the system cannot be told to follow no link.
+func (p *place) openCarefully(name string) (*os.File, error) {
 	before, err := p.root.Lstat(name)
 	if err != nil {
 		return nil, err
@@ -58,4 +79,7 @@ func (p *place) open(rel string) (*os.File, error) {
 }
 
 // close gives the folder back.
-func (p *place) close() { p.root.Close() }
+func (p *place) close() {
+	p.dir.Close()
+	p.root.Close()
+}

@@ -3,11 +3,8 @@ package share
 import (
 	"context"
 	"errors"
-	"io"
-	"os"
+	"net"
 	"slices"
-
-	"github.com/caracal-mesh/caracal/internal/wire"
 )
 
 // A sender sends one source over one stream (spec F1: the sender's side).
@@ -18,22 +15,18 @@ type sender struct {
 	tell func(change func(*Event)) // changes the transfer's state and tells about it
 
 	have    map[uint64][]spot // candidates by file (spec F5.2)
-	total   transferHash
-	done    chan error // the end of follow
-	buf     []byte
-	heard   bool     // the peer said something
-	agreed  bool     // ACCEPT came
-	skipped []string // what could not be read (spec F2.1, F4.5)
+	done    chan error        // the end of follow
+	heard   bool              // the peer said something
+	agreed  bool              // ACCEPT came
+	skipped []string          // what could not be read (spec F2.1, F4.5)
 	owed    receipts
 }
 
 func newSender(p *pipe, src *source, ctl *control, tell func(func(*Event))) *sender {
 	return &sender{
 		p: p, src: src, ctl: ctl, tell: tell,
-		have:  map[uint64][]spot{},
-		total: newTransferHash(),
-		done:  make(chan error, 1),
-		buf:   make([]byte, chunkSize),
+		have: map[uint64][]spot{},
+		done: make(chan error, 1),
 
 		skipped: slices.Clone(src.missed),
 	}
@@ -205,29 +198,42 @@ func (s *sender) tellThere() {
 	}
 }
 
-// content sends all files.
+// content sends all files, while those that follow are read.
 func (s *sender) content() error {
-	for n := range s.src.manifest.files {
-		root, err := s.file(uint64(n))
-		var gone *SourceError
-		if errors.As(err, &gone) {
-			err = s.skip(uint64(n), gone)
-		}
-		if err != nil {
-			return err
-		}
-		s.total.add(root)
-		delete(s.have, uint64(n))
+	a := s.readAhead()
+	err := s.parcels(a)
+	a.end()
+	s.skipped = append(s.skipped, a.skipped...)
+	if err == nil {
+		err = a.err
 	}
-	sum := s.total.sum()
+	if err != nil {
+		return err
+	}
+	sum := a.total.sum()
 	s.owed.close(sum)
 	return s.p.tell(kDone, sum[:])
 }
 
-// skip gives one file up.
-func (s *sender) skip(n uint64, why *SourceError) error {
-	s.skipped = append(s.skipped, s.src.manifest.file(n).path+": "+plain(why.Err))
-	return s.p.send(kSkip, appendText(wire.AppendVarint(nil, n), why.Err.Error()), nil)
+// parcels writes what is read.
+func (s *sender) parcels(a *ahead) error {
+	for {
+		var p *parcel
+		select {
+		case p = <-a.full:
+		case <-s.p.stop:
+			return net.ErrClosed
+		}
+		if p == nil {
+			return nil
+		}
+		s.ctl.wait(s.p.stop)
+		if err := s.p.push(p.frames); err != nil {
+			return err
+		}
+		s.tell(p.note)
+		a.free <- p // has room for all there are
+	}
 }
 
 // maxCandidates bounds what is kept of what a receiver says it has of one file: the points
@@ -235,110 +241,3 @@ func (s *sender) skip(n uint64, why *SourceError) error {
 const maxCandidates = maxPoints + 10
 
 var errChanged = errors.New("changed while it was being sent; send it again")
-
-// file sends one file from the best candidate on (spec F5.3). A *SourceError means that our
-// own disk does not give it.
-func (s *sender) file(n uint64) (root Hash, err error) {
-	e := s.src.manifest.file(n)
-	path := e.path
-	f, err := s.src.open(e)
-	if err != nil {
-		return root, err
-	}
-	defer f.Close()
-	start, sum, err := s.resumeAt(f, n, e.size)
-	if err != nil {
-		return root, &SourceError{path, err}
-	}
-	if err := s.p.send(kFile, start.append(nil), nil); err != nil {
-		return root, err
-	}
-	s.tell(func(ev *Event) {
-		ev.File = e.path
-		ev.Bytes += int64(start.length)
-		ev.Resumed += int64(start.length)
-		ev.Kind = Progress
-	})
-	for sum.length < e.size {
-		if err := s.chunk(f, path, sum, e.size); err != nil {
-			return root, err
-		}
-	}
-	if err := unchanged(f, e); err != nil {
-		return root, &SourceError{path, err}
-	}
-	root = sum.end()
-	s.owed.expect(receipt{n, root})
-	if err := s.p.send(kEnd, root[:], nil); err != nil {
-		return root, err
-	}
-	s.tell(func(ev *Event) { ev.Kind = Progress; ev.Done++ })
-	return root, nil
-}
-
-// chunk sends the next chunk.
-func (s *sender) chunk(f *os.File, path string, sum *rootHash, size uint64) error {
-	s.ctl.wait(s.p.stop)
-	want := int(min(chunkSize, size-sum.length))
-	if _, err := io.ReadFull(f, s.buf[:want]); err != nil {
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			err = errChanged
-		}
-		return &SourceError{path, err}
-	}
-	h := chunkHash(s.buf[:want])
-	sum.add(h, want)
-	if err := s.p.send(kData, h[:], s.buf[:want]); err != nil {
-		return err
-	}
-	s.tell(func(e *Event) { e.Kind = Progress; e.Bytes += int64(want) })
-	return nil
-}
-
-// resumeAt finds the longest candidate that our file agrees with, and leaves f
-// there. sum covers what is before.
-func (s *sender) resumeAt(f *os.File, n, size uint64) (best spot, sum *rootHash, err error) {
-	best, sum = spot{file: n}, newRootHash()
-	longest := uint64(0)
-	at := map[uint64][]Hash{}
-	for _, c := range s.have[n] {
-		if c.length <= size && (c.length%chunkSize == 0 || c.length == size) && c.length > 0 {
-			at[c.length] = append(at[c.length], c.root)
-			longest = max(longest, c.length)
-		}
-	}
-	if longest == 0 {
-		return best, sum, nil
-	}
-	var state *rootHash
-	for sum.length < longest {
-		want := int(min(chunkSize, size-sum.length))
-		if _, err := io.ReadFull(f, s.buf[:want]); err != nil {
-			return best, nil, errChanged
-		}
-		sum.add(chunkHash(s.buf[:want]), want)
-		for _, r := range at[sum.length] {
-			if r == sum.root() {
-				best.length, best.root = sum.length, r
-				state = &rootHash{h: sum.h.Clone(), length: sum.length}
-			}
-		}
-	}
-	if state == nil {
-		state = newRootHash()
-	}
-	_, err = f.Seek(int64(best.length), io.SeekStart)
-	return best, state, err
-}
-
-// unchanged compares the open file with its entry (spec F4.5).
-func unchanged(f *os.File, e *entry) error {
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if uint64(info.Size()) != e.size || modified(info) != e.modified {
-		return errChanged
-	}
-	return nil
-}

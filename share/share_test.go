@@ -172,7 +172,7 @@ func (p *pair) interrupt(path string, after int64) {
 // waitState waits until the only item of the inbox is in that state.
 func waitState(t testing.TB, x *Exchange, want State) Item {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		items := x.Inbox()
 		if len(items) == 1 && items[0].State == want {
 			return items[0]

@@ -84,7 +84,7 @@ func (d *diskSink) begin(n int, hashes []Hash) (have []bool, whole bool, err err
 	}
 	t := &target{key: s.claim(fetchKey(d.list.roots[n]))}
 	d.keys[uint64(n)] = t.key
-	if t.f, err = s.root.OpenFile(partialPath(t.key), os.O_RDWR|os.O_CREATE, 0o666); err != nil {
+	if t.f, err = s.partial(t.key, false); err != nil {
 		return nil, false, err
 	}
 	d.open[n] = t

@@ -4,20 +4,33 @@ import (
 	"errors"
 	"maps"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 )
 
-// begun starts a large send and waits until content flows.
-func (p *pair) begun() (ended chan error) {
+// heldAt is where the transfers of these tests stand until they may go on, in bytes.
+const heldAt = 4 << 20
+
+// begun starts a large send and waits until its content flows; it stops at heldAt until goOn is called.
+func (p *pair) begun() (ended chan error, goOn func()) {
 	p.t.Helper()
 	write(p.t, filepath.Join(p.src, "big"), random(1, 16<<20))
-	p.net.locked(func() { p.net.slowSend = 5 * time.Millisecond })
+	return p.begunWith("big")
+}
+
+// begunWith is begun with something else, larger than heldAt.
+func (p *pair) begunWith(name string) (ended chan error, goOn func()) {
+	p.t.Helper()
+	held := make(chan struct{})
+	p.net.locked(func() { p.net.holdAt, p.net.goOn = p.net.sent+heldAt, held })
+	goOn = sync.OnceFunc(func() { close(held) })
+	p.t.Cleanup(goOn)
 	ended = make(chan error, 1)
 	flows := make(chan bool, 1)
 	go func() {
-		ended <- p.a.Send(p.t.Context(), p.bs, []string{filepath.Join(p.src, "big")}, func(e Event) {
-			if e.Bytes > 1<<20 {
+		ended <- p.a.Send(p.t.Context(), p.bs, []string{filepath.Join(p.src, name)}, func(e Event) {
+			if e.Bytes > heldAt/4 {
 				select {
 				case flows <- true:
 				default:
@@ -30,7 +43,7 @@ func (p *pair) begun() (ended chan error) {
 	case err := <-ended:
 		p.t.Fatalf("ended before it could be paused: %v", err)
 	}
-	return ended
+	return ended, goOn
 }
 
 // only is the one transfer of an exchange.
@@ -46,7 +59,7 @@ func only(t *testing.T, x *Exchange) Transfer {
 func TestPausedTransfersStandStill(t *testing.T) { // spec F5.7
 	for _, side := range []string{"sender", "receiver"} {
 		p := newPair(t, All)
-		ended := p.begun()
+		ended, goOn := p.begun()
 		x, want := p.a, Sending
 		if side == "receiver" {
 			x, want = p.b, Receiving
@@ -58,11 +71,11 @@ func TestPausedTransfersStandStill(t *testing.T) { // spec F5.7
 		if one, err := x.Pause(one.ID[:2], true); err != nil || !one.Paused {
 			t.Fatalf("%s: pause: %+v, %v", side, one, err)
 		}
-		time.Sleep(50 * time.Millisecond) // what is under way arrives
-		before := only(t, p.b).Bytes
-		time.Sleep(50 * time.Millisecond)
-		if now := only(t, p.b).Bytes; now != before || now == 16<<20 {
-			t.Errorf("%s: from %d to %d while it is paused", side, before, now)
+		goOn()
+		for range 20 { // longer than the rest would take
+			if time.Sleep(5 * time.Millisecond); only(t, p.b).Bytes > heldAt+2*blockSize {
+				t.Fatalf("%s: %d bytes came though it is paused", side, only(t, p.b).Bytes)
+			}
 		}
 		if _, err := x.Pause(one.ID, false); err != nil {
 			t.Error(err)
@@ -78,10 +91,11 @@ func TestPausedTransfersStandStill(t *testing.T) { // spec F5.7
 
 func TestCancelledBySender(t *testing.T) { // spec F5.7
 	p := newPair(t, All)
-	ended := p.begun()
+	ended, goOn := p.begun()
 	if _, err := p.a.Cancel(only(t, p.a).ID); err != nil {
 		t.Fatal(err)
 	}
+	goOn()
 	if err := <-ended; !errors.Is(err, ErrCancelled) {
 		t.Errorf("send: %v", err)
 	}
@@ -93,10 +107,11 @@ func TestCancelledBySender(t *testing.T) { // spec F5.7
 
 func TestCancelledByReceiver(t *testing.T) { // spec F5.7
 	p := newPair(t, All)
-	ended := p.begun()
+	ended, goOn := p.begun()
 	if _, err := p.b.Cancel(only(t, p.b).ID); err != nil {
 		t.Fatal(err)
 	}
+	goOn()
 	var peer *PeerError
 	if err := <-ended; !errors.As(err, &peer) || peer.Code != FailCancelled {
 		t.Errorf("send: %v", err)

@@ -1,13 +1,11 @@
 package simnet
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
-	"text/template"
 	"time"
 )
 
@@ -25,45 +23,6 @@ type Plan struct {
 	Rate     string // "" = what suits the shape
 	Roam     bool   // of a disk: the nodes walk about
 }
-
-var planText = template.Must(template.New("plan").Parse(`# {{.Title}}
-#
-#     caracal sim run {{.Shape}}.toml
-#     caracal sim view {{.Shape}}.toml
-#
-# All keys: docs/simnet.md.
-
-[sim]
-name = "{{.Shape}}-{{.Nodes}}"
-duration = "{{.Length}}"
-seed = {{.Seed}}
-
-{{.Body -}}
-{{if ne .Shape "disk"}}latency = "{{.Delay}}"
-rate = "{{.Rate}}"
-{{if .Loss}}loss = {{.Loss}}
-{{end}}{{end}}
-# Everybody pings {{.First}}.
-[[traffic]]
-t = "10s"
-from = "*"
-to = "{{.First}}"
-ping = {{.Pings}}
-
-# A file from one end to the other.
-[[traffic]]
-t = "15s"
-from = "{{.Last}}"
-to = "{{.First}}"
-stream = "{{.File}}"
-
-[[expect]]
-routes_complete = "< {{.Patience}}"
-
-[[expect]]
-pings = ">= {{if .Roam}}90{{else}}97{{end}}%"
-streams = "all"
-`))
 
 // planned is a Plan with what follows from it.
 type planned struct {
@@ -89,14 +48,62 @@ func (p Plan) Scenario() (string, error) {
 		return "", fmt.Errorf("only the nodes of a disk can roam: they have places")
 	}
 	full := p.full()
-	var b bytes.Buffer
-	if err := planText.Execute(&b, full); err != nil {
-		panic("BUG: the plan's template: " + err.Error())
-	}
-	if _, err := ParseScenario(p.Shape+".toml", b.Bytes()); err != nil {
+	text := full.text()
+	if _, err := ParseScenario(p.Shape+".toml", []byte(text)); err != nil {
 		return "", err
 	}
-	return b.String(), nil
+	return text, nil
+}
+
+// text writes it down. (Not by text/template: one use of that, and the linker keeps every method of the whole program.)
+func (f *planned) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `# %[1]s
+#
+#     caracal sim run %[2]s.toml
+#     caracal sim view %[2]s.toml
+#
+# All keys: docs/simnet.md.
+
+[sim]
+name = "%[2]s-%[3]d"
+duration = "%[4]s"
+seed = %[5]d
+
+%[6]s`, f.Title, f.Shape, f.Nodes, f.Length, f.Seed, f.Body)
+	if f.Shape != "disk" {
+		fmt.Fprintf(&b, "latency = \"%s\"\nrate = \"%s\"\n", f.Delay, f.Rate)
+		if f.Loss != 0 {
+			fmt.Fprintf(&b, "loss = %v\n", f.Loss)
+		}
+	}
+	arrived := 97
+	if f.Roam {
+		arrived = 90
+	}
+	fmt.Fprintf(&b, `
+# Everybody pings %[1]s.
+[[traffic]]
+t = "10s"
+from = "*"
+to = "%[1]s"
+ping = %[2]d
+
+# A file from one end to the other.
+[[traffic]]
+t = "15s"
+from = "%[3]s"
+to = "%[1]s"
+stream = "%[4]s"
+
+[[expect]]
+routes_complete = "< %[5]s"
+
+[[expect]]
+pings = ">= %[6]d%%"
+streams = "all"
+`, f.First, f.Pings, f.Last, f.File, f.Patience, arrived)
+	return b.String()
 }
 
 // full works out what the text needs.

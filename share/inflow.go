@@ -1,0 +1,120 @@
+package share
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"slices"
+	"sync/atomic"
+
+	"github.com/caracal-mesh/caracal/internal/wire"
+)
+
+// headSize is the length of what is before a frame's body, in bytes (spec F1.1).
+const headSize = 5
+
+// blockSize is how much of a stream is read or written at once, in bytes: four chunks in their frames.
+const blockSize = 4 * (headSize + maxBody)
+
+// blocksKept is how many blocks that are not used wait for their next use.
+const blocksKept = 4
+
+// A block is memory that frames were read into, one after the other, as they came.
+type block struct {
+	buf  []byte
+	used atomic.Int32 // chunks in it that somebody has, and one for who fills it
+}
+
+// An inflow cuts a stream into frames. Chunks stay where they were read; a block is used again
+// when all of its chunks are given back.
+//
+//	 given away │ read, not cut │ free
+//	────────────┼───────────────┼──────→ b.buf
+//	            r               w
+type inflow struct {
+	from io.Reader
+	free chan *block
+	b    *block
+	r, w int
+}
+
+func newInflow(from io.Reader) *inflow {
+	in := &inflow{from: from, free: make(chan *block, blocksKept)}
+	in.b = in.block()
+	return in
+}
+
+// next reads the next frame. The body of a chunk must be released; io.EOF tells that the stream ended between frames.
+func (in *inflow) next() (frame, error) {
+	if err := in.fill(headSize); err != nil {
+		return frame{}, err
+	}
+	head := in.b.buf[in.r:]
+	k, n := kind(head[0]), binary.BigEndian.Uint32(head[1:])
+	if n > maxBody || k == 0 || k > kLast || (k == kKeep && n > 0) {
+		return frame{}, wire.ErrMalformed
+	}
+	if err := in.fill(headSize + int(n)); err != nil {
+		return frame{}, err
+	}
+	begin := in.r + headSize
+	in.r = begin + int(n)
+	body := in.b.buf[begin:in.r]
+	if k != kData && k != kChunk {
+		return frame{kind: k, body: slices.Clone(body)}, nil
+	}
+	in.b.used.Add(1)
+	return frame{kind: k, body: body, block: in.b}, nil
+}
+
+// fill reads until so many bytes can be cut.
+func (in *inflow) fill(need int) error {
+	if in.r == in.w && in.b.used.Load() == 1 {
+		in.r, in.w = 0, 0
+	}
+	for in.w-in.r < need {
+		if len(in.b.buf)-in.r < need || in.r == in.w && len(in.b.buf)-in.r < blockSize/4 {
+			in.turn()
+		}
+		n, err := in.from.Read(in.b.buf[in.w:])
+		in.w += n
+		if err != nil && in.w-in.r < need {
+			if in.w > in.r && errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// turn goes on in another block, with what is not cut yet.
+func (in *inflow) turn() {
+	old := in.b
+	in.b = in.block()
+	in.w = copy(in.b.buf, old.buf[in.r:in.w])
+	in.r = 0
+	in.release(old)
+}
+
+// block is one that nobody uses.
+func (in *inflow) block() (b *block) {
+	select {
+	case b = <-in.free:
+	default:
+		b = &block{buf: make([]byte, blockSize)}
+	}
+	b.used.Store(1)
+	return b
+}
+
+// release tells that one who used the block does so no more.
+func (in *inflow) release(b *block) {
+	if b.used.Add(-1) > 0 {
+		return
+	}
+	select {
+	case in.free <- b:
+	default:
+	}
+}

@@ -30,6 +30,9 @@ const (
 	settleEvery = 2 * time.Millisecond
 )
 
+// internetMTU is the largest UDP payload that is tried where there are routers in between: Ethernet's, less IPv6 and UDP.
+const internetMTU = 1500 - 48
+
 // DefaultListen is where a node listens when nothing else is said.
 const DefaultListen = ":4117"
 
@@ -153,7 +156,7 @@ func (h *Host) newNode() error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	n.SetInterface(h.started, 0, link.Caps{Name: "inet", Kind: link.Internet, MTU: link.BaseMTU})
+	n.SetInterface(h.started, 0, link.Caps{Name: "inet", Kind: link.Internet, MTU: internetMTU})
 	h.node = n
 	h.pump.init(h)
 	h.openSockets()

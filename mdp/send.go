@@ -68,6 +68,9 @@ func (s *Switch) beginSealed(now time.Time, p *peer, size int) ([]byte, error) {
 	b.peer, b.sealable = p, true
 	b.from, b.at = session.PrefixSize, session.PrefixSize+ports.Len()
 	total := b.at + size + session.TagSize
+	if most, err := s.carrier.MaxFrame(p.remote); b.end.port != PortMSP && err == nil && total > most {
+		return nil, ErrTooLong // the carrier might take it, but it might vanish
+	}
 	frame, err := s.carrier.Begin(now, p.remote, b.end.class, total)
 	if err != nil {
 		return nil, s.whyNot(p.remote, total, err)

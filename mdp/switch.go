@@ -141,6 +141,22 @@ func (s *Switch) MaxPayload(dst sid.SID) (int, error) {
 	return max(0, frame-overhead), nil
 }
 
+// MostPayload is MaxPayload, or more: a datagram longer than that arrives if the routers on the way let it pass. Only msp sends
+// such, and finds out (spec M13.1).
+func (s *Switch) MostPayload(dst sid.SID) (int, error) {
+	c, ok := s.carrier.(interface {
+		MostFrame(dst sid.SID) (int, error)
+	})
+	if !ok || s.isOurs(dst) {
+		return s.MaxPayload(dst)
+	}
+	frame, err := c.MostFrame(dst)
+	if err != nil {
+		return 0, err
+	}
+	return max(0, frame-overhead), nil
+}
+
 // Restarted tells that peer runs under a new boot number (overlay.Upper): what is sent to it
 // next waits for a session with that run (spec D4.3).
 func (s *Switch) Restarted(now time.Time, peer sid.SID) {

@@ -29,7 +29,7 @@ func (c *slab) Commit(_ time.Time, n int) {
 	c.ends = append(c.ends, len(c.buf))
 }
 
-func (c *slab) MaxPayload(sid.SID) (int, error) { return c.size, nil }
+func (c *slab) MaxPayload(sid.SID) (safe, most int, err error) { return c.size, c.size, nil }
 
 func (c *slab) deliver(now time.Time, to *Engine, local, remote sid.SID) {
 	start := 0

@@ -77,7 +77,7 @@ func (s *Stream) sendOnce(p []byte, piece int) error {
 
 // fragment is how many bytes of a datagram go in one packet, with some room for an acknowledgement.
 func (a *association) fragment() int {
-	size, err := a.e.below.MaxPayload(a.pair.remote)
+	_, size, err := a.e.below.MaxPayload(a.pair.remote)
 	if err != nil || size < minPacket {
 		size = baseSize
 	}

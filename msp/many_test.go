@@ -32,7 +32,7 @@ func (c *post) Commit(_ time.Time, n int) {
 	c.queue = append(c.queue, letter{c.to, append([]byte(nil), c.room[:n]...)})
 }
 
-func (c *post) MaxPayload(sid.SID) (int, error) { return len(c.room), nil }
+func (c *post) MaxPayload(sid.SID) (safe, most int, err error) { return len(c.room), len(c.room), nil }
 
 // A crowd is one engine with streams to many, who are all the other engine.
 type crowd struct {

@@ -24,8 +24,9 @@ type Carrier interface {
 	Begin(now time.Time, local, remote sid.SID, class link.Class, size int) (room []byte, err error)
 	// Commit sends what was begun last, cut to n bytes.
 	Commit(now time.Time, n int)
-	// MaxPayload is the most bytes a packet to remote may have now.
-	MaxPayload(remote sid.SID) (int, error)
+	// MaxPayload is the most bytes a packet to remote may have now: safe arrive wherever there is a way; more, up to most, may be
+	// too long for a link that nobody can ask.
+	MaxPayload(remote sid.SID) (safe, most int, err error)
 }
 
 // Config sets up an Engine.

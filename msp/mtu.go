@@ -26,6 +26,7 @@ const (
 //
 // Invariant: proven < beyond ≤ top+1.
 type pathMTU struct {
+	base           int // what passes for certain, at most baseSize
 	top            int // what the links claim
 	proven, beyond int
 	probe          int    // size of the probe in flight, 0 = none
@@ -36,12 +37,12 @@ type pathMTU struct {
 	after          uint64 // the newest of them
 }
 
-// size takes what the links claim now and returns what a packet may have.
-func (m *pathMTU) size(now time.Time, top int) int {
-	if top != m.top {
-		m.top, m.beyond, m.tries, m.again = top, top+1, 0, time.Time{}
+// size takes what passes for certain, and what the links claim now, and returns what a packet may have.
+func (m *pathMTU) size(now time.Time, safe, top int) int {
+	if base := min(safe, top, baseSize); top != m.top || base != m.base {
+		m.base, m.top, m.beyond, m.tries, m.again = base, top, top+1, 0, time.Time{}
 		if m.proven > top || m.proven == 0 {
-			m.proven = min(top, baseSize)
+			m.proven = base
 		}
 	}
 	if !m.again.IsZero() && agenda.Due(now, m.again) { // RFC 8899 §5.2: the path may have changed
@@ -68,7 +69,7 @@ func (m *pathMTU) arrived(now time.Time, number uint64, size int) {
 		m.rest(now)
 		return
 	}
-	if size > baseSize {
+	if size > m.base {
 		m.lost = 0
 	}
 }
@@ -77,7 +78,7 @@ func (m *pathMTU) arrived(now time.Time, number uint64, size int) {
 // nothing of congestion.
 func (m *pathMTU) missed(now time.Time, number uint64, size int) (probe bool) {
 	if m.probe == 0 || number != m.number {
-		if size > baseSize {
+		if size > m.base {
 			m.lost++
 			m.after = number
 		}
@@ -101,18 +102,18 @@ func (m *pathMTU) rest(now time.Time) {
 // hole reports, when a packet of the base size arrived, whether the larger ones before it
 // vanish, more than noise explains; then the search begins anew below them.
 func (m *pathMTU) hole(number uint64, size int, noise *noiseState) bool {
-	if size > baseSize || m.lost < blackHole || number <= m.after || !noise.improbable(m.lost) {
+	if size > m.base || m.lost < blackHole || number <= m.after || !noise.improbable(m.lost) {
 		return false
 	}
-	m.proven, m.beyond, m.tries, m.lost, m.again = min(baseSize, m.top), m.proven+1, 0, 0, time.Time{}
+	m.proven, m.beyond, m.tries, m.lost, m.again = m.base, m.proven+1, 0, 0, time.Time{}
 	return true
 }
 
 // packetSize is what the next packets may have.
-func (a *association) packetSize(now time.Time, top int) int {
-	size := a.mtu.size(now, top)
+func (a *association) packetSize(now time.Time, safe, top int) int {
+	size := a.mtu.size(now, safe, top)
 	if a.probes > 0 && a.loss.ptoCount >= smallAfter {
-		return min(size, baseSize) // whatever else is wrong, these should pass
+		return min(size, a.mtu.base) // whatever else is wrong, these should pass
 	}
 	return size
 }

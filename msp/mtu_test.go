@@ -29,6 +29,22 @@ func TestPathMTUIsFound(t *testing.T) {
 	}
 }
 
+// spec M13.1: until it is known that more passes, no packet but the probe is longer than what passes for certain.
+func TestPacketsBeginWithWhatPassesForCertain(t *testing.T) {
+	w := newWorld(t, 1, 2, road{delay: 10 * time.Millisecond, size: 1400, safe: 1000, rate: 500_000, queue: 20_000})
+	x, long := w.load(w.engines[0], w.engines[1], 100), 0
+	w.tap = func(_ *node, _ link.Class, packet []byte) bool {
+		if m := &x.from.a.mtu; len(packet) > max(m.proven, 1000) && len(packet) != m.probe {
+			long++
+		}
+		return len(packet) > 1100
+	}
+	w.carry(3*time.Second, x)
+	if got := x.from.a.mtu.proven; got > 1100 || got < 1100-mtuStep || long > 0 {
+		t.Errorf("%d found of 1,100; %d longer than was known to pass", got, long)
+	}
+}
+
 // spec M13.3: a path that becomes narrower without a word.
 func TestABlackHoleIsLeft(t *testing.T) {
 	w := newWorld(t, 1, 2, road{delay: 10 * time.Millisecond, size: 1400, rate: 500_000, queue: 20_000})

@@ -31,12 +31,12 @@ func (a *association) transmit(now time.Time) {
 		a.starve(now)
 		return
 	}
-	size, err := a.e.below.MaxPayload(a.pair.remote)
+	safe, size, err := a.e.below.MaxPayload(a.pair.remote)
 	if err != nil || size < minPacket {
 		a.refused(now)
 		return
 	}
-	size = a.packetSize(now, min(size, maxPacket))
+	size = a.packetSize(now, safe, min(size, maxPacket))
 	a.packet = size
 	a.cc.setPacket(size)
 	rate := a.paceRate()

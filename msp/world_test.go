@@ -27,6 +27,7 @@ type road struct {
 	queue         int // bytes that wait for the rate; more is busy
 	drops         bool
 	size          int
+	safe          int // bytes that it carries for certain; 0 = size
 	cut           bool
 }
 
@@ -154,7 +155,13 @@ func (n *node) Commit(now time.Time, size int) {
 	}
 }
 
-func (n *node) MaxPayload(sid.SID) (int, error) { return n.w.road.size, nil }
+func (n *node) MaxPayload(sid.SID) (safe, most int, err error) {
+	safe, most = n.w.road.size, n.w.road.size
+	if n.w.road.safe > 0 {
+		safe = n.w.road.safe
+	}
+	return safe, most, nil
+}
 
 // work has the node do what is due.
 func (n *node) work() {

@@ -34,6 +34,12 @@ func (c carrier) Begin(now time.Time, local, remote sid.SID, class link.Class, s
 
 func (c carrier) Commit(now time.Time, n int) { c.s.Commit(now, n) }
 
-func (c carrier) MaxPayload(remote sid.SID) (int, error) { return c.s.MaxPayload(remote) }
+func (c carrier) MaxPayload(remote sid.SID) (safe, most int, err error) {
+	if safe, err = c.s.MaxPayload(remote); err != nil {
+		return 0, 0, err
+	}
+	most, err = c.s.MostPayload(remote)
+	return safe, most, err
+}
 
 var _ msp.Carrier = carrier{}

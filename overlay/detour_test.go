@@ -123,7 +123,7 @@ func TestBlameIsSmallAndPasses(t *testing.T) { // spec O15.5, O15.6
 	if got := a.wayTo(w.now, to, false); got.N != 1 || got.Hints[0] != wire.HintOf(oc.nid) {
 		t.Errorf("who is blamed is not avoided: %+v", got)
 	}
-	if mtu, more := a.wayMTU(to); mtu != maxDatagram || more != 4 {
+	if mtu, more := a.wayMTU(to); mtu != plainDatagram || more != 4 {
 		t.Errorf("%d, %d", mtu, more)
 	}
 	later := w.now.Add(blameHalf)

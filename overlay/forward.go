@@ -35,7 +35,7 @@ func (m *Mesh) Begin(now time.Time, dst sid.SID, class link.Class, size int) (ro
 	if class == link.Control || class >= link.NumClasses {
 		class = link.Interactive
 	}
-	most, err := m.maxFrame(o)
+	most, err := m.mostFrame(o)
 	switch {
 	case err != nil:
 		return nil, err
@@ -94,13 +94,23 @@ func (m *Mesh) deliverLoop(now time.Time) bool {
 	return waiting > 0
 }
 
-// MaxFrame is the largest packet Begin takes for dst now.
+// MaxFrame is the largest packet that reaches dst now.
 func (m *Mesh) MaxFrame(dst sid.SID) (int, error) {
 	o := m.db.bySID(dst)
 	if o == nil {
 		return 0, ErrNoRoute
 	}
 	return m.maxFrame(o)
+}
+
+// MostFrame is the largest packet Begin takes for dst now. One longer than MaxFrame may be too long for a router between us
+// and the neighbour that dst is, and vanish: who sends it finds that out (spec O5.8).
+func (m *Mesh) MostFrame(dst sid.SID) (int, error) {
+	o := m.db.bySID(dst)
+	if o == nil {
+		return 0, ErrNoRoute
+	}
+	return m.mostFrame(o)
 }
 
 // Boot is the boot number that dst tells in its signed link state; 0 = not known.
@@ -121,6 +131,17 @@ func (m *Mesh) maxFrame(o *origin) (int, error) {
 	}
 	mtu, more := m.wayMTU(o)
 	return mtu - frameOverhead - more, nil
+}
+
+func (m *Mesh) mostFrame(o *origin) (int, error) {
+	size, err := m.maxFrame(o)
+	if err != nil || o.local >= 0 || o.via.sid != o.sid || o.via.active == nil || o.via.active.kind != link.Internet {
+		return size, err
+	}
+	if _, more := m.wayMTU(o); more > 0 {
+		return size, nil
+	}
+	return max(size, o.via.active.most-frameOverhead), nil
 }
 
 // receiveForward takes a packet on its way (spec O5.4). It reports false when the

@@ -78,9 +78,9 @@ func (m *Mesh) SetInterface(now time.Time, index uint32, caps link.Caps) {
 
 // reclassify looks again at what sort of link a path is.
 func (n *neighbour) reclassify(now time.Time, p *path) {
-	kind, mtu, bitrate := p.kind, p.mtu, p.bitrate
+	kind, mtu, most, bitrate := p.kind, p.mtu, p.most, p.bitrate
 	n.m.classify(p)
-	if p.kind == kind && p.mtu == mtu && p.bitrate == bitrate {
+	if p.kind == kind && p.mtu == mtu && p.most == most && p.bitrate == bitrate {
 		return
 	}
 	n.dirty = true

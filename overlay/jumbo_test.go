@@ -76,3 +76,38 @@ func TestAMeshWhereJumboPacketsVanish(t *testing.T) { // spec O4.9
 		t.Errorf("%d of 5 short packets came, routes %v", len(c.got), a.reaches(nodes...))
 	}
 }
+
+// Beyond routers the mesh relies on 1,200 bytes; a neighbour there may be sent what the interface takes, by who finds out whether it passes.
+func TestBeyondRoutersLongerPacketsMayBeTried(t *testing.T) { // spec O4.9, O5.8
+	w := newWorld(t, 1)
+	a, b := w.node("a"), w.node("b")
+	l := w.wire(20*time.Millisecond, a, b)
+	w.change(l, func(l *wireT) { l.quiet = true })
+	a.AddPeer(w.now, link.Path{Addr: l.ports[1].addr})
+	long := 0
+	w.check = func(_ *member, _ link.Path, data []byte) {
+		if len(data) > link.BaseMTU {
+			long++
+		}
+	}
+	a.next = w.now
+	w.until(time.Minute, "routes", allReach(a, b))
+	w.run(10 * time.Second)
+	safe, _ := a.MaxFrame(b.id.SID())
+	most, _ := a.MostFrame(b.id.SID())
+	if safe != link.BaseMTU-frameOverhead || most != 1472-frameOverhead || long > 0 {
+		t.Fatalf("%d, %d bytes; %d long packets", safe, most, long)
+	}
+	for _, size := range []int{safe, most, safe + 1, 10} {
+		if err := a.post(b, link.Bulk, make([]byte, size)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.until(time.Second, "delivery", func() bool { return len(b.got) == 4 })
+	if long != 2 {
+		t.Errorf("%d long packets", long)
+	}
+	if err := a.post(b, link.Bulk, make([]byte, most+1)); err != ErrTooLong {
+		t.Error(err)
+	}
+}

@@ -94,7 +94,8 @@ func (m *Mesh) classify(p *path) {
 	if p.kind == link.LAN && caps.Broadcast && p.interval == 0 && !p.to.Addr.Addr().IsLoopback() {
 		p.kind = link.Internet
 	}
-	p.mtu = min(max(caps.MTU, link.MinMTU), maxDatagram)
+	p.most = min(max(caps.MTU, link.MinMTU), maxDatagram)
+	p.mtu = p.most
 	if p.kind == link.Internet {
 		p.mtu = min(p.mtu, link.BaseMTU)
 	}

@@ -39,7 +39,8 @@ type quality struct {
 type path struct {
 	to      link.Path
 	kind    link.Kind
-	mtu     int
+	mtu     int    // of what passes for certain
+	most    int    // of what the interface takes; whether it passes the routers only the ends find out
 	bitrate uint64 // nominal, bit/s; 0 = unknown
 	low     lowest
 	rtt     rtt.Estimator

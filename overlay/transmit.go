@@ -70,10 +70,18 @@ func (n *neighbour) pack(now time.Time, out *link.Batch) bool {
 // packetSize is how large the next packet may be: as large as the path carries only when it carries one payload that needs that, since
 // nothing but what is end to end finds out whether such packets pass (spec O4.9).
 func (n *neighbour) packetSize() int {
-	if f := n.queues.head(); f != nil && f.kind == frameData && f.n > maxPayload {
-		return n.active.mtu
+	if f := n.queues.head(); f != nil && n.long(f) {
+		return n.active.most
 	}
-	return min(n.active.mtu, plainDatagram)
+	return n.plain()
+}
+
+// plain is the largest packet of what is the mesh's own.
+func (n *neighbour) plain() int { return min(n.active.mtu, plainDatagram) }
+
+// long reports whether the frame fits no plain packet.
+func (n *neighbour) long(f *frame) bool {
+	return f.kind == frameData && f.n+f.way.Size() > n.plain()-frameOverhead
 }
 
 // ackOn sends an acknowledgement by the path that the latest packet came from, where it
@@ -122,7 +130,7 @@ func (n *neighbour) fill(now time.Time, p *packing) {
 			continue
 		}
 		if !n.append(f, p) {
-			if !p.empty() || len(p.room) < n.active.mtu && f.n > maxPayload {
+			if !p.empty() || len(p.room) < n.active.most && n.long(f) {
 				return // it comes next, with more room
 			}
 			n.m.stats.DropTooLong++ // it fits no packet of this path

@@ -114,6 +114,14 @@ mount -t tmpfs -o size=1m none "$WORK/home-A/files"
 finds files-space problem
 umount "$WORK/home-A/files"
 
+say "few files may be open"
+ns L
+daemon L bash -c "ulimit -n 128; exec '$CARACAL' up --fg --home '$WORK/home-L'" >>"$WORK/up-L.log" 2>&1 &
+sid_of L >/dev/null
+cc L doctor --json >"$WORK/doctor.json" || true
+grep -q '"check":"open-files","level":"hint","text":"[0-9]* of 128 files' "$WORK/doctor.json" || die "the limit is not told"
+ok "128 files are few"
+
 say "a copied identity"
 mkdir -m 700 "$WORK/home-T"
 cp -p "$WORK/home-A/identity.key" "$WORK/home-T/"

@@ -20,6 +20,13 @@ B=$(sid_of B)
 lists A "$B" 10
 knows A easy || die "A does not know its NAT: $(cc A status)"
 cc A status | grep '^nat: '
+
+# doctor_says TEXT: A's doctor has a finding that begins so.
+doctor_says() {
+	cc A doctor --json >"$WORK/doctor.json" || true
+	grep -qF "$1" "$WORK/doctor.json" || die "the doctor does not say $1: $(cat "$WORK/doctor.json")"
+	ok "the doctor: $1"
+}
 head -c 400000000 /dev/urandom >"$WORK/film"
 [ "$(state A "$B")" = mesh ] || die "B is $(state A "$B"), not behind the relay"
 cc A send "$WORK/film" B >"$WORK/send.log" 2>&1 &
@@ -45,6 +52,7 @@ cmp "$WORK/film" "$WORK/home-B/files/film" || die "the file differs"
 ok "$(tail -n 1 "$WORK/send.log")"
 in_ns I nft delete table ip cut
 rm -f "$WORK/film" "$WORK/home-B/files/film"
+doctor_says '"check":"nat","level":"ok","text":"NAT easy'
 
 say "one router before two networks, which does not hairpin"
 up C --peer 192.0.2.2
@@ -72,6 +80,8 @@ cc A why B | tee "$WORK/why"
 grep -q 'symmetric NAT' "$WORK/why" || die "why does not say why"
 [ "$(state A "$B")" = mesh ] || die "B is $(state A "$B")"
 ok "over the relay, and said so"
+doctor_says '"check":"nat","level":"hint","text":"NAT hard'
+doctor_says '"check":"indirect","level":"hint","text":"no direct path to B: both networks change'
 ends A
 
 say "random ports on both sides by IPv4, and by IPv6 routers that let in only what was asked for"

@@ -164,6 +164,13 @@ async function moving(page) {
   await pause(2500);
   check(await tells() === stood && !stood.includes('/s'), `and stands still (${stood})`);
   await shot(page, 'desktop-moving');
+  if (SHOTS) {
+    const size = page.viewportSize();
+    await page.setViewportSize({ width: 360, height: 740 });
+    await pause(500);
+    await shot(page, 'phone-moving');
+    await page.setViewportSize(size);
+  }
   await row.getByRole('button', { name: 'Go on with film.bin' }).click();
   await until('it goes on by a click', async () => { const now = await tells(); return now !== stood && now.startsWith('from kitchen'); });
   await row.getByRole('button', { name: 'Pause film.bin' }).click();

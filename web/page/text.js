@@ -96,7 +96,7 @@ export function transferText(e, who) {
     case 'progress': return `${what} ${out ? 'to' : 'from'} ${who}: ${Math.floor(100 * (e.bytes || 0) / (e.total || 1))} %`;
     case 'offer': return out ? `${what} is offered to ${who} (${size(e.total || 0)})` : `${what} is fetched from ${who} (${size(e.total || 0)})`;
     case 'waiting': return out ? `${who} is asked about ${what}` : `${who} wants to send you ${what} (${size(e.total || 0)})`;
-    case 'accepted': return out ? `${who} takes ${what}` : `${what} from ${who} is accepted`;
+    case 'accepted': if (!out && e.text === 'shared') return `${who} gives ${what}`; return out ? `${who} takes ${what}` : `${what} from ${who} is accepted`;
     case 'receiving': return `${what} comes in from ${who}`;
     case 'done': return out ? `${what} has arrived at ${who}` : `${what} from ${who} has arrived`;
     case 'failed': return `${what} ${out ? 'to' : 'from'} ${who} failed${more}`;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Avahi on the machine beside us, on the same port: both find and are found by mDNS, whichever was there first.
-source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/../lib.sh"
 
 if ! command -v avahi-daemon >/dev/null; then
 	echo "SKIP avahi.sh: avahi-daemon is not installed"

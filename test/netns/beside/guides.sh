@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Every terminal session of docs/guide, typed as it stands by test/netns/guides.py: each guide on machines of its own, a kitchen
+# Every terminal session of docs/guide, typed as it stands by test/netns/beside/guides.py: each guide on machines of its own, a kitchen
 # between a laptop and a roof, with fresh home folders.
-source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/../lib.sh"
 
 GUIDES=${GUIDES:-first-mesh files services private-network raspberry-pi configuration simulate}
 mkdir "$WORK/bin"
@@ -29,7 +29,7 @@ guide() {
 	ns "$space-kitchen" "$space-laptop" "$space-roof"
 	wire "$space-kitchen" lan 10.89.1.1/24 "$space-laptop" lan 10.89.1.2/24
 	wire "$space-kitchen" roof 10.89.2.1/24 "$space-roof" lan 10.89.2.2/24
-	python3 test/netns/guides.py "docs/guide/$1.md" "$P-$space" "$WORK/$1"
+	python3 test/netns/beside/guides.py "docs/guide/$1.md" "$P-$space" "$WORK/$1"
 }
 
 for g in docs/guide/*.md; do # one that is not in the list has no session

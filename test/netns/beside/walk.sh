@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A new user's walk, as the README has it: a clean clone on each of two machines of one network, two commands on each, and a
 # file is there less than 60 s after the build. Then over three hops, with what people type to see why.
-source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/../lib.sh"
 
 export GOPROXY=off GOTOOLCHAIN=local GOCACHE=${GOCACHE:-$(go env GOCACHE)} GOMODCACHE=${GOMODCACHE:-$(go env GOMODCACHE)}
 export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
@@ -79,4 +79,6 @@ at laptop 'bin/caracal send holiday.zip cabin'
 cmp "$WORK/person-laptop/caracal/holiday.zip" "$WORK/person-cabin/Caracal/holiday.zip" || die "the file is not there"
 ok "a file over three hops"
 at laptop 'bin/caracal doctor'
+at laptop "'$CARACAL' doctor --json" | grep -q '"check":"version-skew","level":"hint"' || die "the doctor does not see that the node is of another version"
+ok "a program of another version than its node is told"
 for m in laptop kitchen roof cabin; do at $m 'bin/caracal down -q'; done

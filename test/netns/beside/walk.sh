@@ -4,7 +4,7 @@
 source "$(dirname "$0")/../lib.sh"
 
 export GOPROXY=off GOTOOLCHAIN=local GOCACHE=${GOCACHE:-$(go env GOCACHE)} GOMODCACHE=${GOMODCACHE:-$(go env GOMODCACHE)}
-export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
+export GIT_PROGRESS_DELAY=999 GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
 URL=$(git rev-parse --show-toplevel)
 
 # at MACHINE LINE: what a person of that machine types there, in the folder they are in.

@@ -71,7 +71,7 @@ rm -f "$GOT" "$WORK/rb.pcap"
 
 say "Ctrl-C in the middle"
 code=0
-timeout --preserve-status -s INT 0.7 ip netns exec "$P-A" "$CARACAL" send --home "$WORK/home-A" "$WORK/$NAME" B || code=$?
+timeout --foreground --preserve-status -s INT 0.7 ip netns exec "$P-A" "$CARACAL" send --home "$WORK/home-A" "$WORK/$NAME" B || code=$?
 [ $code = 8 ] || die "Ctrl-C ended send with $code, not 8"
 cc A send "$WORK/$NAME" B 2>&1 | tee "$WORK/again.out"
 grep -q "continuing at" "$WORK/again.out" || die "the same command did not continue"

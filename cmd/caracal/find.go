@@ -57,7 +57,7 @@ func (c *command) findText(f *client.Find, self string) {
 		}
 		t.add(host, short(e.SID), dash(client.Printable(e.Owner)), dash(strings.Join(where, ", ")), dash(e.Seen))
 	}
-	t.print(c)
+	t.print(c, "SEEN AT", "WHERE", "OWNER")
 	if !f.Complete {
 		c.say("there are more than these: use more words\n")
 	}

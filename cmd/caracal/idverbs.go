@@ -63,7 +63,7 @@ func (c *command) idList() *cobra.Command {
 			for _, id := range ids.Identities {
 				t.add(labelled(id), id.SID, id.State, yesNo(id.Sealed), dash(firstPart(id.Created, 10)))
 			}
-			t.print(c)
+			t.print(c, "CREATED", "PASSPHRASE")
 			return nil
 		},
 	}

@@ -46,6 +46,8 @@ func (c *command) inboxText(b *client.Inbox) {
 			state += "  → caracal inbox accept " + it.ID
 		case state == "receiving" && it.Size > 0:
 			state += fmt.Sprintf("  %d %%, %s/s", 100*it.Bytes/it.Size, share.Size(int64(it.Rate)))
+		case state == "interrupted":
+			state += ", goes on when it is sent again"
 		case state == "accepted":
 			state += ", waiting for the sender to come back"
 		case it.Path != "":
@@ -55,7 +57,7 @@ func (c *command) inboxText(b *client.Inbox) {
 		}
 		t.add(it.ID, it.FromName, client.Printable(it.What), share.Size(it.Size), span(time.Since(it.Since).Seconds()), state)
 	}
-	t.print(c)
+	t.print(c, "SINCE", "SIZE")
 }
 
 func (c *command) decide(verb string, accept bool) *cobra.Command {

@@ -48,7 +48,7 @@ func (c *command) statusText(st *client.Status) {
 			share.Size(int64(l.TxBytes))+" / "+share.Size(int64(l.RxBytes)))
 	}
 	if len(t) > 1 {
-		t.print(c)
+		t.print(c, "BEACONS tx/rx", "HEARD")
 	} else {
 		c.printf("no network yet (it is used as soon as it appears)\n")
 	}
@@ -109,7 +109,7 @@ func (c *command) peerTable(list []host.PeerStatus) {
 		}
 		t.add(row...)
 	}
-	t.print(c)
+	t.print(c, "KEYS", "LAST", "LOSS", "VIA", "RTT")
 }
 
 func (c *command) peers() *cobra.Command {
@@ -192,7 +192,7 @@ func (c *command) routes() *cobra.Command {
 				}
 				t.add(named(e.Name), short(e.SID), via, fmt.Sprint(e.Hops), fmt.Sprint(e.Distance), e.Link, rtt(e.RTT), percent(e.Loss))
 			}
-			t.print(c)
+			t.print(c, "COST", "SID", "LOSS", "RTT")
 			return nil
 		},
 	}

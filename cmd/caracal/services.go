@@ -120,7 +120,7 @@ func (c *command) streamsText(doc *client.Streams) {
 		rows.add(s.Name, fmt.Sprint(s.ID), under, serviceName(&s), fmt.Sprint(s.Priority), size64(s.Acked), size64(s.Received),
 			size64(s.Unsent), size64(s.Received-min(s.Received, s.Read)), size64(s.MaySend)+"/"+size64(s.MayReceive), rtt(s.RTT), s.Link)
 	}
-	rows.print(c)
+	rows.print(c, "UNDER", "PRIO", "ROOM out/in", "UNREAD", "UNSENT", "RTT")
 }
 
 func size64(n uint64) string { return share.Size(int64(n)) }

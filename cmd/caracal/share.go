@@ -200,7 +200,7 @@ func (c *command) sharesText(doc *client.Shares) {
 		}
 		t.add(row...)
 	}
-	t.print(c)
+	t.print(c, "DOWNLOADS", "LEFT", "FILES", "UNTIL")
 }
 
 // sharedWith is who may fetch one of our shares.

@@ -54,7 +54,7 @@ func (c *command) transfersText(doc *client.Transfers) {
 		}
 		t.add(one.ID, arrow, one.PeerName, client.Printable(one.What), share.Size(one.Total), done, share.Size(int64(one.Rate))+"/s", transferState(&one))
 	}
-	t.print(c)
+	t.print(c, "RATE", "SIZE")
 }
 
 // transferState is the state for people.

@@ -67,20 +67,6 @@ func TestEveryVerbIsInASession(t *testing.T) {
 	}
 }
 
-// Every exit code is made by some session (ux 3.2, 6.5).
-func TestEveryExitCodeIsInASession(t *testing.T) {
-	text := sessions(t)
-	codes := regexp.MustCompile(`(?m)^ *([0-9]+)   `).FindAllStringSubmatch(exitCodes().Long, -1)
-	if len(codes) != 12 {
-		t.Fatalf("%d exit codes are told", len(codes))
-	}
-	for _, m := range codes {
-		if !regexp.MustCompile(`(?m)^(?:exits ` + m[1] + ` |(?:stdout|stderr) '\^?exit ` + m[1] + `\b|\[ \$\? = ` + m[1] + ` \])`).MatchString(text) {
-			t.Errorf("no session ends with exit code %s", m[1])
-		}
-	}
-}
-
 // notShown are schemas that no script sees, and who does.
 var notShown = map[string]string{
 	client.SchemaTopology: "package web: it is drawn",

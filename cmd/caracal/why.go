@@ -124,6 +124,6 @@ func (c *command) mtrText(m *client.MTR) (lines int) {
 		t.add(fmt.Sprintf("%2d", i+1), h.Name, client.Printable(h.Link)+" "+h.Kind, percent(h.Forward)+" / "+back,
 			rtt(h.Avg), rtt(h.Best), rtt(h.Worst), fmt.Sprintf("%d/%d", h.Received, h.Sent), mark)
 	}
-	t.print(c)
+	t.print(c, "ANSWERS", "worst", "best")
 	return len(t) + 1
 }

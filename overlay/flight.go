@@ -8,6 +8,9 @@ const maxAlias = 4095
 // maxSpan is the most packets between the oldest unacknowledged and the next.
 const maxSpan = 8192
 
+// mostLate is how many packets back a late acknowledgement is looked for.
+const mostLate = 256
+
 // firstRing is the least size of a flight's ring; a power of two.
 const firstRing = 8
 
@@ -37,6 +40,7 @@ type flight struct {
 	largest  uint64 // acknowledged
 	acked    bool   // largest means something
 	flying   int
+	missed   int // entries of the ring whose acknowledgement may be late
 	ring     []sentPacket
 	aliases  []aliasState // by slot of the origin
 	lastName uint16       // the alias given last
@@ -64,6 +68,9 @@ func (t *flight) track(counter uint64, p sentPacket) {
 		t.grow()
 	}
 	t.next = counter + 1
+	if t.at(counter).missed > 0 {
+		t.missed--
+	}
 	*t.at(counter) = p
 	if p.flying {
 		t.flying++
@@ -75,16 +82,19 @@ func (t *flight) grow() {
 		panic("BUG: flight beyond its span")
 	}
 	old := *t
-	t.ring = make([]sentPacket, max(firstRing, 2*len(old.ring)))
+	t.ring, t.missed = make([]sentPacket, max(firstRing, 2*len(old.ring))), 0
 	for c := t.base; c != t.next; c++ {
 		*t.at(c) = *old.at(c)
+		if t.at(c).missed > 0 {
+			t.missed++
+		}
 	}
 }
 
 // rest gives up the memory of a burst when nothing flies any more.
 func (t *flight) rest() {
 	if t.flying == 0 && len(t.ring) > firstRing {
-		t.ring, t.base = nil, t.next
+		t.ring, t.base, t.missed = nil, t.next, 0
 	}
 }
 
@@ -104,6 +114,7 @@ func (t *flight) settle(counter uint64) sentPacket {
 func (t *flight) miss(counter uint64) sentPacket {
 	p := t.settle(counter)
 	*t.at(counter) = sentPacket{at: p.at, path: p.path, missed: counter + 1}
+	t.missed++
 	return p
 }
 
@@ -114,6 +125,7 @@ func (t *flight) late(counter uint64) (p sentPacket, ok bool) {
 	}
 	p = *t.at(counter)
 	*t.at(counter) = sentPacket{}
+	t.missed--
 	return p, true
 }
 

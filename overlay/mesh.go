@@ -61,6 +61,9 @@ type Mesh struct {
 	avoid      []uint8 // by slot: bits by which links cost more in the search under way
 	answering  bool    // the next Begin answers what came
 
+	promised    time.Time // when we asked to be called
+	listenUntil time.Time // nothing counts as lost before: we were late
+
 	bcast broadcastState
 
 	whole  *link.Batch // of datagrams yet to be split; nil = never needed
@@ -180,6 +183,24 @@ func (m *Mesh) Processing(now time.Time, out *link.Batch) (next time.Time) {
 
 // process is Processing for interfaces that carry whole link packets.
 func (m *Mesh) process(now time.Time, out *link.Batch) (next time.Time) {
+	m.wakeUp(now)
+	next = m.processAll(now, out)
+	m.promised = next
+	return next
+}
+
+// lateBy is how much later than it asked for a mesh is called that takes nobody for silent at once: what they said may wait to be
+// read, as this computer has other things to do (spec O6.4).
+const lateBy = 10 * time.Millisecond
+
+// wakeUp notes whether we are late ourselves.
+func (m *Mesh) wakeUp(now time.Time) {
+	if !m.promised.IsZero() && now.Sub(m.promised) >= lateBy {
+		m.listenUntil = now.Add(ackDelay)
+	}
+}
+
+func (m *Mesh) processAll(now time.Time, out *link.Batch) (next time.Time) {
 	m.rest(now)
 	if m.deliverLoop(now) {
 		return now // the floor above has news

@@ -209,7 +209,9 @@ func (n *neighbour) processing(now time.Time, out *link.Batch) (next time.Time, 
 		return now, true
 	}
 	if agenda.Due(now, n.lossAt) {
-		n.detectLost(now)
+		if n.lossAt = later(n.lossAt, n.m.listenUntil); agenda.Due(now, n.lossAt) {
+			n.detectLost(now)
+		}
 	}
 	if !n.watchPaths(now, out) {
 		return now, true

@@ -23,6 +23,7 @@ const (
 	minRTO         = 30 * time.Millisecond
 	maxRTO         = 2 * time.Second
 	initialRTO     = 100 * time.Millisecond
+	idleRTO        = 400 * time.Millisecond // at most, between misses while nobody's data wait
 )
 
 // one is certainty, in the fixed point in which delivery ratios are kept.
@@ -56,6 +57,7 @@ type path struct {
 	missed    time.Time     // the last of them
 	missing   time.Time     // since when
 	enough    int           // how many of them mean death: patience when they began
+	urgent    bool          // data were among what is missing
 	probes    int           // sent in a row without answer
 	probeAt   time.Time     // the next one
 }
@@ -66,7 +68,11 @@ func (p *path) rto() time.Duration {
 	if !p.rtt.Valid() {
 		return min(max(initialRTO, air)<<min(p.misses, 5), max(maxRTO, 4*air)) // RFC 6298 §5.5
 	}
-	return min(max(p.rtt.RTO(0)+ackDelay, minRTO), max(maxRTO, 4*air))
+	rto := min(max(p.rtt.RTO(0)+ackDelay, minRTO), max(maxRTO, 4*air))
+	if p.misses > 0 && !p.urgent { // nobody is in a hurry
+		return max(rto, min(rto<<min(p.misses, 5), idleRTO))
+	}
+	return rto
 }
 
 // took takes a round trip, of which the neighbour held back the answer for the given time.
@@ -88,6 +94,16 @@ func (p *path) settled(arrived bool) {
 	}
 	p.delivery += (now - p.delivery) / 16
 	p.steady += (now - p.steady) / min(p.samples, 64)
+}
+
+// arrivedLate takes back that a packet counted as lost.
+func (p *path) arrivedLate() {
+	p.delivery = min(p.delivery*16/15, one)
+	if n := min(p.samples, 64); n > 1 {
+		p.steady = min(p.steady*n/(n-1), one)
+	}
+	p.delivery += (one - p.delivery) / 16
+	p.steady += (one - p.steady) / min(max(p.samples, 1), 64)
 }
 
 // ratio is the delivery ratio, as far as it is known.

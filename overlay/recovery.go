@@ -20,7 +20,9 @@ const (
 const (
 	fallEarliest = 150 * time.Millisecond
 	fallLatest   = 1500 * time.Millisecond
-	sessionDoubt = 250 * time.Millisecond // silence after which a new session is tried, too
+	sessionDoubt = 250 * time.Millisecond  // silence after which a new session is tried, too
+	idleDoubt    = 1500 * time.Millisecond // the same, and
+	idleFall     = 3 * time.Second         // when it falls, where nobody's data wait for it
 )
 
 // receiveAck settles what the neighbour says has arrived (spec O6.2).
@@ -38,6 +40,7 @@ func (n *neighbour) receiveAck(now time.Time, t *flight, a *wire.Ack) {
 		n.prove(now, s.path)
 		n.answered(now, s.path)
 	}
+	n.refute(t, a)
 	count, bytes, via := 0, 0, (*path)(nil)
 	busy := n.queues.n > 0 || t.flying >= n.window.limit
 	for i := a.N - 1; i >= 0; i-- {
@@ -60,6 +63,21 @@ func (n *neighbour) receiveAck(now time.Time, t *flight, a *wire.Ack) {
 	n.queues.quantum = n.window.quantum()
 	n.lossAt = now
 	n.answered(now, via)
+}
+
+// refute takes back what was concluded of packets that count as lost, and have arrived: the neighbour was late (spec O9.1).
+func (n *neighbour) refute(t *flight, a *wire.Ack) {
+	for i := 0; i < a.N && t.missed > 0; i++ {
+		r := a.Ranges[i]
+		for c := r.Last; c >= r.First && c+mostLate > t.next && t.missed > 0; c-- {
+			if s, ok := t.late(c); ok {
+				s.path.arrivedLate()
+			}
+			if c == 0 {
+				break
+			}
+		}
+	}
 }
 
 // delivered frees what an acknowledged packet carried.
@@ -221,18 +239,46 @@ func (n *neighbour) miss(now time.Time, p *path) {
 		return
 	}
 	if p.misses == 0 {
-		p.missing, p.enough = now.Add(-p.rto()), p.patience()
+		p.missing, p.enough, p.urgent = now.Add(-p.rto()), p.patience(), false
 	}
+	p.urgent = p.urgent || n.owesData()
 	p.misses++
 	p.missed = now
 	n.probe = true
 	if p.misses >= 2 {
 		n.suspect(now, p)
 	}
-	silent := now.Sub(p.missing)
-	if p == n.active && (p.misses >= p.enough && silent >= fallEarliest || p.misses >= 4 && silent >= fallLatest) {
+	if p == n.active && p.misses >= 4 && p.hopeless(now.Sub(p.missing)) {
 		n.fall(now, ReasonNoAnswer)
 	}
+}
+
+// hopeless reports whether a neighbour that has been silent on the path in use for so long is down (spec O3.6).
+func (p *path) hopeless(silent time.Duration) bool {
+	switch {
+	case !p.urgent:
+		return silent >= idleFall
+	case p.misses >= p.enough:
+		return silent >= fallEarliest
+	}
+	return silent >= fallLatest
+}
+
+// owesData reports whether anything but the mesh's own waits for the neighbour or its acknowledgement.
+func (n *neighbour) owesData() bool {
+	if n.queues.n > n.queues.class[link.Control].n {
+		return true
+	}
+	for _, t := range [...]*flight{&n.tx, &n.old} {
+		for c := t.base; t.flying > 0 && c < t.next; c++ {
+			for f := t.at(c).frames; t.at(c).flying && f != nil; f = f.next {
+				if f.kind == frameData {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // suspect looks for other ways to a neighbour that does not answer.
@@ -249,7 +295,11 @@ func (n *neighbour) suspect(now time.Time, p *path) {
 		}
 	}
 	n.choose(now, "no-answer")
-	if silent := now.Sub(n.heard); silent > keepalivePrime || (p.misses >= 3 && silent > sessionDoubt) {
+	doubt := sessionDoubt
+	if !p.urgent {
+		doubt = idleDoubt
+	}
+	if silent := now.Sub(n.heard); silent > keepalivePrime || (p.misses >= 3 && silent > doubt) {
 		n.peer.SuspectDead(now)
 	}
 }

@@ -58,9 +58,7 @@ func (m *Mesh) flood(now time.Time, o *origin, from *neighbour) {
 		switch {
 		case n == nil || n == from || !n.isUp():
 		case source != nil && m.linked(source, n.nid):
-			if n.sync.tellAt.IsZero() {
-				n.sync.tellAt, n.dirty = now.Add(m.jitter(tellAfter)), true
-			}
+			m.compareLater(now, n)
 		case hurry && !n.queues.held: // bad news is in a hurry
 			n.give(o)
 		case (n.sync.lazy || n.queues.held) && !n.slow(): // else its digest shows that it lacks something
@@ -69,6 +67,22 @@ func (m *Mesh) flood(now time.Time, o *origin, from *neighbour) {
 		default:
 			n.give(o)
 		}
+	}
+}
+
+// compareLater has the neighbour told our digest a little later: where it hears our beacons by one of these, for all who do.
+func (m *Mesh) compareLater(now time.Time, n *neighbour) {
+	if n.active != nil && n.active.interval > 0 {
+		if f := m.iface(n.active.to.Iface); f != nil && f.caps.Broadcast {
+			if at := now.Add(m.jitter(tellAfter)); f.interval > tellAfter && at.Before(f.beaconAt) {
+				f.beaconAt = at
+				m.discoverAt = agenda.Soonest(m.discoverAt, at)
+			}
+			return
+		}
+	}
+	if n.sync.tellAt.IsZero() {
+		n.sync.tellAt, n.dirty = now.Add(m.jitter(tellAfter)), true
 	}
 }
 

@@ -54,10 +54,14 @@ func (a *Agent) candidates(port uint16, seen []observation, private bool) (list 
 		}
 	}
 	for _, six := range [...]bool{true, false} {
+		at := port
+		if six { // no NAT, so that a fresh socket is of no use
+			at = a.cfg.Port
+		}
 		for _, o := range a.addrs {
 			for _, p := range o.addrs {
-				if p.Addr().Is6() == six && port != 0 && isPublic(p.Addr()) {
-					add(KindHost, netip.AddrPortFrom(p.Addr(), port))
+				if p.Addr().Is6() == six && at != 0 && isPublic(p.Addr()) {
+					add(KindHost, netip.AddrPortFrom(p.Addr(), at))
 				}
 			}
 		}
@@ -80,6 +84,18 @@ func (a *Agent) candidates(port uint16, seen []observation, private bool) (list 
 		}
 	}
 	return list
+}
+
+// hasPublicSix reports whether we have a public IPv6 address of our own.
+func (a *Agent) hasPublicSix() bool {
+	for _, o := range a.addrs {
+		for _, p := range o.addrs {
+			if p.Addr().Is6() && isPublic(p.Addr()) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // seenAt reports whether observers see us at the address: a router that tells another lies, or has a NAT before it (spec N8.2).

@@ -87,7 +87,7 @@ func (c *contact) prepare(now time.Time) {
 // two the next port of one that counts. The others' answers may be lost, and a quarter of a second with them.
 func (a *Agent) heardEnough(socket uint16) bool {
 	least := 2
-	if seen := a.learn.observations(0); a.nature().class == ClassHard && leaps(seen) {
+	if seen := byFour(a.learn.observations(0)); a.nature().class == ClassHard && leaps(seen) {
 		least = 1
 	}
 	return len(a.learn.observations(socket)) >= least

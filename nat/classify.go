@@ -24,7 +24,12 @@ type nature struct {
 }
 
 // natureOf judges by what observers told, in the order in which they were asked (spec N1.6, N1.8).
+//
+// Where something is seen by IPv4, that alone counts: by IPv6 there are firewalls, but hardly any NATs.
 func (a *Agent) natureOf(seen []observation, port uint16) (n nature) {
+	if four := byFour(seen); len(four) > 0 {
+		seen = four
+	}
 	if len(seen) == 0 {
 		return n
 	}
@@ -37,9 +42,6 @@ func (a *Agent) natureOf(seen []observation, port uint16) (n nature) {
 	differ, counts := false, len(seen) > 1
 	var step int
 	for i := 1; i < len(seen); i++ {
-		if seen[i].seen.Addr().Is4() != first.seen.Addr().Is4() {
-			continue
-		}
 		n.class = max(n.class, ClassEasy)
 		differ = differ || seen[i].seen != first.seen
 		d := int(seen[i].seen.Port()) - int(seen[i-1].seen.Port())
@@ -57,10 +59,20 @@ func (a *Agent) natureOf(seen []observation, port uint16) (n nature) {
 	return n
 }
 
+// byFour are the observations of IPv4.
+func byFour(seen []observation) (four []observation) {
+	for _, o := range seen {
+		if o.seen.Addr().Is4() {
+			four = append(four, o)
+		}
+	}
+	return four
+}
+
 // moves reports whether the NAT before the node's own socket takes another port than ours, as far as one address alone can
 // tell: it may take yet another for others.
 func (a *Agent) moves() bool {
-	seen := a.learn.observations(0)
+	seen := byFour(a.learn.observations(0))
 	for _, o := range seen {
 		if o.by.Addr() != seen[0].by.Addr() || o.seen.Port() == a.cfg.Port {
 			return false

@@ -69,10 +69,11 @@ func (c *contact) arrange(now time.Time) {
 	}
 }
 
-// addTarget has probes go to an address. Those on our own link go from the node's own socket.
+// addTarget has probes go to an address: on our own link from the node's own socket, and so where we have public addresses of IPv6, which
+// the peer was told with its port.
 func (c *contact) addTarget(kind uint8, to netip.AddrPort) *target {
 	path := c.a.pathTo(to)
-	if kind != KindLAN {
+	if kind != KindLAN && !(to.Addr().Is6() && c.a.hasPublicSix()) {
 		path.Socket = c.socket
 	}
 	return c.addPath(kind, path)

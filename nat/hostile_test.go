@@ -292,3 +292,29 @@ func FuzzAgent(f *testing.F) {
 		}
 	})
 }
+
+// Who answers has proven its address: what was spent on it before does not count when its path closes and must be searched anew within the hour
+// (spec N5.1).
+func TestAnAnswerClosesTheAccount(t *testing.T) {
+	f := known(t)
+	victim := netip.MustParseAddr("192.0.2.66")
+	for range unprovenMost + vouchedMost + 10 {
+		f.budget.take(f.now, victim, true)
+		f.now = f.now.Add(strangersEvery)
+	}
+	if f.budget.take(f.now, victim, true) {
+		t.Fatal("there is no bound")
+	}
+	f.Deliver(f.now, name(9), wire.AppendMeeting(nil, invitation(77, 1, ClassEasy, "192.0.2.66:4000")))
+	f.run(2 * acceptWaits)
+	c := f.byPeer[name(9)]
+	at := link.Path{Addr: addr("192.0.2.66:4000")}
+	f.Receive(f.now, at, c.probe(wire.Punch{Kind: wire.PunchPong, Attempt: 77, Tx: c.tx(at) + 1}))
+	if f.budget.take(f.now, victim, true) {
+		t.Error("a forged answer closed the account")
+	}
+	f.Receive(f.now, at, c.probe(wire.Punch{Kind: wire.PunchPong, Attempt: 77, Tx: c.tx(at)}))
+	if !f.budget.take(f.now, victim, true) {
+		t.Error("it answered, and its account still stands")
+	}
+}

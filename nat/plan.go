@@ -2,6 +2,7 @@ package nat
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/caracal-mesh/caracal/internal/agenda"
@@ -45,14 +46,19 @@ func isHard(m *wire.Meeting, round uint8) bool {
 	return m.Class == ClassHard && (m.Step == 0 || round > 1)
 }
 
-// certain reports whether it has an address that does not depend on whom it speaks to.
-func certain(m *wire.Meeting) bool {
+// certain reports whether it has an address that does not depend on whom it speaks to, and of use to the other: one of
+// IPv6 is so only to who has one too.
+func certain(m, other *wire.Meeting) bool {
 	for _, x := range m.Candidates {
-		if x.Kind == KindHost || x.Kind == KindMapped || x.Kind == KindLAN {
+		if (x.Kind == KindHost || x.Kind == KindMapped || x.Kind == KindLAN) && (x.Addr.Addr().Is4() || hasSix(other)) {
 			return true
 		}
 	}
 	return m.Class == ClassOpen
+}
+
+func hasSix(m *wire.Meeting) bool {
+	return slices.ContainsFunc(m.Candidates, func(x wire.Candidate) bool { return x.Addr.Addr().Is6() })
 }
 
 // makePlan decides by what both sides know of their NATs (spec N4.1).
@@ -60,7 +66,7 @@ func (c *contact) makePlan(now time.Time) (p plan) {
 	p.lasts = roundLasts
 	p.opener = c.mine.Class != ClassOpen && c.theirs.Class != ClassOpen
 	mine, theirs := isHard(&c.mine, c.round), isHard(&c.theirs, c.round)
-	if certain(&c.mine) || certain(&c.theirs) {
+	if certain(&c.mine, &c.theirs) || certain(&c.theirs, &c.mine) {
 		return p
 	}
 	switch {

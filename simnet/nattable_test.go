@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -195,6 +196,9 @@ func (c *natCell) judge(t *testing.T, trials int) {
 
 func TestNATMatrix(t *testing.T) { // spec N2 to N4
 	trials := max(*natTrials, fewTrials)
+	if trials > fewTrials {
+		defer debug.SetGCPercent(debug.SetGCPercent(800))
+	}
 	cells := natTable(trials)
 	for _, c := range cells {
 		c.judge(t, trials)

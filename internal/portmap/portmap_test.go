@@ -93,6 +93,33 @@ func TestAMappingIsRenewedAndTakenBack(t *testing.T) {
 	})
 }
 
+// Two protocols of one router grant the same port: what came second is not taken back, since that would take the first with it. Another port is.
+func TestTheSameMappingTwiceIsOne(t *testing.T) {
+	for _, test := range []struct {
+		second string
+		taken  int
+	}{{"203.0.113.1:4117", 0}, {"203.0.113.1:4118", 1}} {
+		synctest.Test(t, func(t *testing.T) {
+			a := &fakeRouter{outer: netip.MustParseAddrPort("203.0.113.1:4117")}
+			b := &fakeRouter{outer: netip.MustParseAddrPort(test.second)}
+			later := func(_ context.Context, port uint16) (mapping, error) {
+				time.Sleep(time.Second)
+				return b.ask(t.Context(), port)
+			}
+			m := Start(Config{Port: 4117, Log: slog.New(slog.DiscardHandler), askers: []asker{a.ask, later}, Found: func([]netip.AddrPort) {}})
+			time.Sleep(2 * time.Second)
+			synctest.Wait()
+			if _, _, taken := b.counts(); taken != test.taken {
+				t.Errorf("the second, %s, was taken back %d times, want %d", test.second, taken, test.taken)
+			}
+			m.Close()
+			if _, _, taken := a.counts(); taken != 1 {
+				t.Errorf("at the end the first was taken back %d times", taken)
+			}
+		})
+	}
+}
+
 func TestNobodyElseIsSpokenTo(t *testing.T) {
 	for _, far := range []string{"http://203.0.113.9:80/desc.xml", "http://example.org/desc.xml", "http://127.0.0.1:1/x", "http://169.254.169.254/"} {
 		if resp, err := nearby.Get(far); !errors.Is(err, errElsewhere) {

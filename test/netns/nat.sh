@@ -121,7 +121,8 @@ if command -v miniupnpd >/dev/null; then
 	cc A punch B --verbose || die "no direct path over the mapped port"
 	ends A
 	in_ns NA nft list chain inet filter prerouting_miniupnpd | has 'dnat' && die "the mapping stayed"
-	ok "the router opened a port, that made the path direct, and it was taken back"
+	grep -q 'by=PCP' "$WORK/up-A.log" || die "not by PCP: $(grep 'opened a port' "$WORK/up-A.log")"
+	ok "the router opened a port by PCP, that made the path direct, and it was taken back"
 	kill $IGD
 	ends B
 else

@@ -48,6 +48,7 @@ func (c *contact) begin(now time.Time) {
 // play begins a round.
 func (c *contact) play(now time.Time, round uint8) {
 	c.round, c.ready, c.goAt, c.meetAt = round, false, time.Time{}, time.Time{}
+	c.keyed, c.opened = false, false
 	c.enter(now, preparing)
 }
 
@@ -79,6 +80,8 @@ func (c *contact) prepare(now time.Time) {
 	} else {
 		c.mine.Type, c.mine.Wait = wire.RendezvousAccept, uint16(now.Sub(c.entered).Milliseconds())
 		c.askWitnesses(now)
+		c.key, c.keyed = c.probeKey(), true
+		c.aim()
 	}
 	c.enter(now, inviting)
 }
@@ -130,8 +133,12 @@ func (c *contact) addLAN() {
 	}
 }
 
-// invite sends the invitation, or its acceptance, and goes on when it was answered.
-func (c *contact) invite(now time.Time) {
+// invite sends the invitation, or its acceptance, and goes on when it was answered. Who accepts opens its own NATs before. It reports
+// false when the batch is full.
+func (c *contact) invite(now time.Time, out *link.Batch) bool {
+	if c.keyed && !c.open(now, out) {
+		return false
+	}
 	switch {
 	case !c.goAt.IsZero(): // the word to go has come
 		c.begun(now)
@@ -158,6 +165,7 @@ func (c *contact) invite(now time.Time) {
 		}
 		c.tries++
 	}
+	return true
 }
 
 // giveWord tells the peer to go, and goes when the word is there (spec N2.3).
@@ -184,7 +192,9 @@ func (c *contact) giveWord(now time.Time) {
 
 // begun begins a round of probes.
 func (c *contact) begun(now time.Time) {
-	c.key = c.probeKey()
+	if !c.keyed {
+		c.key, c.keyed = c.probeKey(), true
+	}
 	c.enter(now, firing)
 	c.a.stats.Rounds++
 	c.arrange(now)

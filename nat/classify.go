@@ -44,8 +44,9 @@ func (a *Agent) natureOf(seen []observation, port uint16) (n nature) {
 	for i := 1; i < len(seen); i++ {
 		n.class = max(n.class, ClassEasy)
 		differ = differ || seen[i].seen != first.seen
-		d := int(seen[i].seen.Port()) - int(seen[i-1].seen.Port())
-		if step == 0 {
+		d, between := int(seen[i].seen.Port())-int(seen[i-1].seen.Port()), seen[i].order-seen[i-1].order
+		counts = counts && d%between == 0
+		if d /= between; step == 0 {
 			step = d
 		}
 		counts = counts && d == step && d != 0 && d >= -maxStep && d <= maxStep && seen[i].seen.Addr() == first.seen.Addr()

@@ -37,8 +37,8 @@ const (
 	inviteFirst = 500 * time.Millisecond
 	inviteTries = 4
 	acceptWaits = 700 * time.Millisecond // for the word to go; then it is assumed
-	openerLead  = 100 * time.Millisecond // from the openers to the probes
-	higherWaits = time.Second            // the higher SID waits for the lower one's invitation or handshake
+	higherWaits = time.Second            // the higher SID waits for the lower one's invitation,
+	meetWaits   = 150 * time.Millisecond // and for its handshake
 	confirmMost = 3 * time.Second
 	wantedFor   = 30 * time.Second // after the last use
 	maxRounds   = 3
@@ -72,6 +72,8 @@ type contact struct {
 	sentAt  time.Time // the invitation, first
 	tries   int
 	ready   bool // a fresh socket was asked about
+	keyed   bool // the key of the probes is that of this round
+	opened  bool // openers went in this round
 	goAt    time.Time
 	fireAt  time.Time // probes begin; openers were before
 	tick    int
@@ -261,7 +263,7 @@ func (c *contact) proceed(now time.Time, out *link.Batch) bool {
 	case preparing:
 		c.prepare(now)
 	case inviting:
-		c.invite(now)
+		return c.invite(now, out)
 	case firing:
 		return c.fire(now, out)
 	case confirming:

@@ -47,7 +47,19 @@ func tickAt(i int) time.Duration {
 
 // arrange decides what is done in this round.
 func (c *contact) arrange(now time.Time) {
-	c.targets, c.found, c.tick = nil, nil, 0
+	c.aim()
+	c.found, c.tick = nil, 0
+	c.plan = c.makePlan(now)
+	c.fireAt = c.goAt
+	c.nextAt = now
+	if c.plan.hopeless {
+		c.lost(now, ReasonBothHard)
+	}
+}
+
+// aim lists the addresses that probes go to.
+func (c *contact) aim() {
+	c.targets = nil
 	lan := shares(c.mine.Candidates, c.theirs.Candidates)
 	for _, x := range c.theirs.Candidates {
 		switch {
@@ -57,15 +69,6 @@ func (c *contact) arrange(now time.Time) {
 		default:
 			c.addTarget(x.Kind, x.Addr)
 		}
-	}
-	c.plan = c.makePlan(now)
-	c.fireAt = c.goAt
-	if c.plan.opener {
-		c.fireAt = c.goAt.Add(openerLead)
-	}
-	c.nextAt = c.goAt
-	if c.plan.hopeless {
-		c.lost(now, ReasonBothHard)
 	}
 }
 
@@ -109,12 +112,12 @@ func (c *contact) fire(now time.Time, out *link.Batch) bool {
 		c.nextAt = c.entered.Add(confirmMost)
 		return true
 	}
+	if !c.open(now, out) {
+		return false
+	}
 	if now.Before(c.goAt) {
 		c.nextAt = c.goAt
 		return true
-	}
-	if c.plan.opener && !c.plan.opened && !c.open(now, out) {
-		return false
 	}
 	if !c.volley(now, out) || !c.openMany(now, out) || !c.search(now, out) {
 		return false
@@ -135,22 +138,28 @@ func (c *contact) fire(now time.Time, out *link.Batch) bool {
 	return true
 }
 
-// open sends one probe to each target that dies on the way: it has our NATs let in what comes from there, and
-// the peer's do not see it before their own side has spoken (spec N3.5).
+// open sends, once in a round, one probe to each target that dies on the way: it has our NATs let in what comes from there, and the peer's
+// do not see it before their own side has spoken. Each side does so before the other can begin (spec N3.5). The ports that a counting NAT
+// may take come first: not all may get something yet.
 func (c *contact) open(now time.Time, out *link.Batch) bool {
-	for _, t := range c.targets {
-		if t.path.Iface != 0 || t.kind == KindMet || t.pinged > 0 {
-			continue
+	if c.opened || c.mine.Class == ClassOpen || c.theirs.Class == ClassOpen {
+		return true
+	}
+	for _, counted := range [...]bool{true, false} {
+		for _, t := range c.targets {
+			if t.path.Iface != 0 || t.kind == KindMet || t.pinged > 0 || (t.kind == KindCounted) != counted {
+				continue
+			}
+			path := t.path
+			path.TTL = openerTTL[c.round]
+			if !c.ping(now, path, out) {
+				return false
+			}
+			t.pinged++
 		}
-		path := t.path
-		path.TTL = openerTTL[c.round]
-		if !c.ping(now, path, out) {
-			return false
-		}
-		t.pinged++
 	}
 	c.note(now, "openers", link.Path{TTL: openerTTL[c.round]}, len(c.targets))
-	c.plan.opened = true
+	c.opened = true
 	return true
 }
 

@@ -117,7 +117,7 @@ func TestThreat19ForgedCandidatesFloodNobody(t *testing.T) {
 		for _, s := range got {
 			within := 0
 			for _, o := range got {
-				if !o.at.Before(s.at) && o.at.Before(s.at.Add(unprovenAgain)) {
+				if !o.at.Before(s.at) && o.at.Before(s.at.Add(10*time.Minute)) {
 					within++
 				}
 			}
@@ -126,8 +126,8 @@ func TestThreat19ForgedCandidatesFloodNobody(t *testing.T) {
 				t.Fatalf("a datagram of %d bytes went to a victim", len(s.data))
 			}
 		}
-		if worst > unprovenMost || worst == 0 {
-			t.Errorf("%s got %d datagrams in 10 minutes, want 1 to %d", v, worst, unprovenMost)
+		if worst > 5 || worst == 0 {
+			t.Errorf("%s got %d datagrams in 10 minutes, want 1 to %d", v, worst, 5)
 		}
 	}
 	for _, never := range []string{"192.0.2.68", "127.0.0.1", "224.0.0.5"} {
@@ -178,8 +178,8 @@ func TestThreat19ForgedSourceOfProbes(t *testing.T) {
 		f.Receive(f.now, link.Path{Addr: addr("192.0.2.66:4000")}, c.probe(wire.Punch{Kind: wire.PunchPong, Attempt: 77, Tx: uint64(i)}))
 		f.run(10 * time.Millisecond)
 	}
-	if got := f.sentTo("192.0.2.66"); len(got) == 0 || len(got) > unprovenMost {
-		t.Errorf("the victim got %d datagrams, want 1 to %d", len(got), unprovenMost)
+	if got := f.sentTo("192.0.2.66"); len(got) == 0 || len(got) > 5 {
+		t.Errorf("the victim got %d datagrams, want 1 to %d", len(got), 5)
 	}
 	if len(f.mesh.met) != 0 {
 		t.Error("the mesh was told of an address that proved nothing")
@@ -212,7 +212,7 @@ func TestThreat20LyingRendezvous(t *testing.T) {
 	f.Deliver(f.now, name(101), wire.AppendWord(nil, &wire.Word{Type: wire.RendezvousWitness, Tx: 1, Value: 1}))
 	f.Deliver(f.now, name(100), wire.AppendWord(nil, &wire.Word{Type: wire.RendezvousWitness, Tx: 1, Value: 1}))
 	f.run(30 * time.Second)
-	if got := f.sentTo("192.0.2.66"); len(got) > unprovenMost {
+	if got := f.sentTo("192.0.2.66"); len(got) > 5 {
 		t.Errorf("without a witness %d datagrams", len(got))
 	}
 
@@ -230,7 +230,7 @@ func TestThreat20LyingRendezvous(t *testing.T) {
 			}
 			f.run(time.Minute)
 		}
-		least, most := searchPorts, vouchedMost+6*unprovenMost
+		least, most := 512, 635+6*5 // in six times ten minutes
 		if got := f.sentTo("192.0.2.66"); len(got) < least || len(got) > most {
 			t.Errorf("a lying rendezvous got %d datagrams out of us, whose NAT is %s, want %d to %d: the search, and its bound", len(got), ours, least, most)
 		}

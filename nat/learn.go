@@ -42,9 +42,10 @@ type question struct {
 
 // An observation is where an observer saw one of our sockets.
 type observation struct {
-	by   netip.AddrPort
-	seen netip.AddrPort
-	at   time.Time
+	by    netip.AddrPort
+	seen  netip.AddrPort
+	at    time.Time
+	order int // in which the socket asked, those included that have not answered
 }
 
 // A learner knows what observers told.
@@ -245,10 +246,15 @@ func (a *Agent) trusts(q *question, other netip.AddrPort) bool {
 
 // observations are what was told about a socket, in the order in which it was asked.
 func (l *learner) observations(socket uint16) (list []observation) {
+	order := 0
 	for _, q := range l.questions {
-		if q.to.Socket == socket && q.change == 0 && !q.answered.IsZero() {
-			list = append(list, observation{q.to.Addr, q.seen, q.answered})
+		if q.to.Socket != socket || q.change != 0 {
+			continue
 		}
+		if !q.answered.IsZero() {
+			list = append(list, observation{q.to.Addr, q.seen, q.answered, order})
+		}
+		order++
 	}
 	return list
 }

@@ -24,10 +24,9 @@ const (
 
 // A plan is what is done in one round besides probing the targets.
 type plan struct {
-	opener, opened bool
-	hopeless       bool // both NATs change ports, and neither side has another address
-	unvouched      bool // a search would be needed, and nobody vouches for the peer's address
-	lasts          time.Duration
+	hopeless  bool // both NATs change ports, and neither side has another address
+	unvouched bool // a search would be needed, and nobody vouches for the peer's address
+	lasts     time.Duration
 
 	many      netip.AddrPort // our many sockets speak to it
 	manyFirst uint16         // of them
@@ -64,7 +63,6 @@ func hasSix(m *wire.Meeting) bool {
 // makePlan decides by what both sides know of their NATs (spec N4.1).
 func (c *contact) makePlan(now time.Time) (p plan) {
 	p.lasts = roundLasts
-	p.opener = c.mine.Class != ClassOpen && c.theirs.Class != ClassOpen
 	mine, theirs := isHard(&c.mine, c.round), isHard(&c.theirs, c.round)
 	if certain(&c.mine, &c.theirs) || certain(&c.theirs, &c.mine) {
 		return p
@@ -80,7 +78,7 @@ func (c *contact) makePlan(now time.Time) (p plan) {
 	case theirs:
 		p.searched = c.outer().Addr()
 		if p.searched.IsValid() {
-			p.searchAt, p.lasts = c.goAt.Add(openerLead+searchStart), searchLasts
+			p.searchAt, p.lasts = c.goAt.Add(searchStart), searchLasts
 			p.searchOffset = int(c.a.rand.Uint64() % portSpace)
 			p.searchStride = strides[c.a.rand.Uint64()%uint64(len(strides))]
 		}

@@ -20,10 +20,14 @@ func (a *Agent) receivePunch(now time.Time, from link.Path, datagram []byte) {
 		return
 	}
 	for _, c := range a.contacts {
-		if c.attempt != m.Attempt || c.state < firing || c.state > direct {
+		if c.attempt != m.Attempt || !c.keyed || c.state < inviting || c.state > direct {
 			continue
 		}
 		if want := probeMAC(&c.key, covered); subtle.ConstantTimeCompare(want[:], mac) == 1 {
+			if c.state == inviting { // the word to go is late, or lost
+				c.goAt = now
+				c.begun(now)
+			}
 			c.receive(now, from, &m)
 			return
 		}
@@ -81,7 +85,7 @@ func (c *contact) ponged(now time.Time, from link.Path) {
 	}
 	c.meetAt = now
 	if c.a.cfg.Self.Compare(c.peer) > 0 && c.state == confirming {
-		c.meetAt = now.Add(higherWaits)
+		c.meetAt = now.Add(meetWaits)
 	}
 }
 

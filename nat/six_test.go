@@ -15,16 +15,19 @@ func hardWithSix(t *testing.T) *fixture {
 	f := newFixture(1)
 	f.SetAddrs(f.now, 2, []netip.Prefix{netip.MustParsePrefix("192.168.1.5/24"), netip.MustParsePrefix("2a00:1::5/64")})
 	f.mesh.set(seenAt(name(102), "[2a00:9::1]:4117", true), seenAt(name(100), "198.51.100.1:4117", true), seenAt(name(101), "198.51.100.2:4117", false))
-	f.answerSTUN(func(to link.Path) netip.AddrPort {
-		if to.Addr.Addr().Is6() {
-			return addr("[2a00:1::5]:4117")
-		}
-		return netip.AddrPortFrom(addr("203.0.113.1:1").Addr(), 5000+1000*uint16(to.Addr.Addr().As4()[3]))
-	})
+	f.answerSTUN(seenBySix)
 	if st := f.Status(); st.Class != "hard" {
 		t.Fatalf("the NAT is %s, though by IPv4 it changes ports", st.Class)
 	}
 	return f
+}
+
+// seenBySix is where observers see its sockets.
+func seenBySix(to link.Path) netip.AddrPort {
+	if to.Addr.Addr().Is6() {
+		return netip.AddrPortFrom(addr("[2a00:1::5]:1").Addr(), 4117+to.Socket)
+	}
+	return netip.AddrPortFrom(addr("203.0.113.1:1").Addr(), 5000+1000*uint16(to.Addr.Addr().As4()[3])+to.Socket)
 }
 
 // Two whose NATs of IPv4 are hard meet by IPv6: its own address is told with the port of the node's own socket, and probes go from there, so
@@ -34,6 +37,7 @@ func TestSixGoesWhereFourCannot(t *testing.T) {
 	m := invitation(5, 1, ClassHard, "192.0.2.66:4000")
 	m.Candidates = append(m.Candidates, wire.Candidate{Kind: KindHost, Addr: addr("[2a00:2::6]:4117")})
 	f.Deliver(f.now, name(9), wire.AppendMeeting(nil, m))
+	f.answerSTUN(seenBySix)
 	f.run(2 * time.Second)
 	told := false
 	for _, w := range f.words {

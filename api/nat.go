@@ -148,6 +148,9 @@ var stepWords = map[string]string{
 	"path-closed":                 "the direct path has closed",
 }
 
+// singular mends what is said of many where there is one.
+var singular = strings.NewReplacer("1 observers where they see", "1 observer where it sees", "1 addresses", "1 address")
+
 func stepText(st nat.Step) string {
 	words := stepWords[st.What]
 	where := ""
@@ -165,6 +168,9 @@ func stepText(st nat.Step) string {
 	case strings.Contains(words, "%d") && strings.Contains(words, "%s"):
 		return fmt.Sprintf(words, st.N, where)
 	case strings.Contains(words, "%d"):
+		if st.N == 1 {
+			return singular.Replace(fmt.Sprintf(words, st.N))
+		}
 		return fmt.Sprintf(words, st.N)
 	case strings.Contains(words, "%s"):
 		return fmt.Sprintf(words, where)

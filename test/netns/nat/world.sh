@@ -145,6 +145,15 @@ knows() {
 	return 1
 }
 
+# known NODE: wait until it knows whether its NAT changes ports.
+known() {
+	for _ in $(seq 100); do
+		cc "$1" status --json 2>/dev/null | grep -qE '"nat":"(easy|hard)"' && return 0
+		sleep 0.05
+	done
+	return 1
+}
+
 # igd ROUTER: the same as random ports, with miniupnpd, which opens ports for who asks from inside.
 igd() {
 	in_ns "$1" nft flush ruleset

@@ -8,7 +8,7 @@ ROUNDS=${ROUNDS:-3}
 SECONDS_PATH=${SECONDS_PATH:-10}
 PATHS=${PATHS:-100:40:0:500 100:40:0.1:500 100:40:1:500 100:40:5:500 20:200:1:500}
 BESIDE=${BESIDE:-20:20:0:100}
-PROTOS=${PROTOS:-tls bbr quic caracal}
+PROTOS=${PROTOS:-cubic bbr quic caracal}
 REPORT=${REPORT:-paths}
 . ./lib.sh
 
@@ -21,7 +21,6 @@ case " $PROTOS " in *" bbr "*)
 		PROTOS=${PROTOS/bbr/}
 	} ;;
 esac
-at A sysctl -qw net.ipv4.tcp_congestion_control=cubic # whatever the machine's is; bbr asks for its own
 router=""
 
 # impair PATH: R sends all that it routes through the user-space router, anew with these properties.

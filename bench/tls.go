@@ -47,8 +47,13 @@ func newTCPPeer(addr string) peer { return &tcpPeer{addr: addr} }
 
 func newTLSPeer(addr string) peer { return &tcpPeer{addr: addr, tls: clientTLS()} }
 
-// newBBRPeer is TLS over the congestion control that takes loss for noise.
+// newBBRPeer is TLS over the congestion control that takes loss for noise, newCubicPeer over that which does not. newTLSPeer
+// has what the system has.
 func newBBRPeer(addr string) peer { return &tcpPeer{addr: addr, tls: clientTLS(), congestion: "bbr"} }
+
+func newCubicPeer(addr string) peer {
+	return &tcpPeer{addr: addr, tls: clientTLS(), congestion: "cubic"}
+}
 
 func (p *tcpPeer) dial(context.Context) error { return nil }
 

@@ -36,6 +36,7 @@ var transports = map[string]transport{
 	"tls":     {tlsServe, dialling(newTLSPeer)},
 	"tcp":     {tcpServe, dialling(newTCPPeer)},
 	"bbr":     {tlsServe, dialling(newBBRPeer)},
+	"cubic":   {tlsServe, dialling(newCubicPeer)},
 	"chacha":  {caracalServe, caracalPrepare}, // started where the processor has no AES
 	"echo":    {echoServe, dialling(newEchoPeer)},
 }

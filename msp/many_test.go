@@ -45,7 +45,7 @@ type crowd struct {
 
 // newCrowd opens so many streams to each of so many.
 func newCrowd(tb testing.TB, associations, streams int) *crowd {
-	limits := Limits{Associations: associations, Streams: associations * streams, Backlog: streams}
+	limits := Limits{Associations: 2 * associations, Streams: 2 * associations * streams, Backlog: streams} // peers may have a part of them
 	x := &crowd{now: epoch, ca: new(post), cb: new(post)}
 	one, two := testSID(1), testSID(2)
 	x.a = New(x.now, Config{Identities: []sid.SID{one}, Limits: limits}, x.ca)

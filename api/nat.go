@@ -90,7 +90,7 @@ func natWords(st *nat.Status) string {
 var natReasons = map[nat.Reason]string{
 	nat.ReasonBothHard:   "both networks change their ports for every peer (symmetric NAT), so nobody can know where to knock. Traffic stays on the mesh; opening a port at either router would help",
 	nat.ReasonNoAnswer:   "its network lets no probe in, or drops ours",
-	nat.ReasonNoAddress:  "nobody outside has told this node yet where it is seen. A node outside helps: --peer HOST",
+	nat.ReasonNoAddress:  "nobody outside has told this node yet where it is seen. A node outside helps: caracal up --peer HOST",
 	nat.ReasonNoReply:    "it did not reply to the invitation",
 	nat.ReasonRefused:    "it opens no direct paths",
 	nat.ReasonUnproven:   "one of the networks changes its ports, and searching them needs a node outside that knows both (--peer on both sides)",

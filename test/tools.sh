@@ -28,19 +28,21 @@ else
 	echo "SKIP: no promtool"
 fi
 
-for n in b c; do cc up -q --home "$work/home-$n" --name "$n" --listen 127.0.0.1:0 --interface lo --accept all; done
+# meet: two nodes that have just found each other.
+meet() {
+	for n in b c; do cc up -q --home "$work/home-$n" --name "$n" --listen 127.0.0.1:0 --interface lo --accept all; done
+	for _ in $(seq 100); do
+		cc peers --home "$work/home-b" --json | grep -q '"name":"c"' && return
+		sleep 0.1
+	done
+	die "no peers"
+}
 die() {
 	echo "not ok: $*"
 	exit 1
 }
-peers() { [[ $(cc peers --home "$work/home-b" --json) == *'"name":"c"'* ]]; }
-for _ in $(seq 100); do
-	peers && break
-	sleep 0.1
-done
-peers || die "no peers"
-
 echo "== shells complete peers that are there"
+meet
 export CARACAL_HOME=$work/home-b PATH=$work:$PATH
 for shell in bash zsh fish powershell; do cc completion $shell >"$work/completion.$shell"; done
 complete_in() {
@@ -68,6 +70,8 @@ if ! command -v tshark >/dev/null; then
 	echo "SKIP: no tshark"
 	exit 0
 fi
+for n in b c; do cc down -q --home "$work/home-$n"; done
+meet # anew: who has just come sends beacons often
 mkdir "$work/out"
 # Two recordings of the same: one with what is opened, one without.
 cc capture -q --for 4s --home "$work/home-b" -o "$work/opened.pcapng" &

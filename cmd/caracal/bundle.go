@@ -35,10 +35,7 @@ func (c *command) debug() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return c.writeBundle(cmd.Context(), file) },
 	}
 	bundle.Flags().StringVarP(&file, "output", "o", "", "the file to write, - = standard output (default caracal-debug-DATE.tar.gz)")
-	parent := &cobra.Command{
-		Use: "debug", Short: "For bug reports", Args: exactly(0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
+	parent := &cobra.Command{Use: "debug", Short: "For bug reports"}
 	parent.AddCommand(bundle)
 	return parent
 }

@@ -35,7 +35,7 @@ func (c *command) inbox() *cobra.Command {
 
 func (c *command) inboxText(b *client.Inbox) {
 	if len(b.Items) == 0 {
-		c.printf("nothing was sent here yet\n")
+		c.say("nothing was sent here yet\n")
 		return
 	}
 	t := table{{"ID", "FROM", "WHAT", "SIZE", "SINCE", "STATE"}}

@@ -97,6 +97,7 @@ func (c *command) root() *cobra.Command {
 		c.send(), c.inbox(), c.pipe(), c.forward(), c.expose(),
 		c.watch(), c.web(), c.metrics(), c.capture(), c.debug(), c.socks(), c.services(), c.streams(), c.sim(), c.versionVerb(), c.demo(), c.network(), exitCodes(), schemas(),
 	)
+	root.InitDefaultCompletionCmd()
 	c.completion(root)
 	c.everywhere(root)
 	return root
@@ -121,6 +122,8 @@ func exactly(n int) cobra.PositionalArgs {
 		switch words := strings.Fields(cmd.Use)[1:]; {
 		case len(args) < n:
 			return misused(cmd, missing(words[len(args):]))
+		case len(args) > n && cmd.HasSubCommands():
+			return noVerb(cmd, args[n])
 		case len(args) > n:
 			return misused(cmd, fmt.Sprintf("\"%s\" is too much", client.Printable(args[n])))
 		}

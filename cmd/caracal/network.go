@@ -11,10 +11,7 @@ import (
 )
 
 func (c *command) network() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "network", Short: "Private meshes: make a network key", Args: exactly(0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
+	cmd := &cobra.Command{Use: "network", Short: "Private meshes: make a network key"}
 	cmd.AddCommand(&cobra.Command{
 		Use: "new FILE", Short: "Write a new network key to a file that does not exist yet", Args: exactly(1),
 		RunE: func(_ *cobra.Command, args []string) error {

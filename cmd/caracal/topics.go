@@ -31,7 +31,7 @@ func schemas() *cobra.Command {
 	b.WriteString("With --json a verb prints one document, or one on each line as things happen. Each says in \"schema\" what it is.\n" +
 		"Within a version fields are only added. Errors are told on stderr, and by the exit code (caracal help exit-codes).\n\n")
 	for _, s := range client.Schemas {
-		fmt.Fprintf(&b, "  %-20s  %s\n", s[0], s[1])
+		fmt.Fprintf(&b, "  %-23s  %s\n", s[0], s[1])
 	}
 	return &cobra.Command{Use: "json", Short: "What --json prints", Long: strings.TrimRight(b.String(), "\n")}
 }

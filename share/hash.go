@@ -21,9 +21,6 @@ const chunkSize = 64 << 10
 // continued, and of syncs, in bytes (spec F5.2, F5.5). A multiple of chunkSize.
 const groupSize = 8 << 20
 
-// chunkHash is the hash of one chunk (spec F4.1).
-func chunkHash(chunk []byte) Hash { return blake3.Sum256(chunk) }
-
 // hashers keeps what is large to make: a hasher for each context of key derivation.
 var hashers sync.Map // context → *sync.Pool
 

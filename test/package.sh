@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What is shipped, tried: the Debian packages (lintian; installed, used, removed and purged in a copy of this system that is
 # thrown away; the ARM ones run under qemu), the manual pages (mandoc), the scripts (shellcheck), the units
-# (systemd-analyze), the container (the program alone in a root of its own), and what it all weighs.
+# (systemd-analyze), the Dockerfile (its steps done by hand, the program alone in a root of its own), and what it all weighs.
 # Usage: test/package.sh VERSION, after make deb.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -51,9 +51,10 @@ if have systemd-analyze; then
 fi
 
 say "what it weighs"
-for arch in amd64 arm64 armhf; do
+for limit in amd64:19000000 arm64:19000000 armhf:18000000; do # docs/adr/0068
+	arch=${limit%:*}
 	size=$(stat -c %s bin/caracal-deb-$arch)
-	[ "$size" -le 20000000 ] || die "the program for $arch has $size bytes, more than 20 MB"
+	[ "$size" -le "${limit#*:}" ] || die "the program for $arch has $size bytes, more than ${limit#*:}"
 	ok "$arch: $size bytes"
 done
 
@@ -80,27 +81,38 @@ if [ "$(id -u)" != 0 ] || ! have dpkg || ! have adduser; then
 fi
 DEB=$(echo "$PWD"/bin/deb/caracal_"${VERSION}"_"$(dpkg --print-architecture)".deb)
 
-say "alone in a root of its own, as in a container FROM scratch"
-mkdir -p "$WORK/scratch/data"
-cp bin/caracal-deb-"$(dpkg --print-architecture)" "$WORK/scratch/caracal"
-chmod 700 "$WORK/scratch/data"
-CARACAL_HOME=/data chroot "$WORK/scratch" /caracal up --service --listen 127.0.0.1:0 --interface 'none*' 2>"$WORK/scratch.log" &
-NODE=$!
+say "the Dockerfile, its steps done without Docker"
+DOCKERFILE=packaging/docker/Dockerfile
+step() { sed -n "s/^$1 //p" $DOCKERFILE; }
+words() { step "$1" | sed 's/^CMD //; s/[][",]//g'; } # of a list in JSON whose members have no spaces
+[ "$(sed -n 's/^go \([0-9]*\.[0-9]*\).*/\1/p' go.mod)" = "$(sed -n 's/^FROM golang:\([0-9.]*\) .*/\1/p' $DOCKERFILE)" ] || die "the Dockerfile has another Go than go.mod"
+mkdir "$WORK/out" "$WORK/scratch"
+eval "$(step RUN | sed "s|/out/|$WORK/out/|g")"
+while read -r from to owner; do
+	cp -r "$WORK$from" "$WORK/scratch$to"
+	[ -z "$owner" ] || chown -R "$owner" "$WORK/scratch$to"
+done < <(step COPY | sed -nE 's/^--from=build (--chown=([^ ]*) )?([^ ]*) ([^ ]*)$/\3 \4 \2/p')
+in_scratch() { env -i "$(step ENV)" "$(command -v chroot)" --userspec="$(step USER)" "$WORK/scratch" "$@"; }
+# shellcheck disable=SC2046 # words
+in_scratch $(words ENTRYPOINT) $(words CMD) --listen 127.0.0.1:0 --interface 'none*' 2>"$WORK/scratch.log" &
 for _ in $(seq 100); do
-	CARACAL_HOME=/data chroot "$WORK/scratch" /caracal status -q >"$WORK/scratch.out" 2>/dev/null && break || sleep 0.1
+	# shellcheck disable=SC2046
+	in_scratch $(words HEALTHCHECK) >"$WORK/scratch.out" 2>/dev/null && break || sleep 0.1
 done
+NODE=$(pgrep -u "$(step USER | cut -d: -f1)" -f '^/caracal up') || { cat "$WORK/scratch.log"; die "no node in the container"; }
 grep -q "no peers in sight" "$WORK/scratch.out" || { cat "$WORK/scratch.log"; die "no node in the container"; }
-RSS=$(awk '/^VmRSS/{print $2}' /proc/$NODE/status)
+RSS=$(awk '/^VmRSS/{print $2}' /proc/"$NODE"/status)
 best=999999
-for _ in 1 2 3 4 5 6 7; do
+for _ in $(seq 50); do # once without somebody else's work in between tells
 	t=$(date +%s%N)
-	CARACAL_HOME=/data chroot "$WORK/scratch" /caracal status -q >/dev/null
+	in_scratch /caracal status -q >/dev/null
 	t=$((($(date +%s%N) - t) / 1000000))
-	[ $t -lt $best ] && best=$t
+	[ $t -ge $best ] || best=$t
+	[ $best -gt 50 ] || break
 done
-kill $NODE
-wait $NODE || true
-ok "runs, with $RSS KiB of memory; status takes $best ms"
+kill "$NODE"
+wait || true
+ok "healthy as the user of the container, alone in its root: runs, with $RSS KiB of memory; status takes $best ms"
 [ "$RSS" -le $((24 * 1024)) ] || die "an idle node has $RSS KiB, more than 24 MiB"
 [ "$best" -le 50 ] || die "status takes $best ms, more than 50"
 

@@ -12,7 +12,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
 go=${GO:-go}
-build() { CGO_ENABLED=0 "$go" build -trimpath -buildvcs=false -o "$1" ./cmd/caracal; }
+build() { CGO_ENABLED=0 "$go" build -tags nethttpomithttp2 -trimpath -buildvcs=false -o "$1" ./cmd/caracal; }
 GOARCH=amd64 build "$dir/amd64"
 GOARCH=386 build "$dir/386"
 GOARCH=arm64 build "$dir/arm64"

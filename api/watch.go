@@ -47,10 +47,18 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
 	t := newTeller(s)
 	out.put(client.Event{Schema: client.SchemaWatch, Time: time.Now(), Kind: client.KindWatch, Event: "start"})
 	var list []happening
+	var arrives <-chan time.Time
+	if slices.Contains(kinds, client.KindTransfer) {
+		every := time.NewTicker(progressEvery)
+		defer every.Stop()
+		arrives = every.C
+	}
 	for {
 		select {
 		case <-r.Context().Done():
 			return // not the end of the events: no word that all was told
+		case <-arrives:
+			t.arriving(out.put)
 		case <-one.woken:
 			sleep(r.Context(), tellAfter)
 		}
@@ -76,6 +84,7 @@ type teller struct {
 	present map[sid.SID]bool
 	told    map[string]time.Time // by transfer, of its progress
 	links   map[uint32]string
+	arrived map[string]int64 // by transfer that comes in: the bytes told last
 }
 
 func newTeller(s *Server) *teller {
@@ -200,6 +209,24 @@ func (t *teller) route(h *trace.Event, e client.Event) (client.Event, bool) {
 	e.Via, e.ViaName, e.Hops = h.Peer.String(), t.name(h.Peer), h.Size
 	t.hops[h.Dst] = h.Size
 	return e, true
+}
+
+// arriving tells how far those transfers have come that come in and have moved: nothing happens while they do.
+func (t *teller) arriving(tell func(any)) {
+	arrived := map[string]int64{}
+	for _, x := range t.s.Exchange.Transfers() {
+		if x.Direction != share.Receiving {
+			continue
+		}
+		if arrived[x.ID] = x.Bytes; x.Bytes == t.arrived[x.ID] {
+			continue
+		}
+		tell(client.Event{
+			Schema: client.SchemaWatch, Time: time.Now(), Kind: client.KindTransfer, Event: string(share.Progress), Direction: client.Inward,
+			SID: x.Peer.String(), Name: t.name(x.Peer), ID: x.ID, What: x.What, Files: x.Files, Bytes: x.Bytes, Total: x.Total, Rate: client.Round(x.Rate, 0),
+		})
+	}
+	t.arrived = arrived
 }
 
 func (t *teller) transfer(h *happening, e client.Event) (client.Event, bool) {

@@ -52,6 +52,7 @@ type neighbour struct {
 	replies  [maxReplies]replyTo // where handshakes 1 came from
 	queues   queues
 	window   window
+	yield    yielding
 	tx       flight
 	old      flight // of the epoch before
 	rx       []*arrivals

@@ -44,6 +44,7 @@ type path struct {
 	most    int    // of what the interface takes; whether it passes the routers only the ends find out
 	bitrate uint64 // nominal, bit/s; 0 = unknown
 	low     lowest
+	last    time.Duration // the latest round trip, without what the neighbour held back
 	rtt     rtt.Estimator
 	quality
 	alive     quality // as it was at the last answer while the neighbour was up
@@ -79,7 +80,8 @@ func (p *path) rto() time.Duration {
 func (p *path) took(now time.Time, d, held time.Duration) {
 	held = min(max(held, 0), ackDelay)
 	p.rtt.Sample(d, held)
-	p.low.sample(now, max(d-held, d/8))
+	p.last = max(d-held, d/8)
+	p.low.sample(now, p.last)
 }
 
 // settled takes the fate of a packet into the delivery ratio.

@@ -42,7 +42,7 @@ func (n *neighbour) receiveAck(now time.Time, t *flight, a *wire.Ack) {
 	}
 	n.refute(t, a)
 	count, bytes, via := 0, 0, (*path)(nil)
-	busy := n.queues.n > 0 || t.flying >= n.window.limit
+	busy := n.queues.n > 0 || t.flying >= n.flightLimit(now)
 	for i := a.N - 1; i >= 0; i-- {
 		for c := max(a.Ranges[i].First, t.base); c <= a.Ranges[i].Last && c < t.next; c++ {
 			if !t.at(c).flying {
@@ -60,6 +60,7 @@ func (n *neighbour) receiveAck(now time.Time, t *flight, a *wire.Ack) {
 		return
 	}
 	n.window.delivered(now, count, bytes, via.low.value(), busy)
+	n.yield.fate(now, via, count, 0, t.flying+count, busy, n.window.best.packets)
 	n.queues.quantum = n.window.quantum()
 	n.lossAt = now
 	n.answered(now, via)
@@ -123,7 +124,9 @@ func (n *neighbour) detectLost(now time.Time) {
 	n.lossAt = time.Time{}
 	var lost [link.NumClasses]fifo
 	missed := n.lose(now, &n.old, &lost)
+	flew, before := n.tx.flying, n.m.stats.LinkLost
 	missed = n.lose(now, &n.tx, &lost) || missed
+	n.yield.fate(now, n.active, 0, int(n.m.stats.LinkLost-before), flew, false, n.window.best.packets)
 	for class := range lost {
 		n.queues.prepend(link.Class(class), &lost[class])
 	}

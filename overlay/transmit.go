@@ -45,7 +45,7 @@ func (n *neighbour) pack(now time.Time, out *link.Batch) bool {
 			}
 			continue
 		}
-		if !ack && !n.mayAsk() {
+		if !ack && !n.mayAsk(now) {
 			return true
 		}
 		room := out.Begin(n.active.to, n.packetSize())
@@ -56,7 +56,7 @@ func (n *neighbour) pack(now time.Time, out *link.Batch) bool {
 		if a != nil && a.waiting > 0 && (ack || !n.bulkNext()) {
 			n.appendAck(now, a, &p)
 		}
-		if n.mayAsk() {
+		if n.mayAsk(now) {
 			n.fill(now, &p)
 		}
 		if p.empty() {
@@ -98,8 +98,8 @@ func (n *neighbour) ackOn(now time.Time, via *path, a *arrivals, out *link.Batch
 }
 
 // mayAsk reports whether something waits that the window admits.
-func (n *neighbour) mayAsk() bool {
-	return (n.queues.ready() || n.probe) && n.tx.flying < n.window.limit && !n.tx.full()
+func (n *neighbour) mayAsk(now time.Time) bool {
+	return (n.queues.ready() || n.probe) && n.tx.flying < n.flightLimit(now) && !n.tx.full()
 }
 
 // bulkNext reports whether the frame whose turn it is travels alone.

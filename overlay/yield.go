@@ -1,0 +1,184 @@
+package overlay
+
+import (
+	"time"
+
+	"github.com/caracal-mesh/caracal/link"
+)
+
+const (
+	quietMemory = 1000 // packets by which noise is judged
+	onePacket   = 1 << 10
+	leastBound  = 4 * onePacket
+	yieldFactor = 717 // of 1024: β of RFC 9438
+	lookRounds  = 2   // for which we let go what waits, to see whether it is ours
+)
+
+// A yielding bounds what is in flight on a path across the Internet, where others fill the same queues: hop retransmission
+// hides loss from the streams above, so this is where it is answered. What is lost while packets queue, and more than
+// noise explains, lowers the bound to 0.7 of what was in flight; it rises again as CUBIC does (RFC 9438; spec O6.9).
+//
+// Invariant: bound is 0, which is none, or at least leastBound, in 1/1024 packets.
+type yielding struct {
+	path      *path
+	bound     int64
+	peak      int64 // where it was lowered
+	friendly  int64 // what Reno would have
+	inflexion int64 // ms from the epoch until peak is reached again
+	epoch     time.Time
+
+	foreign      bool          // others keep the queue full:
+	looks, until time.Time     // when it was looked last, or is
+	seen         time.Duration // the shortest round trip then; 0 = none
+
+	began           time.Time     // of the round
+	arrived, lost   int64         // packets in it
+	most            int           // in flight
+	short, former   time.Duration // the shortest round trip, 0 = none; that of the round before, in which what is lost was sent
+	noisy, noiseAll int64         // packets lost, and all, in rounds without a queue; faded
+}
+
+// fate takes what became of packets: how many arrived and were lost, and how many flew.
+func (y *yielding) fate(now time.Time, p *path, arrived, lost, flying int, busy bool, rate int64) {
+	if p == nil || p.kind != link.Internet {
+		y.bound = 0
+		return
+	}
+	if y.path != p {
+		*y = yielding{path: p, began: now}
+	}
+	y.arrived += int64(arrived)
+	y.lost += int64(lost)
+	y.most = max(y.most, flying)
+	if arrived > 0 && (y.short == 0 || p.last < y.short) {
+		y.short = p.last
+	}
+	if busy && arrived > 0 && y.bound > 0 {
+		y.rise(now, int64(arrived), p.rtt.Smoothed())
+	}
+	if now.Sub(y.began) >= p.rtt.Smoothed() {
+		y.judge(now, rate)
+	}
+	y.look(now)
+}
+
+// look sees, once in drainEvery, whether others keep the queue full: we let go what is ours, and then no round trip is
+// nearly as short as the shortest was.
+func (y *yielding) look(now time.Time) {
+	rtt := &y.path.rtt
+	switch {
+	case y.bound == 0:
+	case y.looks.IsZero() || now.Sub(y.looks) >= drainEvery:
+		y.looks, y.until, y.seen = now, now.Add(lookRounds*rtt.Smoothed()), 0
+	case y.looking(now):
+		if last := y.path.last; now.Sub(y.looks) >= y.until.Sub(now) && (y.seen == 0 || last < y.seen) {
+			y.seen = last
+		}
+	case y.seen > 0:
+		y.foreign, y.seen = y.seen > rtt.Min()+max(rtt.Min()/4, 2*time.Millisecond), 0
+	}
+}
+
+// looking reports whether what is ours is let go.
+func (y *yielding) looking(now time.Time) bool { return now.Before(y.until) }
+
+// queues reports whether packets wait somewhere on the path when a round trip takes so long.
+func (p *path) queues(rtt time.Duration) bool {
+	low := p.low.value()
+	return rtt > low+max(low/16, 2*time.Millisecond)
+}
+
+// judge ends a round.
+func (y *yielding) judge(now time.Time, rate int64) {
+	queued := y.path.queues(max(y.short, y.former))
+	switch all := y.arrived + y.lost; {
+	case y.short == 0:
+		return // it goes on
+	case queued && y.lost > y.excused(all):
+		y.lower(now, rate*int64(y.path.low.value()/time.Microsecond)/1_000_000*onePacket)
+	case !queued:
+		y.noisy += y.lost
+		y.noiseAll += all
+		if y.noiseAll > quietMemory {
+			y.noisy, y.noiseAll = y.noisy/2, y.noiseAll/2
+		}
+	}
+	y.began, y.arrived, y.lost, y.most, y.short, y.former = now, 0, 0, 0, 0, y.short
+}
+
+// excused is how many of so many packets noise may take.
+func (y *yielding) excused(all int64) int64 {
+	if y.noisy == 0 {
+		return 0
+	}
+	expected := all * y.noisy * onePacket / y.noiseAll
+	return (2*expected + min(expected, 3*onePacket)) / onePacket
+}
+
+// lower answers loss. What the path itself holds at our rate need not go.
+func (y *yielding) lower(now time.Time, holds int64) {
+	from := int64(y.most) * onePacket
+	if y.bound > 0 {
+		from = min(from, y.bound)
+	}
+	peak := from
+	if from < y.peak { // others want more (RFC 9438 §4.7)
+		peak = from * 17 / 20
+	}
+	y.peak = peak
+	y.bound = max(from*yieldFactor/1024, min(holds, from), leastBound)
+	y.friendly, y.epoch = y.bound, now
+	y.inflexion = cubeRoot(max(y.peak-y.bound, 0) * 10 / 4 * (1_000_000_000 / onePacket))
+}
+
+// rise lets the bound grow by what arrived.
+func (y *yielding) rise(now time.Time, arrived int64, smoothed time.Duration) {
+	alpha := arrived * 9 / 17
+	if y.friendly >= y.peak {
+		alpha = arrived
+	}
+	y.friendly += alpha * onePacket * onePacket / y.bound
+	t := now.Sub(y.epoch).Milliseconds()
+	if y.curve(t) < y.friendly {
+		y.bound = max(y.bound, y.friendly)
+		return
+	}
+	if target := min(y.curve(t+smoothed.Milliseconds()), y.bound*3/2); target > y.bound {
+		y.bound += (target - y.bound) * arrived * onePacket / y.bound
+	}
+	y.bound = min(y.bound, maxWindow*onePacket)
+}
+
+// curve is W_cubic at t ms after the epoch: C(t-K)³ + the peak, C = 0.4 packets/s³.
+func (y *yielding) curve(t int64) int64 {
+	d := max(-20_000, min(t-y.inflexion, 20_000))
+	return y.peak + d*d*d/1e6*4*onePacket/10/1e3
+}
+
+// flightLimit is how many packets may be in flight: of the window, what the bound leaves; the bound alone where others
+// keep the queue full, but for the moments in which that is seen.
+func (n *neighbour) flightLimit(now time.Time) int {
+	y, limit := &n.yield, n.window.limit
+	if y.bound == 0 {
+		return limit
+	}
+	bound := int(y.bound / onePacket)
+	switch {
+	case y.looking(now):
+		least := n.window.best.packets * int64(y.path.rtt.Min()/time.Microsecond) * 3 / 4_000_000
+		return min(max(int(least), minWindow), bound)
+	case y.foreign:
+		return bound
+	}
+	return min(limit, bound)
+}
+
+// cubeRoot is the largest r with r³ ≤ v, for 0 ≤ v < 2^54.
+func cubeRoot(v int64) (r int64) {
+	for bit := int64(1) << 17; bit > 0; bit >>= 1 {
+		if t := r + bit; t*t*t <= v {
+			r = t
+		}
+	}
+	return r
+}

@@ -11,6 +11,7 @@ const (
 	onePacket   = 1 << 10
 	leastBound  = 4 * onePacket
 	yieldFactor = 717 // of 1024: β of RFC 9438
+	noisyPath   = 32  // one packet in so many
 	lookRounds  = 2   // for which we let go what waits, to see whether it is ours
 )
 
@@ -35,6 +36,7 @@ type yielding struct {
 	arrived, lost   int64         // packets in it
 	most            int           // in flight
 	short, former   time.Duration // the shortest round trip, 0 = none; that of the round before, in which what is lost was sent
+	known           int64         // packets, at the beginning
 	noisy, noiseAll int64         // packets lost, and all, in rounds without a queue; faded
 }
 
@@ -94,6 +96,8 @@ func (y *yielding) judge(now time.Time, rate int64) {
 	switch all := y.arrived + y.lost; {
 	case y.short == 0:
 		return // it goes on
+	case y.known < firstWindow: // too few to judge by
+		y.known += all
 	case queued && y.lost > y.excused(all):
 		y.lower(now, rate*int64(y.path.low.value()/time.Microsecond)/1_000_000*onePacket)
 	case !queued:
@@ -101,6 +105,9 @@ func (y *yielding) judge(now time.Time, rate int64) {
 		y.noiseAll += all
 		if y.noiseAll > quietMemory {
 			y.noisy, y.noiseAll = y.noisy/2, y.noiseAll/2
+		}
+		if y.noisy*noisyPath > y.noiseAll { // what lowered it was noise, too
+			y.bound = min(y.bound+y.bound/4, maxWindow*onePacket)
 		}
 	}
 	y.began, y.arrived, y.lost, y.most, y.short, y.former = now, 0, 0, 0, 0, y.short

@@ -106,10 +106,15 @@ func TestSharingABottleneck(t *testing.T) {
 	fmt.Fprintf(&b, "two flows at a line of %d Mbit/s, %v; what each carries in Mbit/s, share of the first\n", lineRate/1_000_000, lineRTT)
 	two := []msp.Congestion{msp.CongestionAuto, msp.CongestionAuto}
 	for _, c := range []sharing{
-		{products: 0.5, nodes: two}, {products: 1, nodes: two, long: true}, {products: 2, nodes: two}, {products: 4, nodes: two, long: true},
+		{products: 0.5, nodes: two},
+		{products: 1, nodes: two, long: true},
+		{products: 2, nodes: two},
+		{products: 4, nodes: two, long: true},
 		{products: 1, nodes: []msp.Congestion{msp.CongestionModel, msp.CongestionCUBIC}},
-		{products: 0.5, nodes: two[:1], tcp: true}, {products: 1, nodes: two[:1], tcp: true, long: true},
-		{products: 2, nodes: two[:1], tcp: true}, {products: 4, nodes: two[:1], tcp: true, long: true},
+		{products: 0.5, nodes: two[:1], tcp: true},
+		{products: 1, nodes: two[:1], tcp: true, long: true},
+		{products: 2, nodes: two[:1], tcp: true},
+		{products: 4, nodes: two[:1], tcp: true, long: true},
 	} {
 		during, bar := 30*time.Second, 0.45
 		if *long {

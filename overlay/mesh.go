@@ -61,6 +61,8 @@ type Mesh struct {
 	avoid      []uint8 // by slot: bits by which links cost more in the search under way
 	answering  bool    // the next Begin answers what came
 
+	reached int // nodes that routes lead to
+
 	promised    time.Time // when we asked to be called
 	listenUntil time.Time // nothing counts as lost before: we were late
 

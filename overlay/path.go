@@ -98,13 +98,11 @@ func (p *path) settled(arrived bool) {
 	p.steady += (now - p.steady) / min(p.samples, 64)
 }
 
-// arrivedLate takes back that a packet counted as lost.
+// arrivedLate takes back that a packet counted as lost, in what the path costs. How often answers fail to come in time stays as it is.
 func (p *path) arrivedLate() {
-	p.delivery = min(p.delivery*16/15, one)
 	if n := min(p.samples, 64); n > 1 {
 		p.steady = min(p.steady*n/(n-1), one)
 	}
-	p.delivery += (one - p.delivery) / 16
 	p.steady += (one - p.steady) / min(max(p.samples, 1), 64)
 }
 

@@ -251,14 +251,16 @@ func (n *neighbour) miss(now time.Time, p *path) {
 	if p.misses >= 2 {
 		n.suspect(now, p)
 	}
-	if p == n.active && p.misses >= 4 && p.hopeless(now.Sub(p.missing)) {
+	if p == n.active && p.misses >= 4 && n.hopeless(p, now.Sub(p.missing)) {
 		n.fall(now, ReasonNoAnswer)
 	}
 }
 
 // hopeless reports whether a neighbour that has been silent on the path in use for so long is down (spec O3.6).
-func (p *path) hopeless(silent time.Duration) bool {
+func (n *neighbour) hopeless(p *path, silent time.Duration) bool {
 	switch {
+	case p.enough > 4 && n.heard.After(p.missing): // a bad path, and we hear it
+		return p.misses >= p.enough && silent >= idleFall
 	case !p.urgent:
 		return silent >= idleFall
 	case p.misses >= p.enough:

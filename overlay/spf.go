@@ -70,7 +70,23 @@ func (m *Mesh) runSPF(now time.Time) {
 	m.connect(self)
 	m.findCrowd()
 	m.adoptRoutes(now)
+	m.greetTheOthers(now)
 	m.spf.alternates = nil
+}
+
+// greetTheOthers makes beacons frequent when routes lead to a third more nodes than before: a part of the mesh has come back, and
+// other links to it may wait to be found (spec O2.2).
+func (m *Mesh) greetTheOthers(now time.Time) {
+	count := 0
+	for _, o := range m.db.sorted {
+		if o.via != nil {
+			count++
+		}
+	}
+	if before := m.reached; count >= before+max(4, before/3) {
+		m.beaconAfresh(now)
+	}
+	m.reached = count
 }
 
 // search finds the cheapest ways from one node to all. What it finds is in their visits.

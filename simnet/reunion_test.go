@@ -6,7 +6,7 @@ import (
 )
 
 // TestR07RoutesAfterFirstContact: halves that were apart for a while know each other soon after the first packet from one
-// reached the other. The bar of R07 is a second, and is not met always: 0.2 to 5 s. What is held here is 6 s.
+// reached the other: within a second, though nobody says anything that would find the links between them.
 func TestR07RoutesAfterFirstContact(t *testing.T) { // spec O8.5
 	apart := []time.Duration{10 * time.Second, time.Minute, time.Hour}
 	if testing.Short() {
@@ -31,7 +31,7 @@ func TestR07RoutesAfterFirstContact(t *testing.T) { // spec O8.5
 		}
 		took := w.Now().Sub(contact)
 		t.Logf("%v apart: contact %v after the healing, routes %v after that", d, contact.Sub(healed), took)
-		if took > 6*time.Second || contact.Sub(healed) > 8*time.Second {
+		if took > time.Second || contact.Sub(healed) > 8*time.Second {
 			t.Errorf("%v apart: routes %v after the contact, which was %v after the healing", d, took, contact.Sub(healed))
 		}
 	}

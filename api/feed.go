@@ -64,6 +64,10 @@ func (f *Feed) Trace(e trace.Event) {
 	case trace.RouteChanged: // a route that begins or ends is a peer that comes or goes
 		f.put(happening{at: e.At, kind: client.KindPeer, trace: e})
 		f.put(happening{at: e.At, kind: client.KindRoute, trace: e})
+	case trace.Note:
+		if strings.HasPrefix(e.Reason, reachNote) {
+			f.put(happening{at: e.At, kind: client.KindLink, trace: e})
+		}
 	case trace.InterfaceUp, trace.InterfaceChanged, trace.InterfaceDown:
 		f.put(happening{at: e.At, kind: client.KindLink, trace: e})
 	case trace.NeighbourUp, trace.NeighbourSuspect, trace.NeighbourDown, trace.PathChanged:

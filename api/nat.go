@@ -9,12 +9,14 @@ import (
 
 	"github.com/caracal-mesh/caracal/api/client"
 	"github.com/caracal-mesh/caracal/nat"
+	"github.com/caracal-mesh/caracal/node"
 	"github.com/caracal-mesh/caracal/sid"
 )
 
 // routesOfNAT are the routes about paths through NATs.
 func (s *Server) routesOfNAT(one func(string, func(*http.Request) (any, error))) {
 	one("GET /v1/nat", s.nat)
+	one("POST /v1/nat/check", s.checkReach)
 	one("GET /v1/find", s.find)
 	one("POST /v1/register", s.register)
 	s.mux.HandleFunc("POST /v1/punch", s.punch)
@@ -39,6 +41,12 @@ func (s *Server) lookAtNAT() client.NAT {
 	return doc
 }
 
+// checkReach looks anew how far this machine gets; the result comes to those who watch: POST /v1/nat/check.
+func (s *Server) checkReach(r *http.Request) (any, error) {
+	s.Host.Do(func(now time.Time, n *node.Node) { n.NAT().Recheck(now) })
+	return s.nat(r)
+}
+
 // tellNAT notes in a status what is known of NATs, if anybody beyond the LAN is spoken to.
 func (s *Server) tellNAT(self *client.Self) {
 	st, _ := s.Host.NAT()
@@ -46,6 +54,16 @@ func (s *Server) tellNAT(self *client.Self) {
 	if st.Class != "unknown" || len(self.Outer) > 0 {
 		self.NAT, self.NATWords = st.Class, natWords(&st)
 	}
+	self.Reach = string(st.Reach)
+	if words := reachWords[st.Reach]; words != "" {
+		self.NATWords = words
+	}
+}
+
+// reachWords tell how far this machine gets, when that is not far.
+var reachWords = map[nat.Reach]string{
+	nat.ReachNone:    "no network: no interface in use has an address",
+	nat.ReachCaptive: "nobody outside answers: UDP is blocked on the way, or this network wants a login first",
 }
 
 func texts(list []netip.AddrPort) []string {

@@ -151,12 +151,18 @@ func (t *teller) event(h *happening) (e client.Event, ok bool) {
 		return t.transfer(h, e)
 	case client.KindLink:
 		e.Link, e.Event = h.trace.Reason, linkEvents[h.trace.Kind]
+		if h.trace.Kind == trace.Note { // how far this machine gets
+			e.Link, e.Event, e.Reason = "", "reach", strings.TrimPrefix(h.trace.Reason, reachNote)
+		}
 		return e, true
 	case client.KindRoute:
 		return t.route(&h.trace, e)
 	}
 	return t.peer(&h.trace, e)
 }
+
+// reachNote is how the notes begin that tell how far this machine gets (docs/spec/nat.md N1.10).
+const reachNote = "reach-"
 
 var linkEvents = map[trace.Kind]string{
 	trace.InterfaceUp: "up", trace.InterfaceChanged: "changed", trace.InterfaceDown: "down",

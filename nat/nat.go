@@ -29,6 +29,8 @@ type Neighbour struct {
 type Mesh interface {
 	// Neighbours calls f for every path to a neighbour that is up.
 	Neighbours(f func(Neighbour))
+	// Called is at how many addresses beyond our links we were told to call.
+	Called() int
 	// Changes counts the changes in what Neighbours tells.
 	Changes() uint64
 	// Meet begins to be a neighbour of peer at an address where it was shown to be.
@@ -71,6 +73,7 @@ type Agent struct {
 	witnessing, knocking bucket
 	budget               budget
 	life                 lifetime
+	reacher              reacher
 	contacts             []*contact // in the order in which they were made
 	byPeer               map[sid.SID]*contact
 	sockets              uint16 // the last one given out
@@ -92,7 +95,7 @@ func New(now time.Time, cfg Config) *Agent {
 	if cfg.Mesh == nil || cfg.Send == nil {
 		panic("BUG: an agent of package nat needs a mesh and a way to send")
 	}
-	a := &Agent{cfg: cfg, byPeer: map[sid.SID]*contact{}, sockets: firstFresh}
+	a := &Agent{cfg: cfg, byPeer: map[sid.SID]*contact{}, sockets: firstFresh, dirty: true}
 	a.rand = rand.New(rand.NewChaCha8(derive(cfg.Seed, "nat random")))
 	a.key = derive(cfg.Seed, "nat key")
 	return a
@@ -188,6 +191,7 @@ func (a *Agent) SetServers(now time.Time, servers []netip.AddrPort) {
 func (a *Agent) Moved(now time.Time) {
 	a.learn.forget(now)
 	a.life.forget()
+	a.reacher.by = now.Add(reachPatience)
 	a.cfg.Mesh.SetKeepalive(now, 0)
 	a.cfg.Mesh.Moved(now)
 	a.release(now)
@@ -214,7 +218,7 @@ func (a *Agent) Processing(now time.Time, out *link.Batch) (next time.Time) {
 		a.dirty, a.next = true, now
 		return now
 	}
-	a.next = agenda.Soonest(a.learn.next, a.life.next)
+	a.next = agenda.Soonest(agenda.Soonest(a.learn.next, a.life.next), a.look(now))
 	for _, c := range a.contacts {
 		a.next = agenda.Soonest(a.next, c.next)
 	}

@@ -21,6 +21,7 @@ func addr(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
 type fakeMesh struct {
 	list    []Neighbour
 	changes uint64
+	called  int
 	met     []link.Path
 	keep    time.Duration
 	moves   int
@@ -31,6 +32,7 @@ func (m *fakeMesh) Neighbours(f func(Neighbour)) {
 		f(n)
 	}
 }
+func (m *fakeMesh) Called() int                               { return m.called }
 func (m *fakeMesh) Changes() uint64                           { return m.changes }
 func (m *fakeMesh) Meet(_ time.Time, _ sid.SID, at link.Path) { m.met = append(m.met, at) }
 func (m *fakeMesh) SetKeepalive(_ time.Time, d time.Duration) { m.keep = d }

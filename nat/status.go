@@ -20,6 +20,7 @@ type Status struct {
 	Mapped    []netip.AddrPort // opened at routers
 	Lifetime  time.Duration    // a binding that is not used lasts at least that long; 0 = less than the first trial
 	Measured  bool             // Lifetime is known
+	Reach     Reach            // how far this machine gets
 	Peers     []Peer           // with whom a path of our own was tried, the first one first
 }
 
@@ -64,6 +65,7 @@ func (a *Agent) Status() Status {
 		}
 	}
 	st.Lifetime, st.Measured = a.Lifetime()
+	st.Reach = a.reacher.reach
 	for _, c := range a.contacts {
 		if c.attempt != 0 || c.reason != ReasonNone {
 			st.Peers = append(st.Peers, c.status())

@@ -41,6 +41,7 @@ func (m *Mesh) AddPeer(now time.Time, to link.Path) {
 		return
 	}
 	m.wanted = append(m.wanted, &wantedPeer{path: to, at: now, wait: wantedFirst})
+	m.changes++
 	m.discoverAt = now
 }
 

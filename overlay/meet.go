@@ -55,6 +55,16 @@ func (m *Mesh) Neighbours(f func(Neighbour)) {
 	}
 }
 
+// Called is at how many addresses beyond our links we were told to call.
+func (m *Mesh) Called() (n int) {
+	for _, w := range m.wanted {
+		if w.path.Iface == 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // Changes counts the changes in what Neighbours tells.
 func (m *Mesh) Changes() uint64 { return m.changes }
 

@@ -126,6 +126,7 @@ func (x *agentHost) Neighbours(f func(nat.Neighbour)) {
 		f(n)
 	}
 }
+func (x *agentHost) Called() int                           { return len(x.calls) }
 func (x *agentHost) Changes() uint64                       { return x.changes }
 func (x *agentHost) SetKeepalive(time.Time, time.Duration) {}
 func (x *agentHost) Moved(time.Time)                       {}

@@ -118,10 +118,11 @@ type Self struct {
 	Home     string   `json:"home"`
 	Files    string   `json:"files"`
 	Accept   string   `json:"accept"`
-	Network  string   `json:"network"`   // "open" or "private"
-	NAT      string   `json:"nat"`       // none, easy, hard, blocked, unknown; "" = nothing beyond the LAN is spoken to
-	NATWords string   `json:"nat_words"` // the same in a line
-	Outer    []string `json:"outer"`     // addresses at which others see this node
+	Network  string   `json:"network"`         // "open" or "private"
+	NAT      string   `json:"nat"`             // none, easy, hard, blocked, unknown; "" = nothing beyond the LAN is spoken to
+	NATWords string   `json:"nat_words"`       // the same in a line
+	Reach    string   `json:"reach,omitempty"` // no-link, captive, ok; none: nobody outside is configured or met
+	Outer    []string `json:"outer"`           // addresses at which others see this node
 }
 
 // An ID is our own identity.

@@ -13,7 +13,7 @@ const SchemaWatch = "caracal.watch/1"
 // The kinds of Event.
 const (
 	KindPeer     = "peer"     // up, suspect, down, path: a neighbour; appeared, left: any member
-	KindLink     = "link"     // up, changed, down: an interface of this machine
+	KindLink     = "link"     // up, changed, down: an interface of this machine; reach: how far it gets, in Reason: no-link, captive, ok, or nothing
 	KindRoute    = "route"    // new, changed, gone
 	KindTransfer = "transfer" // of Transfer or, coming in, the State of an Item; failed
 	KindLog      = "log"      // a line of the log, event is its level

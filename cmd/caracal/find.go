@@ -40,7 +40,7 @@ func (c *command) find() *cobra.Command {
 
 func (c *command) findText(f *client.Find, self string) {
 	if len(f.Found) == 0 {
-		c.say("nobody of that kind is registered there\n")
+		c.say("nobody who is registered there has all of these words\n")
 		return
 	}
 	t := table{{"HOST", "SID", "OWNER", "WHERE", "SEEN AT"}}

@@ -69,6 +69,9 @@ func eventText(e *client.Event) string {
 	case client.KindLog:
 		return fmt.Sprintf("%-10s %s", e.Event, client.Printable(e.Text))
 	case client.KindLink:
+		if e.Event == "reach" {
+			return reachText[e.Reason]
+		}
 		return fmt.Sprintf("%-10s %s", client.Printable(e.Link), e.Event)
 	case client.KindRoute:
 		return who + routeText(e)
@@ -127,4 +130,12 @@ func transferText(e *client.Event) string {
 // inWords is a reason as people read it.
 func inWords(reason string) string {
 	return strings.ReplaceAll(client.Printable(reason), "-", " ")
+}
+
+// reachText tells how far this machine gets.
+var reachText = map[string]string{
+	"no-link": "no network: no interface in use has an address",
+	"captive": "nobody outside answers: UDP is blocked on the way, or this network wants a login first",
+	"ok":      "somebody outside answers",
+	"":        "nobody outside is configured or met",
 }

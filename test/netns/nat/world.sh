@@ -136,6 +136,15 @@ is() {
 	return 1
 }
 
+# reached NODE SID: wait until it answers, whichever way. That it has a route is not enough: it may be one to an earlier life.
+reached() {
+	for _ in $(seq 40); do
+		cc "$1" ping "$2" -c 1 --timeout 2s >/dev/null 2>&1 && return 0
+		sleep 0.2
+	done
+	return 1
+}
+
 # knows NODE CLASS: wait until it knows its NAT.
 knows() {
 	for _ in $(seq 60); do

@@ -82,6 +82,9 @@ func (t *transfer) enter(ctx context.Context, q *FetchRequest) (g *from, o opene
 		}
 		last := i%len(q.From) == len(q.From)-1
 		if ctx.Err() != nil || (last && (!isLost(err) || time.Now().After(limit))) {
+			if ctx.Err() == nil && g.p != nil && isLost(err) {
+				err = ErrNoReply // a stream was open, and ended before all was told
+			}
 			return nil, o, l, err
 		}
 		if last {

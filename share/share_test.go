@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/caracal-mesh/caracal/sid"
 )
 
 func TestFolderArrivesAsItIs(t *testing.T) { // spec F2, F4
@@ -295,6 +298,41 @@ func TestUnknownPeer(t *testing.T) {
 	delete(p.net.listeners, p.bs.String()+Service)
 	if err := p.send("a"); !errors.Is(err, errNoSuchPeer) {
 		t.Errorf("send: %v", err)
+	}
+}
+
+// A peer that is killed again and again takes streams and loses them; that is no answer, whatever the network says of it.
+func TestPeerThatLosesEveryStreamDoesNotAnswer(t *testing.T) { // spec F5.6, F8.5
+	p := newPair(t, All)
+	write(t, filepath.Join(p.src, "a"), []byte("a"))
+	p.b.Close()
+	for _, service := range []string{Service, SharesService} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		p.net.locked(func() { p.net.listeners[p.bs.String()+service] = l })
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				c.Close()
+			}
+		}()
+	}
+	fetched := make(chan error)
+	go func() {
+		_, err := p.a.Fetch(t.Context(), FetchRequest{From: []sid.SID{p.bs}, Name: "x"}, nil)
+		fetched <- err
+	}()
+	if err := p.send("a"); !errors.Is(err, ErrNoReply) {
+		t.Errorf("send: %v", err)
+	}
+	if err := <-fetched; !errors.Is(err, ErrNoReply) {
+		t.Errorf("get: %v", err)
 	}
 }
 

@@ -299,11 +299,18 @@ func (t *transfer) lost(agreed, heard bool, err error) error {
 		e := t.snapshot()
 		return &InterruptedError{Sent: e.Bytes, Total: e.Total, Why: err.Error()}
 	}
-	if heard || errors.Is(err, errSilent) {
+	var none *unanswered
+	if heard || errors.As(err, &none) {
 		return ErrNoReply
 	}
 	return err
 }
+
+// An unanswered stream was open, and ended before the peer said a word on it.
+type unanswered struct{ err error }
+
+func (e *unanswered) Error() string { return e.err.Error() }
+func (e *unanswered) Unwrap() error { return e.err }
 
 // attempt is one stream.
 func (t *transfer) attempt(ctx context.Context, src *source) (heard, agreed bool, err error) {
@@ -314,6 +321,8 @@ func (t *transfer) attempt(ctx context.Context, src *source) (heard, agreed bool
 		return false, false, err
 	}
 	s := newSender(newPipe(conn), src, &t.ctl, t.tell)
-	err = s.run(ctx)
+	if err = s.run(ctx); err != nil && !s.heard && isLost(err) && ctx.Err() == nil {
+		err = &unanswered{err}
+	}
 	return s.heard, s.agreed, err
 }

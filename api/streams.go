@@ -88,6 +88,9 @@ func streamDoc(st *host.Stream, name string) client.Stream {
 	if st.Sub {
 		d.Parent = &st.Parent
 	}
+	if !st.Routed && st.Link == msp.LinkUp { // nothing was asked since
+		d.Link = "no way"
+	}
 	return d
 }
 

@@ -75,7 +75,8 @@ func (c *Conn) Parent() (parent *Conn) {
 // A Stream is one line of Streams.
 type Stream struct {
 	msp.StreamStats
-	Path msp.PathStats
+	Path   msp.PathStats
+	Routed bool // there is a way to the peer now
 }
 
 // Streams lists the node's streams, with one peer or, for the zero SID, with all. Those of a peer come together.
@@ -83,7 +84,8 @@ func (x *Net) Streams(peer sid.SID) (list []Stream) {
 	x.doer.Do(func(_ time.Time, n *node.Node) {
 		for s := range n.MSP().Streams {
 			if peer.IsZero() || s.Remote() == peer {
-				list = append(list, Stream{s.Stats(), s.PathStats()})
+				_, err := n.Mesh().NextHop(s.Remote())
+				list = append(list, Stream{s.Stats(), s.PathStats(), err == nil})
 			}
 		}
 	})

@@ -46,7 +46,7 @@ type Stream struct {
 	Port       uint32  `json:"port"`
 	Ours       bool    `json:"ours"` // we opened it
 	Priority   int32   `json:"priority"`
-	Link       string  `json:"link"` // waiting, up, stalled, down
+	Link       string  `json:"link"` // waiting, up, stalled, down, no way
 	Written    uint64  `json:"written"`
 	Acked      uint64  `json:"acked"`
 	Unsent     uint64  `json:"unsent"`

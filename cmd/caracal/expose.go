@@ -27,8 +27,8 @@ address. With --udp, each flow has a socket of its own here; it ends after 2 min
 			}
 			o.Service = args[0]
 			e := exposing{tunnel: c.newTunnel(n, client.SchemaExpose), offer: o, local: localAddress(args[1])}
-			if _, _, err := net.SplitHostPort(e.local); err != nil {
-				return misused(cmd, "LOCAL is neither a port nor HOST:PORT")
+			if err := checkLocal(cmd, e.local); err != nil {
+				return err
 			}
 			return e.run(cmd.Context())
 		},

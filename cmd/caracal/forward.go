@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -29,14 +30,18 @@ from one address is a flow; it ends after 2 minutes of silence.`,
 			if service == "" {
 				return misused(cmd, "PEER:SERVICE has no \":SERVICE\"")
 			}
+			at := localAddress(args[0])
+			if err := checkLocal(cmd, at); err != nil {
+				return err
+			}
 			f := forwarding{tunnel: c.newTunnel(n, client.SchemaForward), peer: peer, service: service}
 			if err := f.look(cmd.Context()); err != nil {
 				return err
 			}
 			if udp {
-				return f.udp(cmd.Context(), localAddress(args[0]))
+				return f.udp(cmd.Context(), at)
 			}
-			return f.tcp(cmd.Context(), localAddress(args[0]))
+			return f.tcp(cmd.Context(), at)
 		},
 	}
 	cmd.Flags().BoolVar(&udp, "udp", false, "datagrams, not connections")
@@ -114,6 +119,9 @@ func (u *tunnel) serve(ctx context.Context, l net.Listener, handle func(*net.TCP
 }
 
 func cannotListen(at string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fail(client.Failed, "cannot listen on %s: another program does. Choose another port; 0 is any that is free", client.Printable(at))
+	}
 	return fail(client.Failed, "cannot listen on %s: %s", client.Printable(at), plainly(err))
 }
 

@@ -56,7 +56,7 @@ func (c *command) streams() *cobra.Command {
 		Use: "streams [PEER]", Short: "The streams that are open, and how they go",
 		Long: `The streams that are open, and how they go. PRIO: larger goes first. OUT and IN are the bytes the peer has acknowledged and the
 bytes that have come; UNSENT wait here, UNREAD wait for the program here. ROOM is what we and the peer grant each other
-to send now. A link that is "stalled" or "down" ends no stream.`,
+to send now. A link that is "stalled" or "down", or to which there is "no way", ends no stream.`,
 		Example: "  caracal streams\n  caracal streams kitchen -w",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {

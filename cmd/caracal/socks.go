@@ -58,6 +58,9 @@ It leads to the mesh only, and asks for no password: who can reach ADDR can use 
 			at := defaultSocks
 			if len(args) == 1 {
 				at = localAddress(args[0])
+				if err := checkLocal(cmd, at); err != nil {
+					return err
+				}
 			}
 			n, err := c.node()
 			if err != nil {

@@ -5,9 +5,13 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/caracal-mesh/caracal/api/client"
 )
@@ -187,6 +191,18 @@ func (u *tunnel) joinDatagrams(ctx context.Context, t *client.Tube, l tunnelLine
 		err = nil
 	}
 	u.ended(l, err)
+}
+
+// checkLocal fails for what is no local address.
+func checkLocal(cmd *cobra.Command, at string) error {
+	_, port, err := net.SplitHostPort(at)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return misused(cmd, "\""+strings.TrimPrefix(client.Printable(at), "127.0.0.1:")+"\" is neither a port nor HOST:PORT")
+	}
+	return nil
 }
 
 // localAddress makes PORT, or HOST:PORT, an address; without a host it is loopback.

@@ -239,3 +239,10 @@ func TestManyWaysAreTriedAndNoneTwice(t *testing.T) { // spec O15.4
 		t.Error("given up, and not as before")
 	}
 }
+
+func TestTheWayBackIsTheWayTurned(t *testing.T) { // spec O15.7
+	got := back(&wire.Route{Hints: [wire.MaxRoute]uint16{1, 2, 3}, N: 3, Next: 4})
+	if got != (wire.Route{Hints: [wire.MaxRoute]uint16{3, 2, 1}, N: 3}) {
+		t.Errorf("%+v", got)
+	}
+}

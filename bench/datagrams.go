@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,7 +13,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/caracal-mesh/caracal/link"
 	"github.com/caracal-mesh/caracal/mdp"
+	"github.com/caracal-mesh/caracal/node"
+	"github.com/caracal-mesh/caracal/overlay"
+	"github.com/caracal-mesh/caracal/sid"
 )
 
 // A flooder is a peer that can be sent datagrams as fast as they go: it tells how many went all the way, and the CPU time of
@@ -36,6 +41,9 @@ func datagrams(ctx context.Context, c config, p peer, figures map[string]any) er
 	return nil
 }
 
+// busyPause is how long a full queue is left alone.
+const busyPause = 200 * time.Microsecond
+
 // countPort is where the server takes datagrams that it only counts.
 const countPort = 4000
 
@@ -53,11 +61,12 @@ func count(conn net.PacketConn) {
 }
 
 func (p *caracalPeer) flood(ctx context.Context, size int, lasting time.Duration) (uint64, float64, error) {
-	conn, err := p.h.ListenPacket(0)
+	var socket *mdp.Socket
+	var err error
+	p.h.Do(func(_ time.Time, n *node.Node) { socket, err = n.MDP().Bind(sid.None, 0) })
 	if err != nil {
 		return 0, 0, err
 	}
-	defer conn.Close()
 	relay := func(ctx context.Context) (stream, error) { return p.openTo(ctx, p.relay) }
 	server := func(ctx context.Context) (stream, error) { return p.openTo(ctx, p.sid) }
 	if _, err := ask(ctx, server, toCount); err != nil { // and there is a session
@@ -69,11 +78,15 @@ func (p *caracalPeer) flood(ctx context.Context, size int, lasting time.Duration
 	}
 	payload := make([]byte, size)
 	for end := time.Now().Add(lasting); time.Now().Before(end); {
-		for range 64 {
-			if _, err := conn.WriteTo(payload, mdp.Addr{SID: p.sid, Port: countPort}); err != nil {
-				return 0, 0, err
+		p.h.Do(func(now time.Time, _ *node.Node) {
+			for err = nil; err == nil; { // until the queue is full
+				err = socket.SendTo(now, mdp.Addr{SID: p.sid, Port: countPort}, payload, link.Bulk)
 			}
+		})
+		if !errors.Is(err, mdp.ErrBusy) && !errors.Is(err, overlay.ErrBusy) {
+			return 0, 0, err
 		}
+		time.Sleep(busyPause)
 	}
 	time.Sleep(settleFor)
 	after, err := askCPU(ctx, relay)

@@ -119,7 +119,7 @@ corpus: ## keep what fuzzing has found on this machine in testdata/fuzz
 soak: ## run the tests called TestSoak… for SOAKTIME (1h)
 	CARACAL_SOAK=$(SOAKTIME) $(GO) test -run '^TestSoak' -count=1 -timeout 0 -v ./...
 
-bench: ## measure throughput and latency beside other transports, on all sorts of paths, and write it into docs (needs root; an hour)
+bench: ## measure throughput and latency beside other transports, on all sorts of paths, and write it into docs (needs root; half an hour)
 	DOC=../docs/performance.md ./bench/bench.sh
 	DOC=../docs/performance.md ./bench/paths.sh
 	DOC=../docs/performance.md ./bench/relay.sh

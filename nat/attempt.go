@@ -104,7 +104,7 @@ func (c *contact) offer() {
 	if n.class == ClassUnknown {
 		n = a.nature()
 	}
-	if c.guessesHard(n) {
+	if c.guessed = c.guessesHard(n); c.guessed {
 		n = nature{class: ClassHard}
 	}
 	if c.socket != 0 {

@@ -72,6 +72,7 @@ type contact struct {
 	sentAt  time.Time // the invitation, first
 	tries   int
 	ready   bool // a fresh socket was asked about
+	guessed bool // we say that our NAT is hard, and do not know it
 	keyed   bool // the key of the probes is that of this round
 	opened  bool // openers went in this round
 	goAt    time.Time

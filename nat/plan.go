@@ -107,7 +107,7 @@ func (c *contact) openMany(now time.Time, out *link.Batch) bool {
 		if !c.vouched(p.many.Addr()) {
 			return c.await(now, &p.manyAt)
 		}
-		path := link.Path{Addr: p.many, Socket: p.manyFirst + p.manyDone, TTL: openerTTL[c.round]}
+		path := link.Path{Addr: p.many, Socket: p.manyFirst + p.manyDone, TTL: c.manyTTL()}
 		if !c.ping(now, path, out) {
 			return false
 		}
@@ -119,6 +119,14 @@ func (c *contact) openMany(now time.Time, out *link.Batch) bool {
 		p.manyAt = p.manyAt.Add(manyEvery)
 	}
 	return true
+}
+
+// manyTTL is as short as in the first round where the first search is later: on a short way a longer one reaches the peer's NAT.
+func (c *contact) manyTTL() uint8 {
+	if c.guessed {
+		return openerTTL[c.round-1]
+	}
+	return openerTTL[c.round]
 }
 
 // search tries ports of the peer's outer address, each once.

@@ -14,6 +14,7 @@ HOPS=${HOPS:-1 2}
 PROTOS=${PROTOS:-tcp tls quic libp2p kcp wireguard yggdrasil chacha caracal}
 TESTS=${TESTS:-first,ping,requests,bulk}
 REPORT=${REPORT:-tables}
+# shellcheck source-path=SCRIPTDIR
 . ./lib.sh
 
 # shellcheck disable=SC2086
@@ -28,7 +29,7 @@ for mode in $MODES; do
 	for end in "A ar" "R ra" "R rb" "B br"; do
 		# shellcheck disable=SC2086
 		set -- $end
-		ip -n "$P-$1" link set dev "$2" mtu $mtu
+		ip -n "$P-$1" link set dev "$2" mtu "$mtu"
 	done
 	for _ in $(seq "$ROUNDS"); do
 		for hops in $HOPS; do

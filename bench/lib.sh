@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Namespaces A, R and B in a row, joined by veth, and how a transport is started between them. Sourced by bench.sh,
 # paths.sh and relay.sh.
 [ "$(id -u)" = 0 ] || { echo "SKIP bench: needs root to make network namespaces" >&2; exit 0; }

@@ -10,6 +10,7 @@ PATHS=${PATHS:-100:40:0:500 100:40:0.1:500 100:40:1:500 100:40:5:500 20:200:1:50
 BESIDE=${BESIDE:-20:20:0:100}
 PROTOS=${PROTOS:-cubic bbr quic caracal}
 REPORT=${REPORT:-paths}
+# shellcheck source-path=SCRIPTDIR
 . ./lib.sh
 
 # shellcheck disable=SC2086

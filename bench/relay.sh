@@ -7,6 +7,7 @@ cd "$(dirname "$0")"
 ROUNDS=${ROUNDS:-3}
 MODES=${MODES:-direct wire}
 REPORT=${REPORT:-relay}
+# shellcheck source-path=SCRIPTDIR
 . ./lib.sh
 build
 row

@@ -99,7 +99,7 @@ func (d *recvSide) put(p *pool, start uint64, data []byte, mark bool) error {
 func (d *recvSide) reserve(p *pool, end uint64) bool {
 	need := end - d.base
 	d.most = max(d.most, need)
-	if len(d.ring.buf) == 0 && need < d.usual && p.used < p.limit/2 && d.ring.reserve(p, d.base, d.base, d.base+d.usual) {
+	if len(d.ring.buf) == 0 && need < d.usual && p.roomy() && d.ring.reserve(p, d.base, d.base, d.base+d.usual) {
 		return true
 	}
 	return d.ring.reserve(p, d.base, d.held(), end)

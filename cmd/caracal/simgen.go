@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,8 +36,30 @@ func (c *command) simGen() *cobra.Command {
 	flags.DurationVar((*time.Duration)(&g.Duration), "duration", time.Duration(g.Duration), "how long")
 	flags.Uint64Var(&g.Seed, "seed", g.Seed, "what chance follows from")
 	flags.DurationVar(&latency, "latency", 5*time.Millisecond, "of links, one way")
-	flags.Float64Var(&g.Loss, "loss", 0, "share of packets lost on links, 0 to 1")
+	flags.Var((*shareFlag)(&g.Loss), "loss", "of packets on links, such as 5% or 0.05")
 	flags.StringVar(&g.Rate, "rate", "", "of links, such as 2Mbit (default: 10Mbit, or what the shape needs)")
 	flags.BoolVar(&g.Roam, "roam", false, "shape disk: the nodes walk about")
 	return gen
 }
+
+// A shareFlag is a part of a whole, as scenario files have it, or as a bare number.
+type shareFlag float64
+
+// Set reads "5%" and "0.05".
+func (f *shareFlag) Set(text string) error {
+	var value any = text
+	if number, err := strconv.ParseFloat(text, 64); err == nil {
+		value = number
+	}
+	var s simnet.Share
+	if err := s.UnmarshalTOML(value); err != nil {
+		return err
+	}
+	*f = shareFlag(s)
+	return nil
+}
+
+func (f *shareFlag) String() string { return strconv.FormatFloat(float64(*f), 'g', -1, 64) }
+
+// Type is what the help calls it.
+func (f *shareFlag) Type() string { return "share" }

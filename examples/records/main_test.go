@@ -43,7 +43,7 @@ func TestS66AProgramOfThirtyLines(t *testing.T) {
 	}
 	run := exec.Command("go", "run", ".")
 	run.Dir = dir
-	run.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off")
+	run.Env = append(os.Environ(), "GOFLAGS=-mod=mod "+os.Getenv("GOFLAGS"), "GOPROXY=off", "GOWORK=off")
 	out, err := run.CombinedOutput()
 	if want := "Bob hears \"Hello Bob\"\nAlice is who Bob greets: true\n"; err != nil || string(out) != want {
 		t.Errorf("%v, and it says\n%s", err, out)

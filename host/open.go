@@ -58,20 +58,25 @@ func (x *Net) Dial(ctx context.Context, peer sid.SID, to msp.Target, options ...
 	if err != nil || d.lazy {
 		return c, err
 	}
-	err = c.await(ctx, &deadline{}, func(time.Time) error {
-		switch err := c.stream.Err(); {
-		case c.stream.Known() && !errors.Is(err, msp.ErrRefused): // taken, whatever became of it since
-			return nil
-		case err != nil:
-			return err
-		}
-		return msp.ErrWouldBlock
-	})
+	err = c.await(ctx, &deadline{}, func(time.Time) error { return taken(c.stream.Known(), c.stream.Err()) })
 	if err != nil {
 		c.Reset(0, "not wanted any more")
 		return nil, c.opError("dial", err)
 	}
 	return c, nil
+}
+
+// taken is nil when the peer has taken a stream, whatever became of it since: what it says of the stream may come
+// before it acknowledges our opening. ErrWouldBlock: it is not known yet.
+func taken(known bool, err error) error {
+	var reset *msp.ResetError
+	switch {
+	case known && !errors.Is(err, msp.ErrRefused), errors.As(err, &reset) && reset.Remote:
+		return nil
+	case err != nil:
+		return err
+	}
+	return msp.ErrWouldBlock
 }
 
 // open opens a stream and does not wait.

@@ -32,7 +32,7 @@ fi
 meet() {
 	for n in b c; do cc up -q --home "$work/home-$n" --name "$n" --listen 127.0.0.1:0 --interface lo --accept all; done
 	for _ in $(seq 100); do
-		cc peers --home "$work/home-b" --json | grep -q '"name":"c"' && return
+		[[ $(cc peers --home "$work/home-b" --json) == *'"name":"c"'* ]] && return
 		sleep 0.1
 	done
 	die "no peers"

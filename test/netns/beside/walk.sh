@@ -34,7 +34,7 @@ wait "$RUN_kitchen" || { cat "$WORK/kitchen.txt"; die "the kitchen does not star
 wait "$RUN_laptop" || { cat "$WORK/laptop.txt"; die "the laptop does not start"; }
 cat "$WORK/laptop.txt"
 BUILT=$(stat -c %Y "$WORK"/person-*/caracal/bin/caracal | sort -n | tail -1)
-grep -q "^  kitchen " "$WORK/laptop.txt" || at laptop 'bin/caracal peers' | grep -q '^kitchen ' || die "the laptop does not find the kitchen"
+grep -q "^  kitchen " "$WORK/laptop.txt" || at laptop 'bin/caracal peers' | has '^kitchen ' || die "the laptop does not find the kitchen"
 
 say "$(readme 3)"
 head -c 3000000 /dev/urandom >"$WORK/person-laptop/caracal/holiday.zip"
@@ -67,7 +67,7 @@ for m in roof cabin; do
 done
 at cabin 'bin/caracal trust laptop' || { sleep 3 && at cabin 'bin/caracal trust laptop'; }
 for _ in $(seq 100); do
-	at laptop 'bin/caracal routes' | grep -q '^cabin .*3' && break
+	at laptop 'bin/caracal routes' | has '^cabin .*3' && break
 	sleep 0.1
 done
 for line in 'peers' 'routes' 'ping cabin -c 2' 'trace cabin' 'why cabin' 'status'; do
@@ -79,6 +79,6 @@ at laptop 'bin/caracal send holiday.zip cabin'
 cmp "$WORK/person-laptop/caracal/holiday.zip" "$WORK/person-cabin/Caracal/holiday.zip" || die "the file is not there"
 ok "a file over three hops"
 at laptop 'bin/caracal doctor'
-at laptop "'$CARACAL' doctor --json" | grep -q '"check":"version-skew","level":"hint"' || die "the doctor does not see that the node is of another version"
+at laptop "'$CARACAL' doctor --json" | has '"check":"version-skew","level":"hint"' || die "the doctor does not see that the node is of another version"
 ok "a program of another version than its node is told"
 for m in laptop kitchen roof cabin; do at $m 'bin/caracal down -q'; done

@@ -345,7 +345,7 @@ func TestALookupHearsOfBoundedlyMany(t *testing.T) {
 			for range Width {
 				made++
 				k := id(0x80, 0xff)
-				binary.BigEndian.PutUint32(k[2:], uint32(0xffffffff-made))
+				binary.BigEndian.PutUint32(k[2:], ^uint32(made))
 				list = append(list, peerAt(k, made%60000, 1))
 			}
 			n.Receive(now, s.To, &Message{Kind: Nodes, Token: s.Message.Token, Nodes: list})

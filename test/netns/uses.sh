@@ -110,7 +110,7 @@ for _ in $(seq 200); do
 done
 sleep 60 | daemon A "$CARACAL" pipe --home "$WORK/home-A" B:idle >/dev/null 2>&1 &
 for _ in $(seq 200); do
-	cc A streams | has 'idle.*up$' && break
+	cc A streams | has 'idle.*up$' && cc B streams | has idle && break # taken by B, not only begun
 	sleep 0.05
 done
 kill -9 "$PID_B"

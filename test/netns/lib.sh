@@ -129,3 +129,19 @@ lists() {
 	done
 	die "$1 does not list $2 within $3 s"
 }
+
+# at NODE VERB FILE ARGS…: a caracal command that stays; its output goes to FILE.log.
+at() {
+	local n=$1 verb=$2 file=$3
+	shift 3
+	daemon "$n" "$CARACAL" "$verb" --home "$WORK/home-$n" "$@" >"$WORK/$file.log" 2>&1 &
+}
+
+# until_said FILE TEXT: waits until such a command has said it.
+until_said() {
+	for _ in $(seq 200); do
+		grep -q "$2" "$WORK/$1.log" 2>/dev/null && return
+		sleep 0.05
+	done
+	die "$1 does not say $2"
+}

@@ -16,22 +16,6 @@ A=$(sid_of A)
 lists A "$B" 10
 lists B "$A" 10
 
-# at NAME ARGS…: a caracal command that stays; its output goes to FILE.log.
-at() {
-	local n=$1 verb=$2 file=$3
-	shift 3
-	daemon "$n" "$CARACAL" "$verb" --home "$WORK/home-$n" "$@" >"$WORK/$file.log" 2>&1 &
-}
-
-# until_said FILE TEXT
-until_said() {
-	for _ in $(seq 200); do
-		grep -q "$2" "$WORK/$1.log" 2>/dev/null && return
-		sleep 0.05
-	done
-	die "$1 does not say $2"
-}
-
 say "TCP and UDP services of B at A, over R"
 mkdir "$WORK/web"
 head -c 3000000 /dev/urandom >"$WORK/web/page"

@@ -20,22 +20,6 @@ for n in "R rq" "Q qr"; do
 	in_ns "$1" nft add rule inet loss in iifname "$2" udp dport 4117 numgen random mod 100 '<' 5 counter drop
 done
 
-# at NAME ARGS…: a caracal command that stays; its output goes to FILE.log.
-at() {
-	local n=$1 verb=$2 file=$3
-	shift 3
-	daemon "$n" "$CARACAL" "$verb" --home "$WORK/home-$n" "$@" >"$WORK/$file.log" 2>&1 &
-}
-
-# until_said FILE TEXT
-until_said() {
-	for _ in $(seq 200); do
-		grep -q "$2" "$WORK/$1.log" 2>/dev/null && return
-		sleep 0.05
-	done
-	die "$1 does not say $2"
-}
-
 say "a file of 20 MB"
 head -c 20000000 /dev/urandom >"$WORK/file"
 cc A send "$WORK/file" B >"$WORK/send.log" 2>&1 || die "send fails"

@@ -29,6 +29,7 @@ type fakeNet struct {
 	goOn    chan struct{}    // closed
 	lie     map[sid.SID]bool // a listener flips a bit of what is large
 	lieOver int              // bytes of a write that is honest
+	mute    bool             // what a listener writes is lost
 	given   map[sid.SID]int64
 	stallAt int64 // a listener that has given so many bytes writes no more until resume
 	resume  chan struct{}
@@ -122,8 +123,11 @@ func (c *fakeGiver) Write(b []byte) (int, error) {
 	}
 	lie := c.end.lie[c.end.self]
 	stalls := c.end.stallAt > 0 && c.end.given[c.end.self] > c.end.stallAt
-	resume := c.end.resume
+	resume, mute := c.end.resume, c.end.mute
 	c.end.mu.Unlock()
+	if mute {
+		return len(b), nil
+	}
 	if stalls {
 		<-resume
 	}

@@ -15,6 +15,7 @@ import (
 const (
 	keepEvery = 5 * time.Second
 	patience  = 20 * time.Second
+	lingerFor = 3 * time.Second // for a last word
 )
 
 // recvBuffer is how much a peer may send before we have taken it, in bytes: enough for 600 Mbit/s at 100 ms. Left to itself
@@ -109,13 +110,14 @@ func (p *pipe) tell(k kind, body []byte) error {
 
 // linger lets the peer hear our last word: it waits, for a moment, until the peer closes.
 func (p *pipe) linger() {
-	late := time.After(3 * time.Second)
+	late := time.After(lingerFor)
 	for {
 		select {
-		case _, ok := <-p.in:
+		case f, ok := <-p.in:
 			if !ok {
 				return
 			}
+			p.release(f)
 		case <-late:
 			return
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"time"
 )
 
 // A sender sends one source over one stream (spec F1: the sender's side).
@@ -202,6 +203,12 @@ func (s *sender) tellThere() {
 func (s *sender) content() error {
 	a := s.readAhead()
 	err := s.parcels(a)
+	if err != nil { // a peer that takes no more may have said why: follow hears of it, and closes
+		select {
+		case <-s.p.stop:
+		case <-time.After(lingerFor):
+		}
+	}
 	a.end()
 	s.skipped = append(s.skipped, a.skipped...)
 	if err == nil {

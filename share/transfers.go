@@ -106,13 +106,25 @@ func (x *Exchange) Cancel(id string) (Transfer, error) {
 	}
 	r.cancelled.Store(true)
 	r.ctl.pause(false)
-	select {
-	case <-r.over:
-	case <-time.After(patience / 10): // it waits for content: it will not hear of it by content
-		r.p.tell(kFail, coded{FailCancelled, "cancelled"}.append(nil))
+	if r.ends(patience / 10) {
+		return doc, nil
+	}
+	// It waits for content: it will not hear of it by content. The sender that hears of it closes.
+	r.p.tell(kFail, coded{FailCancelled, "cancelled"}.append(nil))
+	if !r.ends(lingerFor) {
 		r.p.close()
 	}
 	return doc, nil
+}
+
+// ends reports whether the receiver is over in time.
+func (r *receiver) ends(within time.Duration) bool {
+	select {
+	case <-r.over:
+		return true
+	case <-time.After(within):
+		return false
+	}
 }
 
 // running1 finds the one transfer of an id.

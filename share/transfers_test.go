@@ -121,3 +121,23 @@ func TestCancelledByReceiver(t *testing.T) { // spec F5.7
 		t.Errorf("partial files stay")
 	}
 }
+
+func TestWhatAPersonCancelledDoesNotComeByItself(t *testing.T) { // spec F5.7
+	t.Parallel()
+	p := newPair(t, All)
+	ended, goOn := p.begun()
+	p.net.locked(func() { p.net.mute = true })
+	if _, err := p.b.Cancel(only(t, p.b).ID); err != nil {
+		t.Fatal(err)
+	}
+	p.net.locked(func() { p.net.mute = false })
+	goOn() // the sender has not heard of it, and dials again
+	waitState(t, p.b, StateWaiting)
+	if _, err := p.b.Decide(p.b.Inbox()[0].ID, false); err != nil {
+		t.Fatal(err)
+	}
+	var refused *RefusedError
+	if err := <-ended; !errors.As(err, &refused) || refused.Code != RejectedByPerson {
+		t.Errorf("send: %v", err)
+	}
+}

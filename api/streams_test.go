@@ -18,7 +18,7 @@ func two(t *testing.T) (a, b served) {
 	a = serve(t, "alpha")
 	b = serve(t, "beta", net.JoinHostPort("127.0.0.1", port(a)))
 	for _, s := range []served{a, b} {
-		for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 			p, err := s.c.Peers(t.Context(), false)
 			if err != nil || time.Now().After(end) {
 				t.Fatalf("no peers: %v", err)

@@ -114,7 +114,7 @@ func askAs(uid, gid int, path string) (answer string, err error) {
 			return
 		}
 		defer c.Close()
-		c.SetDeadline(time.Now().Add(10 * time.Second))
+		c.SetDeadline(time.Now().Add(time.Minute))
 		io.WriteString(c, "GET /v1/status HTTP/1.0\r\n\r\n")
 		got, _ := io.ReadAll(c)
 		done <- result{string(got), nil}

@@ -39,7 +39,7 @@ func must[T any](v T, err error) T {
 func ExampleNet_Dial() {
 	alice, bob, done := twoNodes()
 	defer done()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	chat := msp.Target{Service: "chat", Protocol: "lines/1"}
 
@@ -63,7 +63,7 @@ func ExampleNet_Dial() {
 func ExampleConn_OpenSub() {
 	client, server, done := twoNodes()
 	defer done()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	shout := msp.Target{Service: "shout", Protocol: "1"}
 
@@ -102,7 +102,7 @@ func ExampleConn_OpenSub() {
 func ExampleConn_SendDatagram() {
 	speaker, hearer, done := twoNodes()
 	defer done()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	voice := msp.Target{Service: "voice", Protocol: "pcm/1"}
 
@@ -128,7 +128,7 @@ func ExampleConn_SendDatagram() {
 func ExampleConn_Flush() {
 	from, to, done := twoNodes()
 	defer done()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	files := msp.Target{Service: "copy", Protocol: "1"}
 
@@ -148,7 +148,7 @@ func ExampleConn_Flush() {
 func TestS66ThirtyLinesExchangeRecords(t *testing.T) {
 	a, b, done := twoNodes()
 	defer done()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	to := msp.Target{Service: "records", Protocol: "1"}
 	l := must(b.Listen(to, msp.About{}))

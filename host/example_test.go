@@ -30,7 +30,7 @@ func Example() {
 		fmt.Fprintf(w, "you asked for %s", r.URL.Path)
 	}))
 
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for { // until the client has a way to the server
 		if _, err := client.Ping(ctx, server.Self()); err == nil {

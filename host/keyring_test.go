@@ -219,7 +219,7 @@ func TestIdentityIsLockedAndUnlocked(t *testing.T) { // spec I6.6
 func reach(t *testing.T, h *Host, to sid.SID) net.Conn {
 	t.Helper()
 	var err error
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		var c net.Conn
 		if c, err = h.DialService(t.Context(), to, "desk"); err == nil {
 			return c

@@ -37,14 +37,14 @@ func structured(t *testing.T) (here, there *Conn) {
 	}
 	t.Cleanup(func() { here.Close(); there.Close() })
 	for _, c := range []*Conn{here, there} {
-		c.SetDeadline(time.Now().Add(20 * time.Second))
+		c.SetDeadline(time.Now().Add(time.Minute))
 	}
 	return here, there
 }
 
 // soon is a context that keeps a broken test from waiting forever.
 func soon(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

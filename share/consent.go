@@ -43,7 +43,8 @@ func (r *receiver) consent() (rule string, err error) {
 	switch before := x.inbox.known(r.from, r.offer.id); before {
 	case StateAccepted, StateReceiving, StateInterrupted, StateDone, StateFailed:
 		return r.accept(RuleBefore)
-	case StateRejected: // by a person (spec F5.7)
+	}
+	if x.cancelledNow(r) { // spec F5.7
 		return r.ask()
 	}
 	switch mode := x.Accept(); {

@@ -16,6 +16,8 @@ const (
 	keepEvery = 5 * time.Second
 	patience  = 20 * time.Second
 	lingerFor = 3 * time.Second // for a last word
+
+	cancelHolds = 2 * patience // a sender that lost the stream has given up by then (spec F5.6)
 )
 
 // recvBuffer is how much a peer may send before we have taken it, in bytes: enough for 600 Mbit/s at 100 ms. Left to itself

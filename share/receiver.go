@@ -67,6 +67,7 @@ func (r *receiver) run() {
 	err := r.converse()
 	if err != nil && r.cancelled.Load() {
 		err = ErrCancelled
+		r.x.remember(r)
 		for _, key := range r.held {
 			r.x.store.root.Remove(partialPath(key))
 		}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/caracal-mesh/caracal/mdp"
 	"github.com/caracal-mesh/caracal/sid"
@@ -69,6 +70,7 @@ type Exchange struct {
 	givers    map[*giver]bool
 	incoming  map[string]*receiver // by sender and transfer id (spec F5.6)
 	outgoing  map[string]*transfer // what we send and fetch, by peer and paths
+	cancelled map[string]time.Time // incoming ones that a person cancelled, by sender and transfer id: when
 	running   sync.WaitGroup
 }
 
@@ -109,6 +111,7 @@ func New(cfg Config, network Network) (*Exchange, error) {
 		givers:    map[*giver]bool{},
 		incoming:  map[string]*receiver{},
 		outgoing:  map[string]*transfer{},
+		cancelled: map[string]time.Time{},
 	}, nil
 }
 
@@ -236,7 +239,7 @@ func (x *Exchange) deactivate(r *receiver) {
 // enter makes r the only receiver of its transfer: an older one of the same sender is
 // ended first (spec F5.6).
 func (x *Exchange) enter(r *receiver) {
-	key := r.from.String() + r.offer.id.String()
+	key := r.key()
 	for {
 		x.mu.Lock()
 		old := x.incoming[key]
@@ -255,9 +258,32 @@ func (x *Exchange) enter(r *receiver) {
 func (x *Exchange) leave(r *receiver) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if key := r.from.String() + r.offer.id.String(); x.incoming[key] == r {
+	if key := r.key(); x.incoming[key] == r {
 		delete(x.incoming, key)
 	}
+}
+
+// key is the sender and the transfer's id.
+func (r *receiver) key() string { return r.from.String() + r.offer.id.String() }
+
+// remember notes that a person cancelled r.
+func (x *Exchange) remember(r *receiver) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for key, at := range x.cancelled {
+		if time.Since(at) > cancelHolds {
+			delete(x.cancelled, key)
+		}
+	}
+	x.cancelled[r.key()] = time.Now()
+}
+
+// cancelledNow reports whether a person cancelled the transfer so lately that its sender may not know.
+func (x *Exchange) cancelledNow(r *receiver) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	at, is := x.cancelled[r.key()]
+	return is && time.Since(at) <= cancelHolds
 }
 
 // Close ends all transfers, which can go on later, and waits for them.

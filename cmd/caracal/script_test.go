@@ -80,7 +80,7 @@ func shows(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	pattern, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if ts.Exec(args[1], args[2:]...) == nil && pattern.MatchString(ts.ReadFile("stdout")) {
 			return
 		}
@@ -103,7 +103,7 @@ func size(ts *testscript.TestScript, _ bool, args []string) {
 func stopAll(dir string) {
 	sockets, _ := filepath.Glob(filepath.Join(dir, "*", client.SocketName))
 	for _, s := range sockets {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		client.New(filepath.Dir(s)).Down(ctx)
 		cancel()
 	}

@@ -72,7 +72,7 @@ func (c *terminal) text() string {
 // shows waits until the screen shows the text.
 func (c *terminal) shows(text string) {
 	c.t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		if strings.Contains(c.text(), text) {
 			return
 		}
@@ -84,7 +84,7 @@ func (c *terminal) shows(text string) {
 func (c *terminal) types(prompt, line string) {
 	c.t.Helper()
 	c.shows(prompt)
-	for end := time.Now().Add(20 * time.Second); c.echoes() && time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); c.echoes() && time.Now().Before(end); time.Sleep(time.Millisecond) {
 	}
 	io.WriteString(c.master, line)
 }

@@ -180,7 +180,7 @@ func TestInterfacesOfThisMachine(t *testing.T) {
 }
 
 func TestWatchTellsOfWhatDiffersFromWhatIsKnown(t *testing.T) { // spec L2.4
-	ctx, cancel := context.WithTimeout(t.Context(), pollEvery+3*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), pollEvery+time.Minute)
 	defer cancel()
 	var got []Interface
 	known := []Interface{iface(77, "gone0", "10.0.0.1/24")}
@@ -225,7 +225,7 @@ func TestEveryProcessHearsABeacon(t *testing.T) { // spec L1.2
 		select {
 		case h := <-heard:
 			got = append(got, h)
-		case <-time.After(2 * time.Second):
+		case <-time.After(time.Minute):
 		}
 	}
 	slices.Sort(got)

@@ -21,11 +21,11 @@ func open(t testing.TB, addr string) *Socket {
 	return s
 }
 
-// collect reads from the first family until n datagrams came, or a second passed.
+// collect reads from the first family until n datagrams came, or a minute passed.
 func collect(t testing.TB, s *Socket, n int) (got [][]byte, from link.Path) {
 	t.Helper()
 	r := s.Readers()[0]
-	timer := time.AfterFunc(time.Second, func() { s.Close() })
+	timer := time.AfterFunc(time.Minute, func() { s.Close() })
 	defer timer.Stop()
 	for len(got) < n {
 		if err := r.Read(); err != nil {

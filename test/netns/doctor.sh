@@ -128,7 +128,7 @@ cp -p "$WORK/home-A/identity.key" "$WORK/home-T/"
 ns T
 wire A two 10.85.2.1/24 T two 10.85.2.2/24
 up T
-for _ in $(seq 50); do cc T status >/dev/null 2>&1 && break || sleep 0.1; done
+for _ in $(seq 500); do cc T status >/dev/null 2>&1 && break || sleep 0.1; done
 sleep 1
 finds twin problem
 kill "$PID_T"

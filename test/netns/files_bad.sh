@@ -59,7 +59,7 @@ echo x >"$WORK/moving/c-goes"
 echo x >"$WORK/moving/d-swapped"
 cc A send "$WORK/moving" B --json >"$WORK/moving.json" 2>"$WORK/moving.log" &
 SEND=$!
-for _ in $(seq 500); do grep -q '"accepted"' "$WORK/moving.json" && break; sleep 0.005; done
+for _ in $(seq 6000); do grep -q '"accepted"' "$WORK/moving.json" && break; sleep 0.005; done
 echo more >>"$WORK/moving/b-grows"
 rm "$WORK/moving/c-goes" "$WORK/moving/d-swapped"
 ln -s "$WORK/secret" "$WORK/moving/d-swapped"
@@ -79,7 +79,7 @@ says full.log 'no space, [0-9.]+ MB free'
 head -c 40000000 "$WORK/huge" >"$WORK/large"
 cc A send "$WORK/large" B --json >"$WORK/fill.json" 2>"$WORK/fill.log" &
 SEND=$!
-for _ in $(seq 1000); do grep -q '"progress"' "$WORK/fill.json" && break; sleep 0.002; done
+for _ in $(seq 20000); do grep -q '"progress"' "$WORK/fill.json" && break; sleep 0.002; done
 head -c 60000000 /dev/zero >"$WORK/disk/filler" 2>/dev/null || true
 got=0
 wait $SEND || got=$?
@@ -105,7 +105,7 @@ ok "the clear error"
 say "the node dies under its command"
 cc A send "$WORK/large" B --json >"$WORK/dies.json" 2>"$WORK/dies.log" &
 SEND=$!
-for _ in $(seq 1000); do grep -q '"progress"' "$WORK/dies.json" && break; sleep 0.002; done
+for _ in $(seq 20000); do grep -q '"progress"' "$WORK/dies.json" && break; sleep 0.002; done
 kill -9 "$PID_A"
 wait "$PID_A" 2>/dev/null || true
 got=0
@@ -121,7 +121,7 @@ ok "exit 8, and the same command continues"
 say "pairing and shares through R, which neither has named"
 cc A invite --yes --json >"$WORK/invite.json" 2>"$WORK/invite.log" &
 INVITE=$!
-for _ in $(seq 200); do CODE=$(sed -n 's/.*"code":"\([^"]*\)".*/\1/p' "$WORK/invite.json"); [ -n "$CODE" ] && break; sleep 0.02; done
+for _ in $(seq 1000); do CODE=$(sed -n 's/.*"code":"\([^"]*\)".*/\1/p' "$WORK/invite.json"); [ -n "$CODE" ] && break; sleep 0.02; done
 code 0 join.log cc B join "$CODE" --yes
 wait $INVITE || { cat "$WORK/invite.log"; die "the inviter failed"; }
 says join.log '^A added, trusted$'
@@ -144,7 +144,7 @@ code 0 share2.log cc A share "$WORK/large"
 code 0 share3.log cc R share "$WORK/r/large"
 cc B get A:large --from R --json >"$WORK/two.json" 2>"$WORK/two.log" &
 GET=$!
-for _ in $(seq 1000); do grep -q '"progress"' "$WORK/two.json" && break; sleep 0.002; done
+for _ in $(seq 20000); do grep -q '"progress"' "$WORK/two.json" && break; sleep 0.002; done
 kill -9 "$PID_A"
 wait "$PID_A" 2>/dev/null || true
 wait $GET || { cat "$WORK/two.log"; die "the fetch failed with its other giver alive"; }

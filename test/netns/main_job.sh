@@ -71,7 +71,15 @@ rm -f "$GOT" "$WORK/rb.pcap"
 
 say "Ctrl-C in the middle"
 code=0
-timeout --foreground --preserve-status -s INT 0.7 ip netns exec "$P-A" "$CARACAL" send --home "$WORK/home-A" "$WORK/$NAME" B || code=$?
+at A send cut "$WORK/$NAME" B
+SEND=$!
+for _ in $(seq 1000); do
+	[ "$(du -sm "$WORK/home-B/files" 2>/dev/null | cut -f1)" -ge $((SIZE_MB / 4)) ] && break
+	sleep 0.02
+done
+kill -INT $SEND
+wait $SEND || code=$?
+cat "$WORK/cut.log"
 [ $code = 8 ] || die "Ctrl-C ended send with $code, not 8"
 cc A send "$WORK/$NAME" B 2>&1 | tee "$WORK/again.out"
 grep -q "continuing at" "$WORK/again.out" || die "the same command did not continue"
@@ -82,7 +90,7 @@ rm -f "$GOT"
 say "B is killed in the middle and comes back"
 cc A send "$WORK/$NAME" B --json >"$WORK/send1.json" 2>"$WORK/send1.log" &
 SEND=$!
-for _ in $(seq 200); do
+for _ in $(seq 1000); do
 	[ "$(du -sm "$WORK/home-B/files" 2>/dev/null | cut -f1)" -ge $((SIZE_MB / 4)) ] && break
 	kill -0 $SEND 2>/dev/null || break
 	sleep 0.02

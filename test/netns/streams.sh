@@ -61,7 +61,7 @@ say "$SIZE_MB MB through a pipe, with a cut in the middle"
 head -c $((SIZE_MB * 1000000)) /dev/urandom >"$WORK/data"
 daemon B "$CARACAL" pipe --home "$WORK/home-B" --listen backup </dev/null >"$WORK/got" 2>"$WORK/listen.log" &
 LISTEN=$!
-for _ in $(seq 200); do
+for _ in $(seq 1000); do
 	cc A services B 2>/dev/null | has '^backup' && break
 	sleep 0.05
 done

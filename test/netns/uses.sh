@@ -66,7 +66,7 @@ assert lost < frames * 0.05 # not late ones: that is the machine when others use
 say "a shell on a pipe"
 mkfifo "$WORK/answers"
 daemon B bash -c '"$0" pipe --home "$1/home-B" --listen shell <"$1/answers" 2>"$1/shell-b.log" | sh >"$1/answers"' "$CARACAL" "$WORK" &
-for _ in $(seq 200); do
+for _ in $(seq 1000); do
 	cc A services B 2>/dev/null | has '^shell' && break
 	sleep 0.05
 done
@@ -88,17 +88,17 @@ print(f"ok: an answer after {took[25] * 1000:.0f} ms, nineteen of twenty within 
 
 say "a peer that goes in the middle"
 sleep 60 | daemon B "$CARACAL" pipe --home "$WORK/home-B" --listen idle >/dev/null 2>&1 &
-for _ in $(seq 200); do
+for _ in $(seq 1000); do
 	cc A services B 2>/dev/null | has '^idle' && break
 	sleep 0.05
 done
 sleep 60 | daemon A "$CARACAL" pipe --home "$WORK/home-A" B:idle >/dev/null 2>&1 &
-for _ in $(seq 200); do
+for _ in $(seq 1000); do
 	cc A streams | has 'idle.*up$' && cc B streams | has idle && break # taken by B, not only begun
 	sleep 0.05
 done
 kill -9 "$PID_B"
-for _ in $(seq 200); do
+for _ in $(seq 1000); do
 	cc A streams | has 'idle.*no way$' && break
 	sleep 0.05
 done

@@ -24,7 +24,7 @@ lists A "$B" 5
 say "why"
 cc A why B
 [ "$(cc A why B --json | field via)" = "$R" ] || die "why --json has another next hop"
-for _ in $(seq 50); do
+for _ in $(seq 500); do
 	[ "$(cc A why R --json | python3 -c 'import json,sys; print(len(json.load(sys.stdin)["candidates"]))')" -ge 2 ] && break
 	sleep 0.2
 done
@@ -35,7 +35,7 @@ grep -q "spare" "$WORK/why.txt" || die "the second cable is not among the candid
 say "the cable in use is cut"
 LINK=$(cc A why R --json | field link)
 ip -n "$P-A" link set "$LINK" down
-for _ in $(seq 50); do
+for _ in $(seq 500); do
 	[ "$(cc A why R --json | field link)" != "$LINK" ] && break
 	sleep 0.1
 done
@@ -61,7 +61,7 @@ print("ok: loss back %.0f %%, forward %.0f %%" % (100 * h["loss_back"], 100 * h[
 say "who is not there"
 kill "$PID_B"
 wait "$PID_B" || true
-for _ in $(seq 100); do
+for _ in $(seq 600); do
 	code=0
 	cc A why B >"$WORK/why.txt" || code=$?
 	[ $code = 5 ] && break

@@ -105,6 +105,9 @@ func (c *command) pipeListen(ctx context.Context, n *client.Client, o client.Off
 			switch i.Event {
 			case "listening":
 				c.event(tunnelLine{Schema: client.SchemaPipe, Event: i.Event, Service: o.Service})
+				if st, err := n.Status(ctx); err == nil && !c.json {
+					c.say("waiting for: caracal pipe %s:%s\n", client.Printable(st.Self.Name), client.Printable(o.Service))
+				}
 			case "denied":
 				c.say("%s is not let in (--to)\n", i.Name)
 			case "open":

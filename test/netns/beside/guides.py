@@ -44,7 +44,7 @@ def said(p):
     return pathlib.Path(p.out).read_text(errors="replace")
 
 
-def until(what, yes, seconds=20):
+def until(what, yes, seconds=120):
     end = time.time() + seconds
     while time.time() < end:
         got = yes()
@@ -54,7 +54,7 @@ def until(what, yes, seconds=20):
     die(what)
 
 
-def run(host, command, code=0, seconds=40):
+def run(host, command, code=0, seconds=120):
     p = start(host, command)
     try:
         got = p.wait(seconds)
@@ -217,7 +217,7 @@ stays = {
     "caracal expose": (r"Ctrl-C to stop", False),
     "caracal forward": (r"Ctrl-C to stop", False),
     "caracal socks": (r"Ctrl-C to stop", False),
-    "caracal pipe --listen": (r"^", False),
+    "caracal pipe --listen": (r"waiting for: caracal pipe laptop:backup", False),
     "caracal peers -w": (r"kitchen|pi", False),
     SEND: (r"waiting for kitchen|accepted|there already", False),
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/caracal-mesh/caracal/internal/wire"
 )
@@ -43,6 +44,12 @@ type ahead struct {
 	gone    chan struct{} // closed when nobody takes parcels any more
 	p       *parcel       // being filled
 	scratch []byte        // chunkSize bytes, once they are needed
+	mem     *memory       // of what was hashed before
+	owing   []proof       // for files that were taken as remembered
+	group   groupHashes
+	list    []spot // candidates of the file being read
+	stamp   stamp  // of it
+	unread  bool   // the beginning of it was not read, but remembered
 	// ────
 	total   transferHash
 	skipped []string // what could not be read (spec F4.5)
@@ -55,7 +62,7 @@ var errUnwanted = errors.New("share: not wanted any more")
 // readAhead starts reading. The ahead must be ended by end.
 func (s *sender) readAhead() *ahead {
 	a := &ahead{
-		src: s.src, have: s.have, owed: &s.owed,
+		src: s.src, have: s.have, owed: &s.owed, mem: s.mem,
 		full: make(chan *parcel, parcels), free: make(chan *parcel, parcels),
 		gone: make(chan struct{}), p: newParcel(), total: newTransferHash(),
 	}
@@ -94,6 +101,8 @@ func (a *ahead) run() {
 	if len(a.p.frames) > 0 {
 		a.full <- a.p
 	}
+	a.mem.flush()
+	a.err = a.proveAll()
 }
 
 // skip gives one file up.
@@ -111,36 +120,77 @@ func (a *ahead) file(n uint64) (root Hash, err error) {
 		return root, err
 	}
 	defer f.Close()
-	start, sum, err := a.resumeAt(f, n, e)
+	a.list, a.stamp, a.unread = a.have[n], stamp{}, false
 	delete(a.have, n)
+	if a.mem != nil {
+		if a.stamp, err = unchanged(f, e); err != nil {
+			return root, &SourceError{e.path, err}
+		}
+	}
+	if known, ok := a.mem.root(n, a.stamp); ok && a.has(e.size, known) {
+		return known, a.there(n, e, known)
+	}
+	start, sum, err := a.resumeAt(f, n, e)
 	if err != nil {
 		return root, err
 	}
-	if err := a.frame(kFile, start.append(nil)); err != nil {
+	if err := a.begin(start, e); err != nil {
 		return root, err
+	}
+	for sum.length < e.size {
+		if err := a.chunk(f, n, e, sum); err != nil {
+			return root, err
+		}
+	}
+	st, err := unchanged(f, e)
+	if err != nil {
+		return root, &SourceError{e.path, err}
+	}
+	root = sum.end()
+	if err := a.prove(f, start); err != nil {
+		return root, err
+	}
+	a.mem.keep(n, st, root)
+	return root, a.finish(n, root)
+}
+
+// has reports whether the receiver has so much of the file, with that root.
+func (a *ahead) has(length uint64, root Hash) bool {
+	return slices.ContainsFunc(a.list, func(c spot) bool { return c.length == length && c.root == root })
+}
+
+// there ends a file that the receiver has, by what we remember of it.
+func (a *ahead) there(n uint64, e *entry, root Hash) error {
+	a.owing = append(a.owing, proof{file: n, length: e.size, root: root})
+	if err := a.begin(spot{n, e.size, root}, e); err != nil {
+		return err
+	}
+	return a.finish(n, root)
+}
+
+// begin tells from where on a file is sent.
+func (a *ahead) begin(start spot, e *entry) error {
+	if err := a.frame(kFile, start.append(nil)); err != nil {
+		return err
 	}
 	a.p.file = e.path
 	a.p.bytes += int64(start.length)
 	a.p.resumed += int64(start.length)
-	for sum.length < e.size {
-		if err := a.chunk(f, e, sum); err != nil {
-			return root, err
-		}
-	}
-	if err := unchanged(f, e); err != nil {
-		return root, &SourceError{e.path, err}
-	}
-	root = sum.end()
+	return nil
+}
+
+// finish tells that all of a file was sent.
+func (a *ahead) finish(n uint64, root Hash) error {
 	a.owed.expect(receipt{n, root})
 	if err := a.frame(kEnd, root[:]); err != nil {
-		return root, err
+		return err
 	}
 	a.p.done++
-	return root, nil
+	return nil
 }
 
 // chunk reads the next chunk to where it is sent from.
-func (a *ahead) chunk(f *os.File, e *entry, sum *rootHash) error {
+func (a *ahead) chunk(f *os.File, number uint64, e *entry, sum *rootHash) error {
 	n := int(min(chunkSize, e.size-sum.length))
 	room, err := a.room(kData, len(Hash{})+n)
 	if err != nil {
@@ -156,6 +206,7 @@ func (a *ahead) chunk(f *os.File, e *entry, sum *rootHash) error {
 	h := chunkHash(chunk)
 	copy(room, h[:])
 	sum.add(h, n)
+	a.group.add(a.mem, number, a.stamp, sum, h)
 	a.keep(len(room))
 	a.p.bytes += int64(n)
 	return nil
@@ -208,7 +259,7 @@ func (a *ahead) resumeAt(f *os.File, n uint64, e *entry) (best spot, sum *rootHa
 	best, sum = spot{file: n}, newRootHash()
 	longest := uint64(0)
 	at := map[uint64][]Hash{}
-	for _, c := range a.have[n] {
+	for _, c := range a.list {
 		if c.length <= size && (c.length%chunkSize == 0 || c.length == size) && c.length > 0 {
 			at[c.length] = append(at[c.length], c.root)
 			longest = max(longest, c.length)
@@ -217,16 +268,16 @@ func (a *ahead) resumeAt(f *os.File, n uint64, e *entry) (best spot, sum *rootHa
 	if longest == 0 {
 		return best, sum, nil
 	}
-	if a.scratch == nil {
-		a.scratch = make([]byte, chunkSize)
-	}
 	var state *rootHash
+	w := newWalk(a.mem, n, a.stamp, a.buffer())
 	for sum.length < longest {
 		want := int(min(chunkSize, size-sum.length))
-		if _, err := io.ReadFull(f, a.scratch[:want]); err != nil {
+		h, err := w.hash(f, sum.length, want)
+		if err != nil {
 			return best, nil, &SourceError{e.path, errChanged}
 		}
-		sum.add(chunkHash(a.scratch[:want]), want)
+		sum.add(h, want)
+		a.group.add(a.mem, n, a.stamp, sum, h)
 		for _, r := range at[sum.length] {
 			if r == sum.root() {
 				best.length, best.root = sum.length, r
@@ -242,20 +293,68 @@ func (a *ahead) resumeAt(f *os.File, n uint64, e *entry) (best spot, sum *rootHa
 	if state == nil {
 		state = newRootHash()
 	}
+	a.unread = w.known > 0 && best.length > 0
 	if _, err := f.Seek(int64(best.length), io.SeekStart); err != nil {
 		return best, nil, &SourceError{e.path, err}
 	}
 	return best, state, nil
 }
 
-// unchanged compares the open file with its entry (spec F4.5).
-func unchanged(f *os.File, e *entry) error {
-	info, err := f.Stat()
-	if err != nil {
-		return err
+// prove reads once more what is before start, if not all of it was read (spec F5.8).
+func (a *ahead) prove(f *os.File, start spot) error {
+	switch {
+	case !a.unread || proves(f, start.length, start.root, a.buffer(), a.unwanted):
+		return nil
+	case a.unwanted():
+		return errUnwanted
 	}
-	if uint64(info.Size()) != e.size || modified(info) != e.modified {
-		return errChanged
+	a.mem.forget()
+	return errMisremembered
+}
+
+// proveAll reads the files that were taken as remembered.
+func (a *ahead) proveAll() error {
+	a.unread = true
+	for _, o := range a.owing {
+		f, err := a.src.open(a.src.manifest.file(o.file))
+		if err != nil {
+			return errMisremembered // the next attempt sees to it
+		}
+		err = a.prove(f, spot{o.file, o.length, o.root})
+		f.Close()
+		if err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// buffer has room for a chunk.
+func (a *ahead) buffer() []byte {
+	if a.scratch == nil {
+		a.scratch = make([]byte, chunkSize)
+	}
+	return a.scratch
+}
+
+// unwanted reports whether nobody takes parcels any more.
+func (a *ahead) unwanted() bool {
+	select {
+	case <-a.gone:
+		return true
+	default:
+		return false
+	}
+}
+
+// unchanged compares the open file with its entry (spec F4.5).
+func unchanged(f *os.File, e *entry) (stamp, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return stamp{}, err
+	}
+	if uint64(info.Size()) != e.size || modified(info) != e.modified {
+		return stamp{}, errChanged
+	}
+	return stampOf(info, info.ModTime().UnixNano()), nil
 }

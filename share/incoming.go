@@ -15,6 +15,8 @@ type incoming struct {
 	name    string
 	there   Hash // root of the file that is there already
 	sum     *rootHash
+	begun   spot       // where the sender goes on
+	unread  bool       // what is before that was not all read, but remembered
 	unsaved int        // bytes written since the last sync began
 	syncing chan error // result of the sync going on, nil when none
 }
@@ -70,8 +72,12 @@ func (r *receiver) begin(body []byte) error {
 	r.got.Add(int64(at.length))
 	if in.name = chosen.name; in.name != "" {
 		in.there = chosen.root
+		if chosen.known {
+			r.owing = append(r.owing, proof{at.file, at.length, at.root, in.name})
+		}
 		return nil
 	}
+	in.unread = chosen.known
 	return r.open(in, at)
 }
 
@@ -98,17 +104,28 @@ func (r *receiver) open(in *incoming, at spot) (err error) {
 	if in.f, err = s.partial(in.key, at.length == 0); err != nil || at.length == 0 {
 		return err
 	}
+	w := &walk{buf: r.buf}
+	if in.unread {
+		w = newWalk(r.mem, in.n, stamp{}, r.buf)
+	}
 	for in.sum.length < at.length {
-		n, err := io.ReadFull(in.f, r.buf[:min(chunkSize, at.length-in.sum.length)])
+		n := int(min(chunkSize, at.length-in.sum.length))
+		h, err := w.hash(in.f, in.sum.length, n)
 		if err != nil {
 			return &VerifyError{"a partial file changed meanwhile"}
 		}
-		in.sum.add(chunkHash(r.buf[:n]), n)
+		in.sum.add(h, n)
+		r.group.add(r.mem, in.n, stamp{}, in.sum, h)
 	}
 	if in.sum.root() != at.root {
 		return &VerifyError{"a partial file changed meanwhile"}
 	}
-	return in.f.Truncate(int64(at.length))
+	in.begun = at
+	if err := in.f.Truncate(int64(at.length)); err != nil {
+		return err
+	}
+	_, err = in.f.Seek(int64(at.length), io.SeekStart)
+	return err
 }
 
 // data checks and writes one chunk (spec F4.3).
@@ -128,6 +145,7 @@ func (r *receiver) data(body []byte) error {
 		return err
 	}
 	in.sum.add(told, len(chunk))
+	r.group.add(r.mem, in.n, stamp{}, in.sum, told)
 	r.promise.use(int64(len(chunk)))
 	r.got.Add(int64(len(chunk)))
 	if in.unsaved += len(chunk); in.unsaved >= groupSize {
@@ -190,10 +208,13 @@ func (r *receiver) end(body []byte) error {
 	if err := in.wait(); err != nil {
 		return err
 	}
+	if in.unread && !proves(in.f, in.begun.length, in.begun.root, r.buf, r.p.dead.Load) {
+		return r.misremembered()
+	}
 	r.file = nil
 	r.next++
 	r.total.add(told)
-	if r.land.add(finished{in.n, in.e, in.key, in.f, told}) {
+	if r.land.add(finished{n: in.n, e: in.e, key: in.key, f: in.f, root: told}) {
 		return r.settle()
 	}
 	return nil

@@ -24,6 +24,7 @@ type finished struct {
 	key  string
 	f    *os.File
 	root Hash
+	info fs.FileInfo // as it was closed; only if that is remembered
 }
 
 // A landing gives complete files their names, many at a time.
@@ -32,6 +33,7 @@ type landing struct {
 	fresh map[string]bool // folders of the manifest that are not here yet: no file of theirs can be
 	first string          // name the first file or folder got
 	place []finished      // complete files without their names yet
+	mem   *memory         // of what gets its name; may be nil
 	owed  uint64          // bytes in place
 }
 
@@ -89,7 +91,7 @@ func (l *landing) add(f finished) (full bool) {
 func (l *landing) settle() ([]finished, error) {
 	list := l.place
 	l.place, l.owed = nil, 0
-	if err := syncAll(list); err != nil {
+	if err := syncAll(list, l.mem != nil); err != nil {
 		return nil, err
 	}
 	dirs := map[string]*os.File{}
@@ -104,11 +106,25 @@ func (l *landing) settle() ([]finished, error) {
 			return nil, err
 		}
 		l.named(name)
+		l.keep(f)
 	}
 	for _, d := range dirs {
 		_ = d.Sync() // where the system can
 	}
+	l.mem.flush()
 	return list, nil
+}
+
+// keep remembers the root of a file that has its name, and the time it was given.
+func (l *landing) keep(f finished) {
+	if f.info == nil {
+		return
+	}
+	modified := f.info.ModTime().UnixNano()
+	if f.e.modified != 0 {
+		modified = int64(f.e.modified) * int64(time.Millisecond)
+	}
+	l.mem.keep(f.n, stampOf(f.info, modified), f.root)
 }
 
 // named notes the name of a file or folder.
@@ -126,15 +142,20 @@ func (l *landing) close() {
 	l.place = nil
 }
 
-// syncAll syncs files side by side, which is one journal commit for many, and closes them.
-func syncAll(list []finished) error {
+// syncAll syncs files side by side, which is one journal commit for many, and closes them. It sets their info if asked to.
+func syncAll(list []finished, info bool) error {
 	errs := make([]error, len(list))
 	var wg sync.WaitGroup
 	var next atomic.Int64
 	for range min(8, len(list)) {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(list)); i = next.Add(1) - 1 {
-				errs[i] = errors.Join(list[i].f.Sync(), list[i].f.Close())
+				f := &list[i]
+				errs[i] = f.f.Sync()
+				if info {
+					f.info, _ = f.f.Stat()
+				}
+				errs[i] = errors.Join(errs[i], f.f.Close())
 			}
 		})
 	}

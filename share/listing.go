@@ -181,7 +181,7 @@ func hashFile(ctx context.Context, src *source, e *entry, buf []byte, out io.Wri
 			return root, err
 		}
 	}
-	if err := unchanged(f, e); err != nil {
+	if _, err := unchanged(f, e); err != nil {
 		return root, &SourceError{e.path, err}
 	}
 	return sum.end(), nil

@@ -3,7 +3,6 @@ package share
 import (
 	"encoding/hex"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -71,6 +70,12 @@ func partialKey(from sid.SID, e *entry) string {
 	return hex.EncodeToString(h[:16])
 }
 
+// partialID names what is kept of a whole transfer.
+func partialID(from sid.SID, id Hash) string {
+	h := derived("caracal.files/1 partial", from[:], id[:])
+	return hex.EncodeToString(h[:16])
+}
+
 // claim takes a key for one writer; another entry with the same key gets another one.
 func (s *store) claim(key string) string {
 	s.mu.Lock()
@@ -133,7 +138,7 @@ func (s *store) idle() (list []fs.FileInfo) {
 
 // points tells the roots of a file on our disk: at every multiple of step, at its last
 // whole chunk, and at its end if it is size long (spec F5.2). It stops early when stop does.
-func (s *store) points(name string, size uint64, step uint64, buf []byte, stop func() bool) (list []spot) {
+func (s *store) points(name string, size uint64, step uint64, w *walk, stop func() bool) (list []spot) {
 	info, err := s.root.Lstat(name)
 	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
 		return nil
@@ -143,20 +148,19 @@ func (s *store) points(name string, size uint64, step uint64, buf []byte, stop f
 		return nil
 	}
 	defer f.Close()
+	if have := uint64(info.Size()); have < size {
+		size = have - have%chunkSize
+	}
 	sum := newRootHash()
 	add := func() { list = append(list, spot{length: sum.length, root: sum.root()}) }
-	for !stop() {
-		n, err := io.ReadFull(f, buf[:min(chunkSize, size-sum.length)])
-		whole := err == nil && (n == chunkSize || sum.length+uint64(n) == size)
-		if !whole || n == 0 {
+	for sum.length < size && !stop() {
+		n := int(min(chunkSize, size-sum.length))
+		h, err := w.hash(f, sum.length, n)
+		if err != nil {
 			break
 		}
-		sum.add(chunkHash(buf[:n]), n)
-		if sum.length%step == 0 && sum.length < size {
+		if sum.add(h, n); sum.length%step == 0 && sum.length < size {
 			add()
-		}
-		if sum.length == size {
-			break
 		}
 	}
 	if sum.length > 0 && (len(list) == 0 || list[len(list)-1].length != sum.length) {
@@ -232,7 +236,9 @@ func (s *store) partials() map[string]bool {
 	entries, _ := fs.ReadDir(s.root.FS(), partialDir)
 	m := make(map[string]bool, len(entries))
 	for _, d := range entries {
-		m[d.Name()] = true
+		if !strings.HasSuffix(d.Name(), memorySuffix) {
+			m[d.Name()] = true
+		}
 	}
 	return m
 }

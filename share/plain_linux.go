@@ -27,6 +27,14 @@ func openPlain(dir *os.File, name string) (*os.File, error) {
 	return nil, &os.PathError{Op: "open", Path: name, Err: err}
 }
 
+// mayRead tells why the file at path cannot be read, nil when it can.
+func mayRead(path string) error {
+	if err := unix.Access(path, unix.R_OK); err != nil {
+		return &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return nil
+}
+
 // makePlain opens the file name, one element, in dir for reading and writing, and makes it when it is not there; emptied if
 // empty. It is os.Root's OpenFile without the calls by which that looks whether the file can be waited for.
 func makePlain(dir *os.File, name string, empty bool) (*os.File, error) {

@@ -40,12 +40,18 @@ type receiver struct {
 	file  *incoming // being written
 	next  uint64    // number of the next file
 	buf   []byte
+
+	mem    *memory // what was hashed before
+	memKey string
+	owing  []proof // for what was taken as remembered
+	group  groupHashes
 }
 
 // A candidate is what we have of a file (spec F5.2).
 type candidate struct {
 	spot
-	name string // final name; "" for a partial file
+	name  string // final name; "" for a partial file
+	known bool   // not all of it was read, but remembered
 }
 
 func newReceiver(x *Exchange, p *pipe, from sid.SID) *receiver {
@@ -73,6 +79,7 @@ func (r *receiver) run() {
 		}
 	}
 	r.letGo()
+	r.leaveMemory(err)
 	r.x.deactivate(r)
 	if err == nil {
 		return
@@ -123,6 +130,8 @@ func (r *receiver) sayWhy(err error) {
 		c = coded{FailProtocol, err.Error()}
 	case isFull(err):
 		c = coded{FailDiskFull, "disk full"}
+	case errors.Is(err, errMisremembered):
+		c = coded{FailStopped, "looks again at what is here"}
 	case errors.Is(err, ErrCancelled):
 		c = coded{FailCancelled, "cancelled"}
 	case errors.As(err, &peer), isLost(err):
@@ -157,6 +166,7 @@ func (r *receiver) converse() error {
 	if err := r.land.plan(r.m.entries); err != nil {
 		return err
 	}
+	r.recall()
 	if err := r.candidates(); err != nil {
 		return err
 	}
@@ -245,8 +255,9 @@ func (r *receiver) look(n uint64, partials map[string]bool) []candidate {
 	if partials[key] {
 		if got := s.claim(key); got == key {
 			r.held[n] = key
-			for _, c := range s.points(partialPath(key), e.size, groupSize, r.buf, r.p.dead.Load) {
-				list = append(list, candidate{spot: c})
+			w := newWalk(r.mem, n, stamp{}, r.buf)
+			for _, c := range s.points(partialPath(key), e.size, groupSize, w, r.p.dead.Load) {
+				list = append(list, candidate{spot: c, known: w.known > 0})
 			}
 		} else {
 			s.unclaim(got)
@@ -262,9 +273,15 @@ func (r *receiver) look(n uint64, partials map[string]bool) []candidate {
 		if !info.Mode().IsRegular() || uint64(info.Size()) != e.size {
 			continue
 		}
-		for _, c := range s.points(name, e.size, 1<<62, r.buf, r.p.dead.Load) {
+		st := stampOf(info, info.ModTime().UnixNano())
+		if root, ok := r.mem.root(n, st); ok {
+			list = append(list, candidate{spot{length: e.size, root: root}, name, true})
+			continue
+		}
+		for _, c := range s.points(name, e.size, 1<<62, &walk{buf: r.buf}, r.p.dead.Load) {
 			if c.length == e.size {
-				list = append(list, candidate{c, name})
+				list = append(list, candidate{c, name, false})
+				r.mem.keep(n, st, c.root)
 			}
 		}
 	}
@@ -290,7 +307,7 @@ func (r *receiver) lookEmpty(n uint64) []candidate {
 			return nil
 		}
 		if info.Mode().IsRegular() && info.Size() == 0 {
-			r.have[n] = []candidate{{spot{file: n, root: newRootHash().root()}, name}}
+			r.have[n] = []candidate{{spot{file: n, root: newRootHash().root()}, name, false}}
 			return r.have[n]
 		}
 	}
@@ -308,6 +325,9 @@ func (r *receiver) done(body []byte) error {
 	}
 	if r.next != uint64(len(r.m.files)) || theirs != r.total.sum() {
 		return &VerifyError{"the sum of all files differs"}
+	}
+	if err := r.prove(); err != nil {
+		return err
 	}
 	r.x.inbox.set(r.item.Load(), func(it *Item) {
 		it.State, it.Path = StateDone, r.x.store.dir

@@ -50,8 +50,8 @@ var (
 	errUnsafeName = errors.New("name cannot be sent")
 )
 
-// scan lists paths and all below them. Every file is opened once, so that what
-// cannot be read is known before anything is offered.
+// scan lists paths and all below them. Of every file it is asked whether it may be read, so that what
+// cannot be is known before anything is offered.
 func scan(ctx context.Context, paths []string) (*source, error) {
 	s := &source{tops: map[string]*place{}}
 	for _, p := range paths {
@@ -178,11 +178,9 @@ func (s *source) warn(rel, why string) {
 }
 
 func (s *source) file(path, rel string, info fs.FileInfo) error {
-	f, err := os.Open(path)
-	if err != nil {
+	if err := mayRead(path); err != nil {
 		return &SourceError{path, err}
 	}
-	f.Close()
 	e := entry{size: uint64(info.Size()), modified: modified(info), path: rel}
 	if info.Mode()&0o111 != 0 {
 		e.kind = program

@@ -21,6 +21,7 @@ type sender struct {
 	agreed  bool              // ACCEPT came
 	skipped []string          // what could not be read (spec F2.1, F4.5)
 	owed    receipts
+	mem     *memory // what was hashed before
 }
 
 func newSender(p *pipe, src *source, ctl *control, tell func(func(*Event))) *sender {
@@ -54,7 +55,7 @@ func (s *sender) converse() error {
 		return err
 	}
 	if err := s.list(); err != nil {
-		return err
+		return s.lastWord(err)
 	}
 	if err := s.candidates(); err != nil {
 		return err
@@ -75,6 +76,24 @@ func (s *sender) converse() error {
 		return &SkippedError{s.skipped}
 	}
 	return nil
+}
+
+// lastWord is why a peer that takes no more of the list ended, if it said so, and else err.
+func (s *sender) lastWord(err error) error {
+	late := time.AfterFunc(lingerFor, s.p.close)
+	defer late.Stop()
+	for {
+		f, ended := s.p.next()
+		switch {
+		case ended != nil && isPeers(ended):
+			return ended
+		case ended != nil:
+			return err
+		case f.kind == kReject:
+			return refusal(f.body)
+		}
+		s.p.release(f)
+	}
 }
 
 // isPeers reports whether err tells why the peer or we gave up, and not just that the

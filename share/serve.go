@@ -285,7 +285,8 @@ func (g *giver) use(n uint64, e *entry) error {
 		}
 		g.file, g.at = f, n
 	}
-	return unchanged(g.file, e)
+	_, err := unchanged(g.file, e)
+	return err
 }
 
 func (g *giver) skip(file uint64, why error) error {

@@ -71,6 +71,7 @@ type Exchange struct {
 	incoming  map[string]*receiver // by sender and transfer id (spec F5.6)
 	outgoing  map[string]*transfer // what we send and fetch, by peer and paths
 	cancelled map[string]time.Time // incoming ones that a person cancelled, by sender and transfer id: when
+	recalled  map[string]bool      // transfer ids whose memory a sender has
 	running   sync.WaitGroup
 }
 
@@ -99,6 +100,7 @@ func New(cfg Config, network Network) (*Exchange, error) {
 	if err != nil {
 		return nil, err
 	}
+	pruneMemories(cfg.Home, time.Now())
 	cat, err := openCatalogue(cfg.Home)
 	if err != nil {
 		st.close()
@@ -112,6 +114,7 @@ func New(cfg Config, network Network) (*Exchange, error) {
 		incoming:  map[string]*receiver{},
 		outgoing:  map[string]*transfer{},
 		cancelled: map[string]time.Time{},
+		recalled:  map[string]bool{},
 	}, nil
 }
 

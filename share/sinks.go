@@ -101,7 +101,7 @@ func (d *diskSink) same(name string, n int) bool {
 	if size == 0 {
 		return true
 	}
-	points := d.x.store.points(name, size, 1<<62, d.buf, func() bool { return false })
+	points := d.x.store.points(name, size, 1<<62, &walk{buf: d.buf}, func() bool { return false })
 	return len(points) == 1 && points[0].length == size && points[0].root == d.list.roots[n]
 }
 
@@ -156,7 +156,7 @@ func (d *diskSink) finish(n int) error {
 	defer d.mu.Unlock()
 	t := d.open[n]
 	delete(d.open, n)
-	if d.land.add(finished{uint64(n), d.list.m.file(uint64(n)), t.key, t.f, d.list.roots[n]}) {
+	if d.land.add(finished{n: uint64(n), e: d.list.m.file(uint64(n)), key: t.key, f: t.f, root: d.list.roots[n]}) {
 		return d.settle()
 	}
 	return nil

@@ -233,15 +233,18 @@ func (t *transfer) send(ctx context.Context, paths []string) error {
 	for _, w := range src.warnings {
 		t.tell(func(e *Event) { e.Kind, e.Text = Warning, w })
 	}
-	return t.attempts(ctx, src)
+	mem, end := t.x.recall(src)
+	err = t.attempts(ctx, src, mem)
+	end(err)
+	return err
 }
 
 // attempts sends, and dials again when the stream is lost (spec F5.6).
-func (t *transfer) attempts(ctx context.Context, src *source) error {
+func (t *transfer) attempts(ctx context.Context, src *source, mem *memory) error {
 	agreed, best := false, int64(-1)
 	limit := time.Now().Add(routeFor)
 	for {
-		heard, accepted, err := t.attempt(ctx, src)
+		heard, accepted, err := t.attempt(ctx, src, mem)
 		agreed = agreed || accepted
 		switch bytes := t.snapshot().Bytes; {
 		case err == nil || ctx.Err() != nil || !isLost(err):
@@ -313,7 +316,7 @@ func (e *unanswered) Error() string { return e.err.Error() }
 func (e *unanswered) Unwrap() error { return e.err }
 
 // attempt is one stream.
-func (t *transfer) attempt(ctx context.Context, src *source) (heard, agreed bool, err error) {
+func (t *transfer) attempt(ctx context.Context, src *source, mem *memory) (heard, agreed bool, err error) {
 	dial, cancel := context.WithTimeout(ctx, patience)
 	conn, err := t.x.net.DialService(dial, t.peer, Service)
 	cancel()
@@ -321,6 +324,7 @@ func (t *transfer) attempt(ctx context.Context, src *source) (heard, agreed bool
 		return false, false, err
 	}
 	s := newSender(newPipe(conn), src, &t.ctl, t.tell)
+	s.mem = mem
 	if err = s.run(ctx); err != nil && !s.heard && isLost(err) && ctx.Err() == nil {
 		err = &unanswered{err}
 	}

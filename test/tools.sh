@@ -52,9 +52,17 @@ complete_in() {
 			. "$1"; COMP_WORDS=(caracal ping ""); COMP_CWORD=2; COMP_LINE="caracal ping "; COMP_POINT=13; COMP_TYPE=9; __start_caracal 2>/dev/null; printf "%s\n" "${COMPREPLY[@]}"' - "$work/completion.bash" ;;
 	fish) HOME=$work fish --no-config -c 'source $argv[1]; complete -C "caracal ping "' "$work/completion.fish" ;;
 	zsh) HOME=$work zsh -f test/complete.zsh "$work/completion.zsh" "caracal ping " ;;
+	pwsh) HOME=$work pwsh -NoProfile -Command '. ([ScriptBlock]::Create((Get-Content -Raw "'"$work"'/completion.powershell"))); (TabExpansion2 "caracal ping " 13).CompletionMatches.CompletionText' ;;
 	esac
 }
-for shell in bash zsh fish; do
+for shell in bash zsh fish pwsh; do
+	if [ $shell = pwsh ] && ! command -v pwsh >/dev/null; then # Debian has none: what its script asks the program, and that it registers for it
+		grep -q "Register-ArgumentCompleter -CommandName 'caracal'" "$work/completion.powershell" || die "powershell's script completes nothing"
+		grep -q '\$RequestComp="$Program __complete $Arguments"' "$work/completion.powershell" || die "powershell's script asks for something else"
+		[[ $'\n'$(caracal __complete ping '' 2>/dev/null) == *$'\nc\t'* ]] || die "powershell would not complete the peer"
+		echo "ok: powershell, by what its script asks (SKIP: no pwsh to run it)"
+		continue
+	fi
 	if ! command -v $shell >/dev/null; then
 		echo "SKIP: no $shell"
 		continue

@@ -16,6 +16,9 @@ const (
 	// When much comes, fewer acknowledgements do (spec M7.5).
 	fastBytes    = 5_000_000 // a second
 	fastEvery    = 10
+	fastWeight   = 16 << 10 // bytes, from two packets on
+	rapidBytes   = 32 << 20 // a second
+	rapidWeight  = 32 << 10 // bytes, from two packets on
 	fastAckDelay = time.Millisecond
 	measureTime  = 10 * time.Millisecond
 )
@@ -32,10 +35,12 @@ type ackState struct {
 	floor     uint64
 	largestAt time.Time
 	asking    int       // packets since the last ACK that asked for one
+	weight    int       // their bytes
 	now       bool      // at once
 	at        time.Time // else then; zero when nobody asks
 
 	fast     bool // more than fastBytes a second came of late
+	rapid    bool // more than rapidBytes
 	measured int  // bytes, since
 	since    time.Time
 	judge    time.Time // when fast is found anew
@@ -84,12 +89,13 @@ func (s *ackState) add(now time.Time, number uint64, size int, asks bool) {
 	next := s.next()
 	if asks {
 		s.measure(now, size)
-		every, delay := ackEvery, maxAckDelay
-		if s.fast {
-			every, delay = fastEvery, fastAckDelay
-		}
 		s.asking++
-		if s.asking >= every || number != next {
+		s.weight += size
+		delay := maxAckDelay
+		if s.fast {
+			delay = fastAckDelay
+		}
+		if s.enough() || number != next {
 			s.now = true
 		}
 		if s.at.IsZero() {
@@ -102,6 +108,19 @@ func (s *ackState) add(now time.Time, number uint64, size int, asks bool) {
 	s.insert(s.above(number), number)
 }
 
+// enough reports whether so much came since the last ACK that another goes at once.
+func (s *ackState) enough() bool {
+	switch {
+	case s.asking < ackEvery:
+		return false
+	case s.rapid:
+		return s.weight >= rapidWeight
+	case s.fast:
+		return s.asking >= fastEvery || s.weight >= fastWeight
+	}
+	return true
+}
+
 // measure follows how much comes (spec M7.5).
 func (s *ackState) measure(now time.Time, size int) {
 	s.measured += size
@@ -110,6 +129,7 @@ func (s *ackState) measure(now time.Time, size int) {
 	}
 	elapsed := min(now.Sub(s.since), time.Minute)
 	s.fast = int64(s.measured)*int64(time.Second) > fastBytes*int64(elapsed)
+	s.rapid = int64(s.measured)*int64(time.Second) > rapidBytes*int64(elapsed)
 	s.measured, s.since, s.judge = 0, now, now.Add(measureTime)
 }
 
@@ -161,7 +181,7 @@ func (s *ackState) append(now time.Time, b []byte, room int) []byte {
 	if n == 0 {
 		return b
 	}
-	s.asking, s.now, s.at = 0, false, time.Time{}
+	s.asking, s.weight, s.now, s.at = 0, 0, false, time.Time{}
 	delay := max(0, now.Sub(s.largestAt).Microseconds())
 	return wire.AppendMSPAck(b, uint64(delay), told[:n])
 }

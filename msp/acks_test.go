@@ -50,10 +50,10 @@ func TestS64DelayedAcknowledgements(t *testing.T) {
 	}
 }
 
-// spec M7.1, M7.5: S64. One ACK for two packets, or for ten when much comes.
+// spec M7.1, M7.5: S64. One ACK for two packets, for ten when much comes, for 32 KiB when very much does.
 func TestS64FewerAcknowledgementsOfAFastFlow(t *testing.T) {
 	for _, c := range []struct{ rate, least, most int }{
-		{2_000_000, 40, 60}, {20_000_000, 9, 16}, // per 100 packets
+		{2_000_000, 40, 60}, {20_000_000, 9, 16}, {80_000_000, 2, 7}, // per 100 packets
 	} {
 		w := newWorld(t, 1, 2, road{delay: 5 * time.Millisecond, rate: c.rate, queue: 200_000})
 		a, b, _ := w.connect(100)

@@ -33,7 +33,9 @@ type arrivals struct {
 	seen    [arrivalSpan / 64]uint64
 	taken   *takenRing // frames that came when they were sent again; nil = none
 	waiting int        // packets to be acknowledged
+	weight  int        // their bytes
 	due     time.Time  // when at the latest
+	flow    inflow
 	aliases []aliasTarget
 }
 
@@ -98,8 +100,32 @@ func tagOf(payload []byte) (tag [8]byte) {
 	return tag
 }
 
-// arrived notes a packet. asks tells whether it wants an acknowledgement.
-func (a *arrivals) arrived(now time.Time, counter uint64, asks bool) {
+// An inflow follows how much comes (spec O6.3).
+type inflow struct {
+	rapid bool // more than rapidBytes a second, of late
+	bytes int  // since
+	since time.Time
+}
+
+// When much comes, fewer acknowledgements do (spec O6.3).
+const (
+	rapidBytes  = 32 << 20 // a second
+	rapidWeight = 32 << 10 // bytes acknowledged together
+	rapidDelay  = time.Millisecond
+	rapidLook   = 10 * time.Millisecond
+)
+
+func (i *inflow) take(now time.Time, size int) {
+	i.bytes += size
+	if elapsed := now.Sub(i.since); elapsed >= rapidLook {
+		i.rapid = int64(i.bytes)*int64(time.Second) > rapidBytes*int64(min(elapsed, time.Minute))
+		i.bytes, i.since = 0, now
+	}
+}
+
+// arrived notes a packet of so many bytes. asks tells whether it wants an acknowledgement.
+func (a *arrivals) arrived(now time.Time, counter uint64, size int, asks bool) {
+	a.flow.take(now, size)
 	inOrder := a.any && counter == a.largest+1
 	if !a.any || counter > a.largest {
 		a.clear(counter)
@@ -112,10 +138,15 @@ func (a *arrivals) arrived(now time.Time, counter uint64, asks bool) {
 		return
 	}
 	a.waiting++
-	if a.waiting >= 2 || !inOrder {
+	a.weight += size
+	enough, delay := a.waiting >= 2, ackDelay
+	if a.flow.rapid {
+		enough, delay = enough && a.weight >= rapidWeight, rapidDelay
+	}
+	if enough || !inOrder {
 		a.due = now
 	} else if a.due.IsZero() {
-		a.due = now.Add(ackDelay)
+		a.due = now.Add(delay)
 	}
 }
 
@@ -133,7 +164,7 @@ func (a *arrivals) clear(to uint64) {
 
 // ack fills in what has arrived and forgets that it was due.
 func (a *arrivals) ack(now time.Time, out *wire.Ack) {
-	a.waiting, a.due = 0, time.Time{}
+	a.waiting, a.weight, a.due = 0, 0, time.Time{}
 	out.Delay, out.N = now.Sub(a.at), 0
 	var floor uint64
 	if a.largest >= arrivalSpan {

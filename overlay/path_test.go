@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caracal-mesh/caracal/internal/wire"
 	"github.com/caracal-mesh/caracal/link"
 	"github.com/caracal-mesh/caracal/sid"
 )
@@ -109,7 +110,7 @@ func TestARangeOfArrivalsIsToldExactly(t *testing.T) { // spec O6.2
 			if back := uint64(w.rand.IntN(20)); back < c {
 				c -= back
 			}
-			a.arrived(w.now, c, true)
+			a.arrived(w.now, c, 100, true)
 			got[c] = true
 		}
 		if !a.any {
@@ -130,6 +131,41 @@ func TestARangeOfArrivalsIsToldExactly(t *testing.T) { // spec O6.2
 				}
 			}
 			last = r.First
+		}
+	}
+}
+
+// Where much comes fewer acknowledgements go, and none is late.
+func TestManyPacketsAreAcknowledgedTogether(t *testing.T) { // spec O6.3
+	for _, test := range []struct {
+		gap        time.Duration // between packets
+		size, each int
+	}{{time.Millisecond, 1400, 2}, {100 * time.Microsecond, 1400, 2}, {20 * time.Microsecond, 1400, 24}, {200 * time.Microsecond, 17_000, 2}} {
+		var a arrivals
+		now, told := epoch, 0
+		const packets = 2400
+		var begun time.Time
+		for c := range packets {
+			now = now.Add(test.gap)
+			a.arrived(now, uint64(c), test.size, true)
+			if a.waiting == 1 {
+				begun = now
+			}
+			if !now.Before(a.due) {
+				if late := now.Sub(begun); c > packets/2 && late > rapidDelay {
+					t.Errorf("%v: told after %v", test.gap, late)
+				}
+				if c >= packets/2 {
+					told++
+				}
+				a.ack(now, new(wire.Ack))
+			}
+		}
+		if want := packets / 2 / test.each; told < want || told > want*3/2 {
+			t.Errorf("%v: %d acknowledgements, want %d", test.gap, told, want)
+		}
+		if a.arrived(now, packets+1, 100, true); now.Before(a.due) {
+			t.Error("a gap waits")
 		}
 	}
 }

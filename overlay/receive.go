@@ -115,7 +115,7 @@ func (m *Mesh) receiveData(now time.Time, from link.Path, pkt []byte) {
 	a := n.arrivalsOf(o.Epoch)
 	n.hear(now, from, o, a)
 	if asks, all := m.takeFrames(now, n, a, o.Epoch, o.Plain, lp.Section); all {
-		a.arrived(now, o.Counter, asks)
+		a.arrived(now, o.Counter, len(pkt), asks)
 	}
 }
 

@@ -66,7 +66,7 @@ func (h *Host) traceInterface(now time.Time, kind trace.Kind, i lan.Interface) {
 func (h *Host) setInterface(now time.Time, i lan.Interface) {
 	caps := i.Caps()
 	reach := h.reach(i)
-	caps.Broadcast = reach != udp.Reach{}
+	caps.Broadcast, caps.Runs = reach != udp.Reach{}, h.socket.Segments()
 	h.socket.SetReach(i.Index, reach)
 	h.node.SetInterface(now, i.Index, caps)
 	h.node.SetAddrs(now, i.Index, i.Prefixes)

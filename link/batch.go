@@ -16,6 +16,7 @@ type Batch struct {
 	paths []Path
 	begun Path
 	lent  int // bytes lent by Begin and not committed; nothing = none
+	count int // datagrams they may become
 }
 
 // nothing is the value of Batch.lent when there is nothing to commit.
@@ -36,13 +37,16 @@ func NewBatch(bytes, datagrams int) *Batch {
 // nil when the batch has no such room: then write it out, Reset, and go on.
 // The room is valid until the next call of Begin, Append or Reset; what is not
 // committed is as if it never was.
-func (b *Batch) Begin(to Path, size int) []byte {
+func (b *Batch) Begin(to Path, size int) []byte { return b.BeginRun(to, size, 1) }
+
+// BeginRun is Begin for so many datagrams of size bytes in all, which CommitRun keeps.
+func (b *Batch) BeginRun(to Path, size, datagrams int) []byte {
 	used := len(b.buf)
-	if len(b.ends) == cap(b.ends) || cap(b.buf)-used < size {
+	if cap(b.ends)-len(b.ends) < datagrams || cap(b.buf)-used < size {
 		b.lent = nothing
 		return nil
 	}
-	b.begun, b.lent = to, size
+	b.begun, b.lent, b.count = to, size, datagrams
 	return b.buf[used : used+size : used+size]
 }
 
@@ -53,9 +57,25 @@ func (b *Batch) Commit(n int) {
 		panic("BUG: commit of more than was begun")
 	}
 	b.lent = nothing
+	b.keep(n)
+}
+
+func (b *Batch) keep(n int) {
 	b.buf = b.buf[:len(b.buf)+n]
 	b.ends = append(b.ends, len(b.buf))
 	b.paths = append(b.paths, b.begun)
+}
+
+// CommitRun keeps n bytes of the room as datagrams of segment bytes, the last of what is left.
+func (b *Batch) CommitRun(n, segment int) {
+	if n <= 0 || n > b.lent || segment <= 0 || (n-1)/segment >= b.count {
+		panic("BUG: commit of more than was begun")
+	}
+	b.lent = nothing
+	for ; n > segment; n -= segment {
+		b.keep(segment)
+	}
+	b.keep(n)
 }
 
 // Append copies one whole datagram into the batch. It reports whether it fit.

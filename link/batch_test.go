@@ -192,3 +192,44 @@ func FuzzRuns(f *testing.F) {
 		checkRuns(t, b, maxCount, maxBytes)
 	})
 }
+
+// A run is as many datagrams, and one run.
+func TestCommitRun(t *testing.T) {
+	b := NewBatch(100, 5)
+	if b.BeginRun(pathA, 50, 6) != nil {
+		t.Error("more datagrams than there is room for")
+	}
+	copy(b.BeginRun(pathA, 50, 4), "aaaaabbbbbccccdddd")
+	b.CommitRun(14, 5)
+	b.Append(pathA, []byte("e"))
+	var got []string
+	for i := range b.Len() {
+		to, data := b.Datagram(i)
+		if got = append(got, string(data)); to != pathA {
+			t.Error(to)
+		}
+	}
+	if strings.Join(got, " ") != "aaaaa bbbbb cccc e" {
+		t.Error(got)
+	}
+	for r := range b.Runs(64, 100) {
+		if r.Segment == 5 && (r.Count != 3 || string(r.Data) != "aaaaabbbbbcccc") {
+			t.Errorf("%+v", r)
+		}
+	}
+	for name, misuse := range map[string]func(*Batch){
+		"nothing begun":  func(b *Batch) { b.CommitRun(1, 1) },
+		"more datagrams": func(b *Batch) { b.BeginRun(pathA, 9, 2); b.CommitRun(9, 4) },
+		"more bytes":     func(b *Batch) { b.BeginRun(pathA, 9, 2); b.CommitRun(10, 9) },
+		"none":           func(b *Batch) { b.BeginRun(pathA, 9, 2); b.CommitRun(0, 9) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", name)
+				}
+			}()
+			misuse(NewBatch(100, 5))
+		}()
+	}
+}

@@ -63,6 +63,7 @@ type Caps struct {
 	MTU       int    // largest UDP payload in bytes, ≥ LeastMTU
 	Broadcast bool   // a datagram to everybody can be sent here
 	Bitrate   uint64 // nominal rate in bit/s; 0 = unknown
+	Runs      bool   // a run of equal-sized datagrams (Batch.Runs) costs hardly more than one
 }
 
 // MinMTU is the smallest link packet that every neighbour takes, in bytes of UDP payload.

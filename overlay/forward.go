@@ -135,13 +135,16 @@ func (m *Mesh) maxFrame(o *origin) (int, error) {
 
 func (m *Mesh) mostFrame(o *origin) (int, error) {
 	size, err := m.maxFrame(o)
-	if err != nil || o.local >= 0 || o.via.sid != o.sid || o.via.active == nil || o.via.active.kind != link.Internet {
+	if err != nil || o.local >= 0 || o.via.sid != o.sid || o.via.active == nil {
 		return size, err
 	}
 	if _, more := m.wayMTU(o); more > 0 {
 		return size, nil
 	}
-	return max(size, o.via.active.most-frameOverhead), nil
+	if o.via.active.kind == link.Internet {
+		return max(size, o.via.active.most-frameOverhead), nil
+	}
+	return max(size, o.via.cutFrame()), nil
 }
 
 // receiveForward takes a packet on its way (spec O5.4). It reports false when the

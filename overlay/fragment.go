@@ -1,7 +1,6 @@
 package overlay
 
 import (
-	"net/netip"
 	"time"
 
 	"github.com/caracal-mesh/caracal/internal/wire"
@@ -15,17 +14,7 @@ const (
 	maxPieces     = 256 // fragments that wait for room in a batch
 )
 
-// A partial is a datagram of which some fragments have come.
-type partial struct {
-	from  netip.AddrPort
-	id    uint16
-	last  int
-	have  uint16 // bit i: fragment i
-	at    time.Time
-	piece [wire.MaxFragments][]byte
-}
-
-// fragments is what an interface that carries only short datagrams needs besides.
+// fragments is what an interface needs on which datagrams come, or go, in fragments.
 type fragments struct {
 	partial [maxPartial]*partial
 	next    uint16 // id
@@ -100,53 +89,19 @@ func (m *Mesh) receiveFragment(now time.Time, f *iface, from link.Path, msg []by
 		m.stats.Malformed++
 		return
 	}
+	if len(w.Piece) > plainDatagram-wire.FragmentHead {
+		m.stats.Malformed++
+		return
+	}
 	p := f.fragments.find(now, from.Addr, &w)
-	if p == nil || p.have>>w.Index&1 != 0 {
+	if p == nil || !p.put(&w) {
 		return
 	}
-	p.have |= 1 << w.Index
-	p.piece[w.Index] = append([]byte(nil), w.Piece...)
-	if p.have != 1<<(p.last+1)-1 {
-		return
-	}
-	var whole []byte
-	for _, piece := range p.piece[:p.last+1] {
-		whole = append(whole, piece...)
-	}
-	f.fragments.forget(p)
-	if whole[0] == wire.TypeFragment || len(whole) > plainDatagram {
+	p.busy = false
+	whole := p.whole()
+	if whole[0] == wire.TypeFragment {
 		m.stats.Malformed++
 		return
 	}
 	m.take(now, from, whole)
-}
-
-// find is what the fragment belongs to, in the place of what is too old, or oldest, if it is the first; nil when it does
-// not fit the others.
-func (r *fragments) find(now time.Time, from netip.AddrPort, w *wire.Fragment) *partial {
-	at := 0
-	for i, p := range r.partial {
-		if p != nil && p.from == from && p.id == w.ID && now.Sub(p.at) < partialWithin {
-			if p.last != w.Last || len(w.Piece) > link.MinMTU {
-				return nil
-			}
-			return p
-		}
-		if p == nil || (r.partial[at] != nil && p.at.Before(r.partial[at].at)) {
-			at = i
-		}
-	}
-	if len(w.Piece) > link.MinMTU {
-		return nil
-	}
-	r.partial[at] = &partial{from: from, id: w.ID, last: w.Last, at: now}
-	return r.partial[at]
-}
-
-func (r *fragments) forget(p *partial) {
-	for i := range r.partial {
-		if r.partial[i] == p {
-			r.partial[i] = nil
-		}
-	}
 }

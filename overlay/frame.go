@@ -98,8 +98,8 @@ type pool struct {
 	trimAt time.Time
 }
 
-// bufferSizes are the lengths of the buffers of frames: of plain link packets, of jumbo frames, of the largest.
-var bufferSizes = [...]int{plainDatagram, 9000, maxDatagram}
+// bufferSizes are the lengths of the buffers of frames: of plain link packets, of jumbo frames, of packets that are cut, of the largest.
+var bufferSizes = [...]int{plainDatagram, 9000, mostCut, maxDatagram}
 
 // A shelf is the free frames with buffers of one size. Those without a buffer lie with the smallest.
 //

@@ -78,9 +78,9 @@ func (m *Mesh) SetInterface(now time.Time, index uint32, caps link.Caps) {
 
 // reclassify looks again at what sort of link a path is.
 func (n *neighbour) reclassify(now time.Time, p *path) {
-	kind, mtu, most, bitrate := p.kind, p.mtu, p.most, p.bitrate
+	kind, mtu, most, pieces, bitrate := p.kind, p.mtu, p.most, p.pieces, p.bitrate
 	n.m.classify(p)
-	if p.kind == kind && p.mtu == mtu && p.most == most && p.bitrate == bitrate {
+	if p.kind == kind && p.mtu == mtu && p.most == most && p.pieces == pieces && p.bitrate == bitrate {
 		return
 	}
 	n.dirty = true
@@ -174,7 +174,7 @@ func (m *Mesh) sendBeacon(now time.Time, to link.Path, b *wire.Beacon, out *link
 	}
 	n := len(m.appendBeacon(room[:0], b))
 	out.Commit(n)
-	m.sent(to, n)
+	m.sent(to, 1, n)
 	m.spend(now, to, n)
 	return true
 }

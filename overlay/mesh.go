@@ -231,6 +231,9 @@ func (m *Mesh) rest(now time.Time) {
 	if !m.frames.trim(now) {
 		return
 	}
+	for _, f := range m.ifaces {
+		f.fragments.rest(now)
+	}
 	for _, n := range m.neighbours {
 		if n != nil {
 			n.tx.rest()

@@ -53,6 +53,7 @@ type neighbour struct {
 	queues   queues
 	window   window
 	yield    yielding
+	cutting  cutting
 	tx       flight
 	old      flight // of the epoch before
 	rx       []*arrivals
@@ -217,6 +218,7 @@ func (n *neighbour) processing(now time.Time, out *link.Batch) (next time.Time, 
 	if !n.watchPaths(now, out) {
 		return now, true
 	}
+	n.cutting.look(now, n.window.best.bytes)
 	n.watchCost(now)
 	n.synchronise(now)
 	if !n.pack(now, out) {

@@ -99,6 +99,7 @@ func (m *Mesh) classify(p *path) {
 	if p.kind == link.Internet {
 		p.mtu = min(p.mtu, link.BaseMTU)
 	}
+	p.pieces = p.cuts(m.iface(p.to.Iface))
 }
 
 // choose takes the best path for use: proven before not, living before missing,

@@ -42,6 +42,7 @@ type path struct {
 	kind    link.Kind
 	mtu     int    // of what passes for certain
 	most    int    // of what the interface takes; whether it passes the routers only the ends find out
+	pieces  int    // of a packet that is cut, at most; 1 = none is
 	bitrate uint64 // nominal, bit/s; 0 = unknown
 	low     lowest
 	last    time.Duration // the latest round trip, without what the neighbour held back

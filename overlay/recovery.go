@@ -84,6 +84,9 @@ func (n *neighbour) refute(t *flight, a *wire.Ack) {
 // delivered frees what an acknowledged packet carried.
 func (n *neighbour) delivered(now time.Time, t *flight, s *sentPacket) {
 	s.path.settled(true)
+	if int(s.size) > s.path.most {
+		n.cutting.fate(now, true)
+	}
 	n.prove(now, s.path)
 	for f := s.frames; f != nil; {
 		next := f.next
@@ -157,6 +160,9 @@ func (n *neighbour) lose(now time.Time, t *flight, lost *[link.NumClasses]fifo) 
 		}
 		p := t.miss(c)
 		n.m.stats.LinkLost++
+		if int(p.size) > p.path.most {
+			n.cutting.fate(now, false)
+		}
 		if t == &n.tx { // else it may have arrived: under new keys the neighbour does not say
 			p.path.settled(false)
 		}

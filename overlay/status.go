@@ -141,6 +141,7 @@ type Stats struct {
 	BeaconsOfTwins                                                                    uint64 // under our SID, and not by us
 	HeardRefused, HeardForgotten, AnswersWithheld, GreetingsWithheld                  uint64 // bounds of discovery
 	DetoursTried, DetoursKept, DetoursForgotten, RoutesLeft                           uint64 // ways that a source chooses; those that led no further
+	Cut                                                                               uint64 // link packets sent as a run of fragments
 	Fragmented                                                                        uint64 // datagrams too long for their link
 	NoInterface                                                                       uint64 // datagrams from one that is gone
 }

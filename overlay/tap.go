@@ -17,13 +17,5 @@ type Opened struct {
 	Section []byte    // the payload section, which is sealed for whom it goes to; borrowed
 }
 
-// sectionLen is the length of the packet's payload section.
-func sectionLen(p *packing) int {
-	if p.section == nil {
-		return 0
-	}
-	return p.section.n
-}
-
 // Tap has f told of the inside of every link packet from now on; nil ends it. f must not call back, nor keep the bytes.
 func (m *Mesh) Tap(f func(Opened)) { m.tap = f }

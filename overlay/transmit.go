@@ -12,7 +12,9 @@ import (
 // A packing is one link packet being made: the sealed header grows in b, the
 // payload section, if any, is written behind it at the end.
 type packing struct {
-	room    []byte
+	whole   []byte // where the packet is to be cut: room for its fragments
+	pieces  int    // how many at most; 0 or 1 = it is not
+	room    []byte // for the packet, of which its head lies there
 	b       []byte
 	carried fifo // the frames, for when they are lost
 	section *frame
@@ -48,11 +50,10 @@ func (n *neighbour) pack(now time.Time, out *link.Batch) bool {
 		if !ack && !n.mayAsk(now) {
 			return true
 		}
-		room := out.Begin(n.active.to, n.packetSize())
-		if room == nil {
+		p := n.packetRoom(out)
+		if p.room == nil {
 			return false
 		}
-		p := packing{room: room, b: room[:wire.LinkHeaderAt]}
 		if a != nil && a.waiting > 0 && (ack || !n.bulkNext()) {
 			n.appendAck(now, a, &p)
 		}
@@ -67,19 +68,11 @@ func (n *neighbour) pack(now time.Time, out *link.Batch) bool {
 	return true
 }
 
-// packetSize is how large the next packet may be: as large as the path carries only when it carries one payload that needs that, since
-// nothing but what is end to end finds out whether such packets pass (spec O4.9).
-func (n *neighbour) packetSize() int {
-	if f := n.queues.head(); f != nil && n.long(f) {
-		return n.active.most
-	}
-	return n.plain()
-}
-
 // plain is the largest packet of what is the mesh's own.
 func (n *neighbour) plain() int { return min(n.active.mtu, plainDatagram) }
 
-// long reports whether the frame fits no plain packet.
+// long reports whether the frame fits no plain packet. Then its packet is as large as the path carries, or longer and cut, and
+// carries nothing else, since nothing but what is end to end finds out whether such packets pass (spec O4.9).
 func (n *neighbour) long(f *frame) bool {
 	return f.kind == frameData && f.n+f.way.Size() > n.plain()-frameOverhead
 }
@@ -129,8 +122,12 @@ func (n *neighbour) fill(now time.Time, p *packing) {
 		if !n.admit(now, f) {
 			continue
 		}
+		size, pieces := n.sizeFor(f)
+		if pieces != p.pieces && (pieces > 1 || p.pieces > 1) {
+			return // it comes next, in a packet of another kind
+		}
 		if !n.append(f, p) {
-			if !p.empty() || len(p.room) < n.active.most && n.long(f) {
+			if !p.empty() || len(p.room) < size {
 				return // it comes next, with more room
 			}
 			n.m.stats.DropTooLong++ // it fits no packet of this path
@@ -211,26 +208,25 @@ func (n *neighbour) append(f *frame, p *packing) bool {
 
 // finish seals the packet, notes what it carries and commits it to the batch.
 func (n *neighbour) finish(now time.Time, out *link.Batch, via *path, p *packing) {
+	p.settle()
 	end := len(p.b)
 	wire.PutLinkHeaderLen(p.room, end-wire.LinkHeaderAt)
-	size := end + wire.LinkOverhead - wire.LinkHeaderAt
-	var guard []byte
+	var section []byte
 	if p.section != nil {
-		size += copy(p.room[size:], p.section.payload())
-		guard = wire.LinkGuard(p.room[size-p.section.n : size])
+		section = p.section.payload()
 	}
 	if n.m.tap != nil {
-		n.m.tap(Opened{At: now, Out: true, Peer: n.sid, Path: via.to, Frames: p.room[wire.LinkHeaderAt:end], Section: p.room[size-sectionLen(p) : size]})
+		n.m.tap(Opened{At: now, Out: true, Peer: n.sid, Path: via.to, Frames: p.room[wire.LinkHeaderAt:end], Section: section})
 	}
 	epoch := n.tx.epoch
-	counter, err := n.peer.Seal(now, p.room, wire.LinkHeaderAt, end, guard)
+	counter, err := n.peer.Seal(now, p.room, wire.LinkHeaderAt, end, wire.LinkGuard(section))
 	if err != nil || n.peer.Epoch() != epoch { // the keys changed under us: make it again
 		n.takeBack(p.carried.head)
 		n.followEpoch(now)
 		return
 	}
-	out.Commit(size)
-	n.m.sent(via.to, size)
+	datagrams, size := n.commit(out, via, p, end+wire.LinkOverhead-wire.LinkHeaderAt)
+	n.m.sent(via.to, datagrams, size)
 	if p.data == 0 {
 		n.m.spend(now, via.to, size)
 	}
@@ -264,14 +260,14 @@ func (m *Mesh) send(now time.Time, out *link.Batch, to link.Path, msg []byte) bo
 	if !out.Append(to, msg) {
 		return false
 	}
-	m.sent(to, len(msg))
+	m.sent(to, 1, len(msg))
 	m.spend(now, to, len(msg))
 	return true
 }
 
-func (m *Mesh) sent(to link.Path, size int) {
+func (m *Mesh) sent(to link.Path, datagrams, size int) {
 	if f := m.iface(to.Iface); f != nil {
-		f.packetsSent++
+		f.packetsSent += uint64(datagrams)
 		f.bytesSent += uint64(size)
 	}
 }

@@ -82,6 +82,7 @@ type wireT struct {
 	cut     bool
 	quiet   bool // no broadcast, Internet
 	mtu     int  // 0 = 1472
+	runs    bool // datagrams leave in runs
 }
 
 type flying struct {
@@ -149,6 +150,7 @@ func (p *port) caps() link.Caps {
 	if p.wire.mtu != 0 {
 		c.MTU = p.wire.mtu
 	}
+	c.Runs = p.wire.runs
 	return c
 }
 

@@ -79,6 +79,9 @@ func (f *family) options(fd int) error {
 	return nil
 }
 
+// segments reports whether the kernel segments for us.
+func (f *family) segments() bool { return f.gso.Load() }
+
 // close closes the port.
 func (f *family) close() error {
 	if f.aside != nil {

@@ -42,6 +42,9 @@ func newFamily(s *Socket, conn *net.UDPConn, four bool) (*family, *Reader, error
 	return f, &Reader{f: f, buffer: make([]byte, 1<<16)}, nil
 }
 
+// segments reports whether the kernel segments for us.
+func (f *family) segments() bool { return false }
+
 // enlarge asks for as much room as the node's own socket has.
 func enlarge(conn *net.UDPConn) {
 	_ = conn.SetReadBuffer(bufferSize)

@@ -155,6 +155,11 @@ func (s *Socket) Readers() []*Reader { return s.readers }
 // Families reports which families the socket has.
 func (s *Socket) Families() (four, six bool) { return s.v4 != nil, s.v6 != nil }
 
+// Segments reports whether a run of equal-sized datagrams is one message to the system, in every family.
+func (s *Socket) Segments() bool {
+	return (s.v4 == nil || s.v4.segments()) && (s.v6 == nil || s.v6.segments())
+}
+
 // SetReach says how everybody on the interface is addressed; the zero Reach
 // means nobody is.
 func (s *Socket) SetReach(iface uint32, reach Reach) {

@@ -19,8 +19,27 @@ type Fragment struct {
 
 // AppendFragment appends the fragment.
 func AppendFragment(b []byte, f *Fragment) []byte {
-	b = binary.BigEndian.AppendUint16(append(b, TypeFragment), f.ID)
-	return append(append(b, byte(f.Index<<4|f.Last)), f.Piece...)
+	return append(appendFragmentHead(b, f.ID, f.Index, f.Last), f.Piece...)
+}
+
+func appendFragmentHead(b []byte, id uint16, index, last int) []byte {
+	return append(binary.BigEndian.AppendUint16(append(b, TypeFragment), id), byte(index<<4|last))
+}
+
+// CutFragments lays a datagram out in b as fragments of segment bytes each, the last of what is left, and returns their sum. Its
+// first head bytes, less than a piece, are in b already, behind FragmentHead bytes of room; rest, not empty, are the others.
+func CutFragments(b []byte, id uint16, head int, rest []byte, segment int) (total int) {
+	last := (head + len(rest) - 1) / (segment - FragmentHead)
+	for i := 0; i <= last; i++ {
+		at := b[i*segment:][:segment]
+		appendFragmentHead(at[:0], id, i, last)
+		begin := FragmentHead + head
+		head = 0
+		n := copy(at[begin:], rest)
+		rest = rest[n:]
+		total += begin + n
+	}
+	return total
 }
 
 // ParseFragment reads a fragment. The piece is borrowed.

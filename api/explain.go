@@ -41,9 +41,11 @@ func (s *Server) why(r *http.Request) (any, error) {
 	if doc.Via != doc.SID {
 		doc.NoDirect = s.natWhy(peer)
 	}
+	doc.Own = s.ownWay(&e)
 	for _, c := range e.Candidates {
 		doc.Candidates = append(doc.Candidates, s.candidates(&e, c)...)
 	}
+	ownFirst(&doc)
 	for _, src := range e.Sources {
 		if src.Proven || slices.ContainsFunc(doc.Candidates, func(c client.Candidate) bool { return c.Addr == src.Addr.String() }) {
 			continue

@@ -202,12 +202,13 @@ func (s *Server) trace(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	e, _ := s.Host.Explain(peer)
 	hops, err := s.Host.Trace(r.Context(), peer)
 	if err != nil && len(hops) == 0 {
 		return nil, s.netError(peer, err)
 	}
 	list := s.Host.Status().Peers
-	doc := client.Trace{Schema: client.SchemaTrace, SID: peer.String(), Name: s.nameOf(peer), Hops: []client.Hop{}, Complete: err == nil}
+	doc := client.Trace{Schema: client.SchemaTrace, SID: peer.String(), Name: s.nameOf(peer), Hops: []client.Hop{}, Complete: err == nil, Own: s.ownWay(&e)}
 	for _, h := range hops {
 		doc.Hops = append(doc.Hops, client.Hop{
 			SID: h.SID.String(), Name: nameIn(list, h.SID.String()), Link: h.Link, Kind: h.Kind,

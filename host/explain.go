@@ -13,6 +13,7 @@ type Reasoning struct {
 	overlay.Explanation
 	Now     time.Time
 	Hop     overlay.Hop      // in use now; zero SID: none
+	Own     overlay.OwnWay   // of this node's own packets, instead of the route
 	Sources []overlay.Source // of its beacons, that lead to nothing
 	Links   map[uint32]string
 }
@@ -25,6 +26,9 @@ func (h *Host) Explain(peer sid.SID) (r Reasoning, err error) {
 		r.Explanation, err = mesh.Explain(peer)
 		r.Now = now
 		r.Hop, _ = mesh.NextHop(peer)
+		if r.Own = mesh.OwnWay(now, peer); r.Own.Reason != "" {
+			r.Hop = r.Own.Hop
+		}
 		r.Links = map[uint32]string{}
 		for _, i := range mesh.Interfaces() {
 			r.Links[i.Index] = i.Caps.Name

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/caracal-mesh/caracal/mdp"
@@ -39,7 +40,7 @@ func (x *Net) follow(ctx context.Context, peer sid.SID, measuring bool) (hops []
 		return nil, err
 	}
 	defer p.Close()
-	next, err := x.firstHop(peer)
+	next, own, err := x.firstHop(peer)
 	seen := map[sid.SID]bool{}
 	for err == nil && !next.SID.IsZero() {
 		if seen[next.SID] || len(hops) == maxHops {
@@ -54,20 +55,39 @@ func (x *Net) follow(ctx context.Context, peer sid.SID, measuring bool) (hops []
 		if next.SID == peer {
 			return hops, nil
 		}
-		next, err = p.ask(ctx, next.SID, peer)
+		if next, err = p.onward(ctx, next.SID, peer, own); len(own) > 0 {
+			own = own[1:]
+		}
 	}
 	return hops, err
 }
 
-func (x *Net) firstHop(peer sid.SID) (info mdp.HopInfo, err error) {
-	x.doer.Do(func(_ time.Time, n *node.Node) {
+// onward asks the node at for the next hop: on the way of our own for its link to the next node of that, else for where it
+// sends what goes to dst.
+func (p *PacketConn) onward(ctx context.Context, at, dst sid.SID, own []sid.SID) (mdp.HopInfo, error) {
+	if len(own) == 0 {
+		return p.ask(ctx, at, dst)
+	}
+	hop, err := p.ask(ctx, at, own[0])
+	if err != nil || hop.SID != own[0] { // it has a better way there than its link
+		return mdp.HopInfo{SID: own[0], Iface: "?"}, ctx.Err()
+	}
+	return hop, nil
+}
+
+// firstHop is the next hop to the peer; own are the nodes behind it, with the peer, on a way of our own.
+func (x *Net) firstHop(peer sid.SID) (info mdp.HopInfo, own []sid.SID, err error) {
+	x.doer.Do(func(now time.Time, n *node.Node) {
 		if peer == n.SID() {
 			return // no hops at all
 		}
 		hop, e := n.Mesh().NextHop(peer)
+		if w := n.Mesh().OwnWay(now, peer); w.Reason != "" && !slices.Contains(w.Between, sid.None) {
+			hop, own = w.Hop, append(w.Between[1:], peer)
+		}
 		info, err = mdp.HopInfo{SID: hop.SID, Iface: hop.Iface, Kind: hop.Kind, RTT: hop.RTT, Loss: hop.Loss, Hops: hop.Hops}, e
 	})
-	return info, err
+	return info, own, err
 }
 
 // measure pings a node; 0 when it does not answer.

@@ -74,10 +74,15 @@ func (m *Mesh) countSharers(now time.Time, f *iface) {
 	f.sharers = min(f.sharers, mostSharers)
 }
 
-// withhold decides whether the neighbour's control frames wait, and until when.
+// withhold decides whether the neighbour's control frames wait, and until when. For one that does not answer they wait until it does:
+// its probes ask, and all that is sent to who is gone is in vain (spec O3.5).
 func (n *neighbour) withhold(now time.Time) {
 	n.queues.held, n.heldUntil = false, time.Time{}
 	if n.active == nil || n.queues.class[link.Control].n == 0 {
+		return
+	}
+	if n.state == suspect {
+		n.queues.held = true
 		return
 	}
 	if f := n.m.iface(n.active.to.Iface); f != nil && f.withheld(now) {

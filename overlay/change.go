@@ -1,9 +1,9 @@
 package overlay
 
 import (
+	"slices"
 	"time"
 
-	"github.com/caracal-mesh/caracal/internal/wire"
 	"github.com/caracal-mesh/caracal/link"
 	"github.com/caracal-mesh/caracal/sid"
 )
@@ -36,46 +36,43 @@ type Switch struct {
 	Reason string // "no-answer", "better", "path-gone"
 }
 
-// former is what is kept of a destination's next hop before the present one.
-type former struct {
-	via    wire.NID
-	reason Reason
-}
+// A cause is a Reason as a database of thousands keeps it.
+type cause uint8
+
+// causes are the reasons, in the order of their numbers; 0 = none yet.
+var causes = [...]Reason{"", ReasonFound, ReasonNewLink, ReasonCheaper, ReasonDearer, ReasonNoAnswer, ReasonNoPath, ReasonLost}
+
+func causeOf(r Reason) cause { return cause(max(0, slices.Index(causes[:], r))) }
 
 // changed notes that o is about to be reached over via (nil: no more), at that distance.
 func (m *Mesh) changed(o *origin, via *neighbour, distance uint32) {
-	was := former{}
+	o.before = 0
 	if o.via != nil {
-		was.via = o.via.nid
+		if was := m.db.byNID(o.via.nid); was != nil {
+			o.before = was.slot + 1
+		}
 	}
+	reason := ReasonDearer
 	switch {
 	case o.via == nil:
-		was.reason = ReasonFound
+		reason = ReasonFound
 	case o.via.fell != "" && !o.via.isUp():
-		was.reason = o.via.fell
+		reason = o.via.fell
 	case via == nil:
-		was.reason = ReasonLost
+		reason = ReasonLost
 	case via.risen.After(m.timeOf(o.since)):
-		was.reason = ReasonNewLink
+		reason = ReasonNewLink
 	case distance < o.distance:
-		was.reason = ReasonCheaper
-	default:
-		was.reason = ReasonDearer
+		reason = ReasonCheaper
 	}
-	if o.rare != nil || was.via != (wire.NID{}) {
-		o.rarely().was = was
-	}
+	o.cause = causeOf(reason)
 }
 
 // change tells how the present route to o came about.
 func (m *Mesh) change(o *origin) Change {
-	was := o.seldom().was
-	c := Change{At: m.timeOf(o.since), Reason: was.reason}
-	if c.Reason == "" {
-		c.Reason = ReasonFound
-	}
-	if before := m.db.byNID(was.via); before != nil {
-		c.From = before.sid
+	c := Change{At: m.timeOf(o.since), Reason: causes[max(o.cause, 1)]}
+	if o.before > 0 {
+		c.From = m.db.bySlot[o.before-1].sid
 	}
 	return c
 }

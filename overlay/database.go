@@ -25,7 +25,9 @@ type origin struct {
 	hops     int16
 	mtu      uint16
 	slot     uint16 // small number, its own while it lives
+	before   uint16 // slot + 1 of who was the next hop before the present one; 0 = none, or forgotten
 	local    int8   // which of our identities, -1 = none
+	cause    cause  // why that changed
 
 	gone      bool // no longer in the database
 	admitted  bool // two-sided links have led there; else it is held (spec O7.10)
@@ -41,8 +43,6 @@ type rarity struct {
 
 	broadcasts bucket
 	newest     uint64 // of the ms in the ids of its broadcasts
-
-	was former // the route before; zero: there was none
 
 	detour *detour   // other ways there than the route; nil = none
 	blamed time.Time // when ways over it failed where others did not; zero = it is not
@@ -147,6 +147,11 @@ func (d *database) remove(o *origin) {
 	d.nids.remove(d.nidHash(slot), slot, d.nidHash)
 	d.sids.remove(d.sidHash(slot), slot, d.sidHash)
 	d.bySlot[slot] = nil
+	for _, x := range d.sorted {
+		if int(x.before) == slot+1 {
+			x.before = 0
+		}
+	}
 	d.unhold(o)
 	d.links -= len(o.links)
 	o.gone, o.via = true, nil

@@ -157,6 +157,10 @@ func TestAWayIsKeptWhileItsLinksAre(t *testing.T) { // spec O15.5
 		t.Error("kept though nobody uses it")
 	}
 	*to.rare.detour = keep
+	if a.wayTo(w.now.Add(pinUnused+time.Second), to, false); to.rare.detour.pin.nodes != nil {
+		t.Error("the first packet after five minutes goes the way that was kept")
+	}
+	*to.rare.detour = keep
 	to.rare.detour.used = w.now.Add(pinLasts)
 	if a.keeps(w.now.Add(pinLasts+time.Second), to, to.rare.detour) {
 		t.Error("kept for ever")

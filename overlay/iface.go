@@ -14,6 +14,9 @@ const (
 	beaconQuick = 3 // so many at beaconFirst; then the interval doubles
 	beaconMost  = 8 * time.Second
 
+	beaconStirred = 2 * time.Second  // at most on a radio, while
+	stirred       = 30 * time.Second // neighbours come and go there: since the last one did
+
 	beaconFirstSlow = 2 * time.Second // under slowBelow
 	beaconSlow      = 30 * time.Second
 )
@@ -27,7 +30,8 @@ type iface struct {
 	beaconAt time.Time
 	interval time.Duration
 	quick    int
-	ask      bool // the next beacon asks everybody to answer
+	ask      bool      // the next beacon asks everybody to answer
+	stirred  time.Time // a neighbour came or went there last
 
 	allowance allowance
 	fragments fragments
@@ -123,11 +127,26 @@ func (f *iface) afresh(now time.Time) {
 }
 
 // mostBetween is the longest interval between regular beacons (spec O2.2).
-func (f *iface) mostBetween() time.Duration {
-	if f.slow() {
+func (f *iface) mostBetween(now time.Time) time.Duration {
+	switch {
+	case f.slow():
 		return beaconSlow
+	case f.caps.Kind == link.Radio && !f.stirred.IsZero() && now.Sub(f.stirred) < stirred:
+		return beaconStirred
 	}
 	return beaconMost
+}
+
+// stir notes that a neighbour came or went on the interface: where the nodes of a radio move, others do, too.
+func (m *Mesh) stir(now time.Time, p *path) {
+	if f := m.iface(p.to.Iface); f != nil {
+		f.stirred = now
+		if most := f.mostBetween(now); f.interval > most {
+			f.interval = most
+			f.beaconAt = agenda.Soonest(f.beaconAt, now.Add(most))
+			m.discoverAt = agenda.Soonest(m.discoverAt, f.beaconAt)
+		}
+	}
 }
 
 // slow reports whether the interface is known to be slow.
@@ -154,7 +173,7 @@ func (m *Mesh) beacon(now time.Time, f *iface, out *link.Batch) bool {
 	if f.quick > 0 {
 		f.quick--
 	} else {
-		f.interval = min(2*f.interval, f.mostBetween())
+		f.interval = min(2*f.interval, f.mostBetween(now))
 	}
 	b := wire.Beacon{
 		Solicit: f.ask, SID: m.self, Boot: m.cfg.Boot, Nonce: m.nonce, Digest: m.db.digest,

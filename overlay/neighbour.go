@@ -153,6 +153,7 @@ func (n *neighbour) rise(now time.Time, p *path) {
 	n.use(now, p, "up")
 	n.m.emit(trace.Event{At: now, Kind: trace.NeighbourUp, Peer: n.sid, Path: p.to})
 	n.cost = p.cost()
+	n.m.stir(now, p)
 	n.hello()
 	n.m.linkChanged(now)
 	n.sync = syncState{due: now, lazy: n.m.beginsLazy(n)}
@@ -180,6 +181,7 @@ func (n *neighbour) fall(now time.Time, reason Reason) {
 	n.probe, n.dirty = false, true
 	if n.active != nil {
 		n.start = n.active.to
+		m.stir(now, n.active)
 	}
 	n.active = nil
 	for _, p := range n.paths {

@@ -44,6 +44,11 @@ func (m *Mesh) hop(o *origin) Hop {
 	if n == nil || n.active == nil {
 		return Hop{}
 	}
+	return m.hopOver(o, n, hops)
+}
+
+// hopOver describes the way to o over a neighbour that has a path in use.
+func (m *Mesh) hopOver(o *origin, n *neighbour, hops int) Hop {
 	p := n.active
 	h := Hop{
 		Slow: n.slow(), PostQuantum: n.peer.PostQuantum(), SID: n.sid, Path: p.to, Kind: p.kind, Distance: o.distance, Hops: hops,

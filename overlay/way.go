@@ -104,21 +104,30 @@ func (m *Mesh) firstHop(o *origin, w *wire.Route) *neighbour {
 const backFor = time.Minute
 
 // wayTo is the route that a packet of ours to o carries.
-func (m *Mesh) wayTo(now time.Time, o *origin, answer bool) (w wire.Route) {
-	d := o.seldom().detour
-	if d != nil {
+func (m *Mesh) wayTo(now time.Time, o *origin, answer bool) wire.Route {
+	w, _ := m.chooseWay(now, o, answer)
+	if d := o.seldom().detour; d != nil {
 		d.used = now
+	}
+	return w
+}
+
+// chooseWay is that route, and why there is one.
+func (m *Mesh) chooseWay(now time.Time, o *origin, answer bool) (w wire.Route, why OwnReason) {
+	if d := o.seldom().detour; d != nil {
 		switch recent := now.Sub(d.backAt) < backFor; {
 		case answer && recent && d.back.N > 0:
-			return d.back
-		case m.keeps(now, o, d):
-			return d.pin.route()
+			return d.back, OwnBack
+		case m.keeps(now, o, d) && d.trying:
+			return d.pin.route(), OwnTrying
+		case d.pin.nodes != nil:
+			return d.pin.route(), OwnKept
 		case recent && d.backSure && d.back.N > 0:
-			return d.back
+			return d.back, OwnBack
 		}
 	}
 	if len(m.blamed) > 0 {
-		return m.around(now, o)
+		return m.around(now, o), OwnAvoided
 	}
-	return w
+	return w, ""
 }

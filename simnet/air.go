@@ -16,6 +16,7 @@ type RadioConfig struct {
 	Range    Length  // farther away nobody understands anything; 0 = everybody hears everybody
 	Sense    Length  // up to here others notice that the air is taken; 0 = twice the range
 	EdgeLoss float64 // share lost at the end of the range; up to there it grows with the fourth power of the distance
+	Nearest  int     // not 0: not those in range hear each other but so many pairs, the nearest, and nobody disturbs anybody
 }
 
 // Listening before sending (as in IEEE 802.11 §10.3, without acknowledgements).
@@ -39,6 +40,7 @@ func (w *World) Radio(name string, cfg RadioConfig, hosts ...*Host) *Link {
 	cfg.Kind = link.Radio
 	l := w.LAN(name, cfg.LinkConfig)
 	l.air = &air{link: l, reach: uint64(cfg.Range) * uint64(cfg.Range), sense: uint64(sense) * uint64(sense), edge: oddsOf(cfg.EdgeLoss), dice: newDice(w.seed, "air "+l.name)}
+	l.air.nearest.count = cfg.Nearest
 	for _, h := range hosts {
 		l.Attach(h)
 	}
@@ -54,6 +56,8 @@ type air struct {
 	dice  dice
 	moves uint64 // counts the changes of place
 	onAir []*transmission
+
+	nearest nearestPairs // instead of reach
 }
 
 // A transmission is a packet on the air.
@@ -215,8 +219,14 @@ func (a *air) notices(p, other *port) bool {
 	return a.reach == 0 || squared(p.host.place, other.host.place) <= a.sense
 }
 
+// shared reports whether those who send at the same time disturb each other.
+func (a *air) shared() bool { return a.nearest.count == 0 }
+
 // reaches reports whether one port is in the range of the other.
 func (a *air) reaches(p, other *port) bool {
+	if !a.shared() {
+		return a.nearest.joins(a, p, other)
+	}
 	return a.reach == 0 || squared(p.host.place, other.host.place) <= a.reach
 }
 

@@ -89,7 +89,7 @@ func (l *Link) Attach(h *Host) {
 
 // transmitter is a new port's: its own, but the ports of a radio take turns on one.
 func (l *Link) transmitter() *transmitter {
-	if l.cfg.Kind == link.Radio && len(l.ports) > 0 {
+	if l.cfg.Kind == link.Radio && len(l.ports) > 0 && (l.air == nil || l.air.shared()) {
 		return l.ports[0].out
 	}
 	return &transmitter{}

@@ -47,7 +47,7 @@ func (p *port) send(addr netip.AddrPort, data []byte) {
 		p.drop(to, DropTooLong, data)
 		return
 	}
-	if a := p.link.air; a != nil {
+	if a := p.link.air; a != nil && a.shared() {
 		if !a.send(p, to, data) {
 			p.drop(to, DropQueue, data)
 		}
@@ -62,11 +62,19 @@ func (p *port) send(addr netip.AddrPort, data []byte) {
 		p.way(to).carry(leaves, data)
 		return
 	}
-	for _, other := range p.link.ports {
+	for _, other := range p.hearers() {
 		if other != p {
 			p.way(other).carry(leaves, data)
 		}
 	}
+}
+
+// hearers are those that what goes to everybody may reach, and perhaps the port itself.
+func (p *port) hearers() []*port {
+	if p.link.air != nil {
+		return p.link.air.hearers(p)
+	}
+	return p.link.ports
 }
 
 func (p *port) drop(to *port, why Reason, data []byte) {

@@ -37,6 +37,9 @@ func (r *Result) Text(took time.Duration) string {
 	}
 	if r.Datagrams.Sent > 0 {
 		row("datagrams", "%s", r.Datagrams.text("delivered"))
+		if r.Datagrams.Apart > 0 {
+			row("", "%s sent while nothing joined the two", thousands(r.Datagrams.Apart))
+		}
 	}
 	if r.Pings.Sent > 0 {
 		row("pings", "%s", r.Pings.text("answered"))

@@ -52,9 +52,11 @@ type Delivery struct {
 	Duplicates uint64   `json:"duplicates"`
 	P50        *float64 `json:"p50_ms"` // time on the way: one way for datagrams, there and back for pings
 	P95        *float64 `json:"p95_ms"`
-	Late       uint64   `json:"late,omitempty"` // voice that came after 200 ms
+	Late       uint64   `json:"late,omitempty"`  // voice that came after 200 ms
+	Apart      uint64   `json:"apart,omitempty"` // datagrams sent while no links joined the two ends; counted where joined_delivery is expected
 
-	times []time.Duration
+	times     []time.Duration
+	apartCame uint64 // of those apart, delivered
 }
 
 // A StreamTotal sums up the streams.
@@ -132,8 +134,8 @@ func (t *StreamTotal) share() *float64 {
 	return &s
 }
 
-// worstHeal is the longest healing, nil when there was none or one did not end.
-func (r *Result) worstHeal() (worst *float64) {
+// WorstHeal is the longest healing in seconds, nil when there was none or one did not end.
+func (r *Result) WorstHeal() (worst *float64) {
 	for i := range r.Heals {
 		h := &r.Heals[i]
 		if h.After == nil {

@@ -87,10 +87,11 @@ type RadioTable struct {
 	Place    string   `toml:"place"`     // puts the nodes in a line, ring, grid, or at random
 	Spacing  Metres   `toml:"spacing"`   // between neighbours of a line, ring or grid
 	Area     []Metres `toml:"area"`      // of random places: width and height
+	Nearest  int      `toml:"nearest"`   // instead of range: so many pairs, the nearest, hear each other, and nobody disturbs anybody
 	Quality
 }
 
-// A MoveTable is [[move]]: nodes that move, by one of roam, path and trace.
+// A MoveTable is [[move]]: nodes that move, by one of roam, path, trace and step.
 type MoveTable struct {
 	Nodes    string   `toml:"nodes"`     // pattern
 	Roam     []Metres `toml:"roam"`      // area in which they wander: width and height, or x, y, width, height
@@ -99,6 +100,10 @@ type MoveTable struct {
 	Pause    Duration `toml:"pause"`
 	Path     [][]any  `toml:"path"`  // waypoints: ["10s", x, y]
 	Trace    string   `toml:"trace"` // a file beside the scenario with lines "seconds,node,x,y"
+	Step     Metres   `toml:"step"`  // each goes so far at once, in a direction of its own,
+	T        Duration `toml:"t"`     // at that time,
+	Every    Duration `toml:"every"` // and then so often
+	Until    Duration `toml:"until"`
 }
 
 // An AtTable is [[at]]: one thing that happens at a time t. Exactly one of the
@@ -141,6 +146,9 @@ type TrafficTable struct {
 	Answer    Size     `toml:"answer"`    // bytes of the answer to a request (default 10kB)
 	Interval  Duration `toml:"interval"`  // between pings or requests (default 1s) or datagrams (default 100ms)
 	Size      Size     `toml:"size"`      // of a datagram (default 200 bytes), of voice (80), of a request (100), or the body of a ping (32)
+	Pairs     int      `toml:"pairs"`     // instead of all: so many by chance of those that have a way of two links or more,
+	Every     Duration `toml:"every"`     // others each time
+	Until     Duration `toml:"until"`
 }
 
 // An ExpectTable is [[expect]]: metrics with what they must be, such as
@@ -149,6 +157,7 @@ type ExpectTable struct {
 	RoutesComplete string `toml:"routes_complete"` // until every node had a route to every other
 	Heal           string `toml:"heal"`            // longest time from something that happened until so again
 	Delivery       string `toml:"delivery"`        // share of datagrams
+	JoinedDelivery string `toml:"joined_delivery"` // the same of those sent while links joined the two ends
 	Pings          string `toml:"pings"`           // share of pings answered
 	Streams        string `toml:"streams"`         // share of streams that arrived whole; "all"
 	LatencyP50     string `toml:"latency_p50"`     // of datagrams, one way

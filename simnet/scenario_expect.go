@@ -2,6 +2,7 @@ package simnet
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,8 +35,9 @@ type metric struct {
 // metrics lists what can be expected, in the order of ExpectTable.
 var metrics = []metric{
 	{"routes_complete", inTime, func(e *ExpectTable) string { return e.RoutesComplete }, nil, "", func(r *Result) *float64 { return r.RoutesComplete }},
-	{"heal", inTime, func(e *ExpectTable) string { return e.Heal }, nil, "", (*Result).worstHeal},
+	{"heal", inTime, func(e *ExpectTable) string { return e.Heal }, nil, "", (*Result).WorstHeal},
 	{"delivery", inShare, func(e *ExpectTable) string { return e.Delivery }, isDatagrams, "datagrams", func(r *Result) *float64 { return r.Datagrams.share() }},
+	{"joined_delivery", inShare, func(e *ExpectTable) string { return e.JoinedDelivery }, isDatagrams, "datagrams", func(r *Result) *float64 { return r.Datagrams.joinedShare() }},
 	{"duplicates", inShare, func(e *ExpectTable) string { return e.Duplicates }, isDatagrams, "datagrams", func(r *Result) *float64 { return r.Datagrams.doubled() }},
 	{"pings", inShare, func(e *ExpectTable) string { return e.Pings }, isPing, "pings", func(r *Result) *float64 { return r.Pings.share() }},
 	{"streams", inShare, func(e *ExpectTable) string { return e.Streams }, isStream, "a stream", func(r *Result) *float64 { return r.Streams.share() }},
@@ -66,7 +68,7 @@ func isRequest(t *TrafficTable) bool   { return t.Request > 0 }
 // unmeasured says why the scenario cannot measure it, "" when it can.
 func (m *metric) unmeasured(s *Scenario) string {
 	switch {
-	case (m.key == "heal" || m.key == "reunion") && len(s.At) == 0:
+	case (m.key == "heal" || m.key == "reunion") && len(s.At) == 0 && !slices.ContainsFunc(s.Moves, func(m MoveTable) bool { return m.Step != 0 }):
 		return "nothing happens that could heal: there is no [[at]]"
 	case m.key == "settled_bytes" && s.Sim.Settle == 0:
 		return "[sim] does not say from when on: settle = \"1m\""

@@ -31,6 +31,7 @@ type flow struct {
 	table    *TrafficTable
 	sent     uint32   // and those that a sender that did not run should have sent
 	seen     []uint64 // one bit per datagram that arrived
+	parted   []uint64 // and per one sent while its ends were not joined
 	delivery Delivery
 	sentAt   time.Duration // the latest
 	cameAt   time.Duration // the latest, 0 = none
@@ -44,6 +45,12 @@ type flow struct {
 func (r *run) traffic() {
 	for i := range r.scenario.Traffic {
 		t := &r.scenario.Traffic[i]
+		if t.Pairs > 0 {
+			for _, at := range t.draws() {
+				r.world.At(Epoch.Add(at), func() { r.draw(t) })
+			}
+			continue
+		}
 		for _, pair := range r.scenario.pairs(t) {
 			from, to := r.world.byName[pair[0]], r.world.byName[pair[1]]
 			f := &flow{id: uint32(len(r.flows)), run: r, from: from, to: to, dst: to.SID(), table: t}
@@ -53,9 +60,9 @@ func (r *run) traffic() {
 				begin = f.open
 			}
 			if len(r.scenario.NATs) > 0 {
-				r.world.At(Epoch.Add(time.Duration(cmp.Or(t.T, Duration(5*time.Second)))), f.watchDirect)
+				r.world.At(Epoch.Add(time.Duration(t.begins())), f.watchDirect)
 			}
-			r.world.At(Epoch.Add(time.Duration(cmp.Or(t.T, Duration(5*time.Second)))), begin)
+			r.world.At(Epoch.Add(time.Duration(t.begins())), begin)
 		}
 	}
 }
@@ -82,6 +89,7 @@ func (f *flow) next() {
 		return
 	}
 	if a := f.run.apps[f.from]; f.from.hears() {
+		f.apart()
 		f.from.Do(func(now time.Time, n *node.Node) {
 			switch to := (mdp.Addr{SID: f.dst, Port: datagramPort}); {
 			case f.table.Ping > 0:
@@ -137,15 +145,14 @@ func (r *run) arrived(at *Host, payload []byte) {
 	if end != at || number >= f.sent {
 		return
 	}
-	for len(f.seen) <= int(number/64) {
-		f.seen = append(f.seen, 0)
-	}
-	bit := uint64(1) << (number % 64)
-	if f.seen[number/64]&bit != 0 {
+	if hasBit(f.seen, number) {
 		f.delivery.Duplicates++
 		return
 	}
-	f.seen[number/64] |= bit
+	setBit(&f.seen, number)
+	if hasBit(f.parted, number) {
+		f.delivery.apartCame++
+	}
 	f.arrived(r.world.Elapsed() - time.Duration(binary.BigEndian.Uint64(payload[8:])))
 }
 
@@ -192,6 +199,8 @@ func (f *flow) sumUp(r *Result) {
 	total.Delivered += f.delivery.Delivered
 	total.Duplicates += f.delivery.Duplicates
 	total.Late += f.delivery.Late
+	total.Apart += f.delivery.Apart
+	total.apartCame += f.delivery.apartCame
 	total.times = append(total.times, f.delivery.times...)
 }
 

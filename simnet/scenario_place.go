@@ -49,6 +49,10 @@ func (s *Scenario) checkRadio(i int, r RadioTable) error {
 		return s.fail("radio", i, "rate", "a radio needs a rate, such as rate = \"1Mbit\"")
 	case r.Range < 0:
 		return s.fail("radio", i, "range", "a range is not negative")
+	case r.Nearest < 0:
+		return s.fail("radio", i, "nearest", "nearest is a number of pairs")
+	case r.Nearest > 0 && (r.Range > 0 || r.Sense > 0):
+		return s.fail("radio", i, "nearest", "who hears whom follows from range or from nearest, not both")
 	case r.Sense < 0:
 		return s.fail("radio", i, "sense", "a distance is not negative")
 	case r.EdgeLoss > 0 && r.Range == 0:
@@ -76,7 +80,7 @@ func (s *Scenario) checkPositions() error {
 func (s *Scenario) checkMoves() error {
 	for i, m := range s.Moves {
 		kinds := 0
-		for _, given := range []bool{m.Roam != nil, m.Path != nil, m.Trace != ""} {
+		for _, given := range []bool{m.Roam != nil, m.Path != nil, m.Trace != "", m.Step != 0} {
 			if given {
 				kinds++
 			}
@@ -84,7 +88,13 @@ func (s *Scenario) checkMoves() error {
 		nodes := match(m.Nodes, s.nodeNames)
 		switch {
 		case kinds != 1:
-			return s.fail("move", i, "", "a [[move]] has one of roam, path and trace")
+			return s.fail("move", i, "", "a [[move]] has one of roam, path, trace and step")
+		case m.Step == 0 && m.T+m.Every+m.Until > 0:
+			return s.fail("move", i, "step", "t, every and until belong to a step, such as step = \"60m\"")
+		case (m.Every > 0) != (m.Until > 0) || max(m.T, m.Until) > s.Sim.Duration:
+			return s.fail("move", i, "every", "every and until go together, and the steps end before the end: every = \"10s\", until = \"1m\"")
+		case len(repeated(m.T, m.Every, m.Until)) > maxActions:
+			return s.fail("move", i, "every", "more than %d steps", maxActions)
 		case m.Trace == "" && len(nodes) == 0:
 			return s.fail("move", i, "nodes", "no node matches %q", m.Nodes)
 		case m.Roam != nil && len(m.Roam) != 2 && len(m.Roam) != 4:
@@ -228,6 +238,10 @@ func onCircle(i, n int, step Length) Place {
 func (r *run) move() {
 	for i := range r.scenario.Moves {
 		m := &r.scenario.Moves[i]
+		if m.Step != 0 {
+			r.step(m)
+			continue
+		}
 		for _, movement := range r.scenario.movers[i] {
 			r.world.Follow(r.world.byName[movement.node], movement.path...)
 		}
@@ -255,5 +269,5 @@ func (t RadioTable) names() []string {
 
 // config is how the radio treats its packets.
 func (t RadioTable) config() RadioConfig {
-	return RadioConfig{LinkConfig: t.over(LinkConfig{}), Range: Length(t.Range), Sense: Length(t.Sense), EdgeLoss: float64(t.EdgeLoss)}
+	return RadioConfig{LinkConfig: t.over(LinkConfig{}), Range: Length(t.Range), Sense: Length(t.Sense), EdgeLoss: float64(t.EdgeLoss), Nearest: t.Nearest}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"io"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/caracal-mesh/caracal/internal/trace"
@@ -27,6 +28,7 @@ type run struct {
 	flows    []*flow
 	tell     *recorder // may be nil
 	chance   dice      // of what the script leaves to it
+	joins    joinWatch
 	nats     map[string]*NAT
 	settled  uint64 // bytes that had been sent when it had settled
 }
@@ -54,6 +56,7 @@ func runScenario(s *Scenario, o RunOptions) *run {
 		r.world.record.watchers = append(r.world.record.watchers, c.packet)
 		defer func() { r.result.NotCaptured = c.missed }()
 	}
+	r.joins.on = slices.ContainsFunc(s.Expect, func(e ExpectTable) bool { return e.JoinedDelivery != "" })
 	r.build()
 	r.place()
 	r.move()

@@ -53,11 +53,7 @@ func (a *AtTable) isOnNAT() bool { return a.Reboot != "" || a.Renumber != "" }
 
 // times lists when it is done: at t, and then every so often.
 func (a *AtTable) times() []time.Duration {
-	times := []time.Duration{time.Duration(a.T)}
-	for t := a.T + a.Every; a.Every > 0 && t <= a.Until && len(times) <= maxActions; t += a.Every {
-		times = append(times, time.Duration(t))
-	}
-	return times
+	return repeated(a.T, a.Every, a.Until)
 }
 
 func (s *Scenario) checkAt() error {
@@ -187,6 +183,12 @@ func (s *Scenario) checkTraffic() error {
 			return s.fail("traffic", i, "size", "a datagram has at most 65000 bytes")
 		}
 		pairs := len(match(t.From, s.nodeNames)) * len(match(t.To, s.nodeNames))
+		if err := s.checkPairs(i, t); err != nil {
+			return err
+		}
+		if t.Pairs > 0 {
+			pairs = t.Pairs * len(t.draws())
+		}
 		if flows += pairs; pairs <= maxFlows && len(s.pairs(t)) == 0 {
 			return s.fail("traffic", i, "from", "no two nodes match from = %q and to = %q", t.From, t.To)
 		}
@@ -196,6 +198,23 @@ func (s *Scenario) checkTraffic() error {
 		if t.T > s.Sim.Duration {
 			return s.fail("traffic", i, "t", "this is after the end (%v)", time.Duration(s.Sim.Duration))
 		}
+	}
+	return nil
+}
+
+// checkPairs checks the keys that have chance draw who talks.
+func (s *Scenario) checkPairs(i int, t *TrafficTable) error {
+	switch {
+	case t.Pairs < 0:
+		return s.fail("traffic", i, "pairs", "pairs is their number")
+	case t.Pairs > 0 && t.Ping == 0 && t.Datagrams == 0:
+		return s.fail("traffic", i, "pairs", "pairs that chance draws send pings or datagrams")
+	case t.Pairs == 0 && t.Every > 0:
+		return s.fail("traffic", i, "every", "every draws other pairs each time: it needs pairs = COUNT")
+	case (t.Every > 0) != (t.Until > 0):
+		return s.fail("traffic", i, "every", "every and until go together: every = \"10s\", until = \"1m\"")
+	case t.Until > s.Sim.Duration:
+		return s.fail("traffic", i, "until", "this is after the end (%v)", time.Duration(s.Sim.Duration))
 	}
 	return nil
 }

@@ -210,6 +210,8 @@ type Trace struct {
 	Complete bool   `json:"complete"` // the last hop is the peer
 	Hops     []Hop  `json:"hops"`
 	Reason   string `json:"reason,omitempty"` // why it is not complete
+
+	Own *OwnWay `json:"own_way,omitempty"` // these are the hops of a way that this node chose for its own packets
 }
 
 // A Hop is one node of a Trace.

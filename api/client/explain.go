@@ -28,16 +28,26 @@ type Why struct {
 	Distance uint32  `json:"distance"`
 	Since    float64 `json:"since_s"` // the present way, or the lack of one; -1 = the peer was never known
 
-	Candidates []Candidate `json:"candidates"` // the one in use first
-	Change     Change      `json:"change"`     // the latest: of the way, or of the path to the next hop
-	NoDirect   string      `json:"no_direct"`  // why there is no direct path through routers, in words; "" = there is, or none was tried
+	Candidates []Candidate `json:"candidates"`        // the one in use first
+	Change     Change      `json:"change"`            // the latest: of the way, or of the path to the next hop
+	Own        *OwnWay     `json:"own_way,omitempty"` // this node's own packets go another way than those of others; via, link, addr and hops are of it
+	NoDirect   string      `json:"no_direct"`         // why there is no direct path through routers, in words; "" = there is, or none was tried
+}
+
+// An OwnWay is a way that this node chose for its own packets, because others lost them.
+type OwnWay struct {
+	Reason  string   `json:"reason"`  // kept, trying, back, avoided
+	Text    string   `json:"text"`    // the same in words
+	For     float64  `json:"for_s"`   // seconds; -1 = not known
+	Between []string `json:"between"` // SIDs of the nodes on it, in order; "" = one that is not known
+	Names   []string `json:"names"`   // theirs
 }
 
 // A Candidate is one way to the peer.
 type Candidate struct {
 	Via      string  `json:"via"` // SID of the neighbour
 	ViaName  string  `json:"via_name"`
-	State    string  `json:"state"` // in-use, alternate, dearer, leads-back, carries-nobody, suspect, spare, unanswered
+	State    string  `json:"state"` // in-use, detour, passed-over, alternate, dearer, leads-back, carries-nobody, suspect, spare, unanswered
 	Link     string  `json:"link"`
 	Kind     string  `json:"kind"`
 	Addr     string  `json:"addr"`

@@ -122,6 +122,9 @@ func (c *command) traceText(t *client.Trace) {
 		rows.add(fmt.Sprintf("%2d", i+1), named(h.Name), short(h.SID), client.Printable(h.Link)+" "+h.Kind, percent(h.Loss), answer)
 	}
 	rows.print(c)
+	if t.Own != nil {
+		c.printf("this node's own way: %s\n", t.Own.Text)
+	}
 	if t.Reason != "" {
 		c.printf("the trace ends here: %s\n", t.Reason)
 	}

@@ -46,10 +46,17 @@ func (c *command) whyText(w *client.Why) {
 	case w.Via != "":
 		use = fmt.Sprintf("in use: via %s (%s), over %s", w.ViaName, hops(w.Hops), client.Printable(w.Link))
 	}
-	if w.Since >= 0 {
-		use += ", for " + span(w.Since)
+	since := w.Since
+	if w.Own != nil {
+		since = w.Own.For
+	}
+	if since >= 0 {
+		use += ", for " + span(since)
 	}
 	c.printf("%s %s — %s\n", w.Name, short(w.SID), use)
+	if w.Own != nil {
+		c.printf("  a way of this node's own, over %s: %s\n", strings.Join(w.Own.Names, ", "), w.Own.Text)
+	}
 	t := table{{"  CANDIDATE", "STATE", "DISTANCE", "REASON"}}
 	for _, one := range w.Candidates {
 		who := "direct"

@@ -22,7 +22,7 @@ const (
 	rings   = "Serval 1.55–1.85 s, Babel 16–20 s (5.3 s with hellos each second), Yggdrasil 4.5–10.6 s (measured)"
 	lans    = "Serval 10,129 B/s, Babel 111, Yggdrasil 22 (measured)"
 	cities  = "Yggdrasil 170–326 B/s, OLSR 90–1,091, Babel 472–616, BATMAN 3,100–3,900 (meshnet-lab, Freifunk's graphs)"
-	walkers = "bmx6 96 %, BATMAN 88 %, OLSR 27–55 %, Babel 36 %, Yggdrasil 30 % (meshnet-lab, 60 m each 10 s)"
+	walkers = "bmx6 96 %, BATMAN 88 %, OLSR 27–55 %, Babel 36 %, Yggdrasil 30 % (meshnet-lab, mobility1)"
 	losses  = "Serval 100 of 100 pings at 30 % over two hops (measured)"
 )
 
@@ -34,8 +34,11 @@ var figures = []figure{
 	{"next hop dies silently: outage of a flow at 20 Hz, ring of eight", "R03-silent-death.toml", rings, 0, false, times(func(r *simnet.Result) *float64 { return r.Outage })},
 	{"a link flaps each second: outage; delivery", "R03-flap.toml", "–", 1, false, func(f figure) string { return outage(f) + "; " + delivery(f) }},
 	{"two hops of 40 % loss: delivery, twice", "R06-loss.toml", losses, 3, false, delivery},
+	{"a ring of eight cut without a word, then a node killed: all routes again", "ring-cut.toml", "–", 0, false, times((*simnet.Result).WorstHeal)},
 	{"halves joined again: until all routes, from the healing", "R07-partition.toml", "–", 3, false, times((*simnet.Result).Reunion)},
-	{"fifty that wander at 6 m/s on one channel: delivery", "R04-mobility.toml", walkers, 1, true, delivery},
+	{"fifty that jump 60 m, 10 s later: pings answered", "R04-mobility.toml", walkers, 3, true, pings},
+	{"fifty that jump 50 to 400 m, 15 s later: pings answered; each sends", "R04-mobility2.toml", "–", 1, true, func(f figure) string { return pings(f) + "; " + rate(f) }},
+	{"fifty that wander at 6 m/s on one channel, joined or not: delivery", "wanderers.toml", "–", 1, true, delivery},
 	{"four of forty swallow what they should carry, two more half: delivery", "R08-blackholes.toml", "one shortest path: about 80 % of pairs (simulated)", 1, false, delivery},
 	{"one lies in the name of others: delivery", "liar.toml", "Serval, Babel, BATMAN, OLSR: believed (by design)", 3, false, delivery},
 	{"a tenth restarts every minute: delivery", "R11-churn.toml", "–", 1, true, delivery},
@@ -105,6 +108,12 @@ func delivery(f figure) string {
 		text += fmt.Sprintf(", %d of %d twice", twice, came)
 	}
 	return text
+}
+
+func pings(f figure) string {
+	var sent, came uint64
+	f.each(func(r *simnet.Result) { sent, came = sent+r.Pings.Sent, came+r.Pings.Delivered })
+	return fmt.Sprintf("%.2f %% of %d", 100*float64(came)/float64(sent), sent)
 }
 
 // stretch compares the links of each way with the fewest that would do.

@@ -20,8 +20,8 @@ const (
 // Aside gives the datagrams that begin with the byte a socket, a queue in the kernel and a
 // Reader of their own, so that a flood of them is in the way of no others. What has no room
 // in that queue is dropped by whoever sends it, or by the driver, and costs the reader
-// nothing. It is called once, before Readers. Where the system cannot do it, all
-// comes by the other Readers.
+// nothing. Of those that came coalesced the first is taken. It is called once, before Readers. Where
+// the system cannot do it, all comes by the other Readers.
 //
 // A classic BPF program picks one of the two
 // sockets that share the port (SO_REUSEPORT, SO_ATTACH_REUSEPORT_CBPF of Linux 4.5).
@@ -75,6 +75,9 @@ func (f *family) split(first byte) (*Reader, error) {
 		if err := unix.SetsockoptInt(fd, level, option, 1); err != nil {
 			return err
 		}
+		// Whether datagrams are coalesced the kernel decides before it runs the program: by a socket of the two that the
+		// hash of the flow picks.
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1)
 		return attach(fd, first)
 	}); err != nil {
 		f.aside.Close()

@@ -47,7 +47,7 @@ func TestAsideHasAQueueOfItsOwn(t *testing.T) { // spec S6.7
 			b, main, aside := asideOf(t, addr)
 			to := link.Path{Addr: netip.AddrPortFrom(netip.MustParseAddr(addr), b.Port())}
 			flood := link.NewBatch(1<<17, 512)
-			for flood.Append(to, append([]byte{0xC1}, make([]byte, 150)...)) {
+			for n := 0; flood.Append(to, append([]byte{0xC1}, make([]byte, 150+n%2)...)); n++ { // one by one
 			}
 			for range 10 { // more than the queue holds
 				a.Write(flood)
@@ -68,6 +68,36 @@ func TestAsideHasAQueueOfItsOwn(t *testing.T) { // spec S6.7
 				t.Error("nothing was dropped, or not counted")
 			}
 		})
+	}
+}
+
+// What goes aside is coalesced like all else, as the kernel may ask either socket whether to; the first of a run is taken.
+func TestAsideTakesTheFirstOfARun(t *testing.T) {
+	a := open(t, "127.0.0.1")
+	b, main, aside := asideOf(t, "127.0.0.1")
+	batch := link.NewBatch(1<<16, 64)
+	to := link.Path{Addr: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), b.Port())}
+	for n := range byte(40) {
+		batch.Append(to, append([]byte{0xC1, n}, make([]byte, 150)...))
+	}
+	batch.Append(to, append([]byte{0xC4}, make([]byte, 500)...))
+	for range 40 {
+		batch.Append(to, append([]byte{0xC5}, make([]byte, 500)...)[:500])
+	}
+	a.Write(batch)
+	if err := aside.Read(); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range aside.Datagrams() {
+		if len(d) != 152 || d[1] != 0 {
+			t.Errorf("%d bytes, number %d", len(d), d[1])
+		}
+	}
+	if got := first(t, main); got[0] != 0xC4 {
+		t.Errorf("%x", got)
+	}
+	if s := b.Stats(); s.Truncated != 0 {
+		t.Errorf("%+v", s)
 	}
 }
 

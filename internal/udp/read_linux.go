@@ -117,12 +117,14 @@ func (r *Reader) Datagrams() iter.Seq2[link.Path, []byte] {
 	return func(yield func(link.Path, []byte) bool) {
 		for i := range r.got {
 			h, m := &r.headers[i], &r.messages[i]
-			if h.hdr.Flags&unix.MSG_TRUNC != 0 {
+			data := r.buffer[i*r.size : i*r.size+int(h.n)]
+			iface, segment := m.readControl(int(h.hdr.Controllen))
+			if r.Aside() && 0 < segment && segment <= len(data) {
+				data = data[:segment]
+			} else if h.hdr.Flags&unix.MSG_TRUNC != 0 {
 				r.f.owner.stats.truncated.Add(1)
 				continue
 			}
-			data := r.buffer[i*r.size : i*r.size+int(h.n)]
-			iface, segment := m.readControl(int(h.hdr.Controllen))
 			from := link.Path{Iface: iface, Addr: m.source(r.f.four)}
 			if !r.split(from, data, segment, yield) {
 				return

@@ -11,9 +11,11 @@ import (
 const (
 	mostCut     = wire.MaxFragments * (plainDatagram - wire.FragmentHead) // bytes of the packet
 	cutRate     = 32 << 20                                                // bytes a second, from which it pays; half of it, while it does
-	cutLost     = 4                                                       // packets lost, at least, and
+	cutLost     = 4                                                       // packets lost, at least, those
+	cutMoment   = 5 * time.Millisecond                                    // after one that counted not again, and
 	cutLossy    = 50                                                      // one in so many, after which none are cut
 	cutMemory   = 1024                                                    // packets by which that is judged
+	mostSpare   = 32                                                      // bytes that a packet lacks of filling its pieces, to be filled up
 	cutPause    = time.Second                                             // for so long at first,
 	cutPauseTop = 5 * time.Minute                                         // and at most, doubling
 	cutCalm     = time.Minute                                             // without such loss, after which it is as at first
@@ -23,7 +25,8 @@ const (
 // of them is lost.
 type cutting struct {
 	on            bool
-	arrived, lost int // cut packets, of late
+	arrived, lost int       // cut packets, of late
+	missed        time.Time // when one was counted as lost
 	until         time.Time
 	pause         time.Duration
 }
@@ -39,9 +42,13 @@ func (c *cutting) look(now time.Time, rate int64) {
 
 // fate takes what became of a packet that was cut.
 func (c *cutting) fate(now time.Time, arrived bool) {
-	if arrived {
+	switch {
+	case arrived:
 		c.arrived++
-	} else {
+	case now.Sub(c.missed) < cutMoment:
+		return
+	default:
+		c.missed = now
 		c.lost++
 	}
 	if c.arrived+c.lost >= cutMemory {
@@ -111,7 +118,7 @@ func (p *packing) settle() {
 		n := copy(p.whole, p.b)
 		p.room, p.b, p.pieces = p.whole, p.whole[:n], 1
 	default:
-		if spare := p.left() - p.section.n; spare > 0 && spare <= wire.EarlierSize {
+		if spare := p.left() - p.section.n; spare > 0 && spare <= mostSpare {
 			for range spare {
 				p.b = append(p.b, wire.FramePadding)
 			}

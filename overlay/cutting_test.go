@@ -185,3 +185,38 @@ func TestFragmentsInAnyOrder(t *testing.T) { // spec O14.1, O14.2
 		}
 	}
 }
+
+// A relay sends on what is cut if its next link is as fast, and drops it otherwise.
+func TestRelaysCutToo(t *testing.T) { // spec O14.3
+	w := newWorld(t, 1)
+	nodes, wires := w.line(3)
+	for _, l := range wires {
+		w.change(l, func(l *wireT) { l.runs = true })
+	}
+	w.until(time.Second, "routes", allReach(nodes...))
+	a, r, c := nodes[0], nodes[1], nodes[2]
+	a.fast(2 * cutRate)
+	w.run(time.Millisecond)
+	most, _ := a.MostFrame(c.id.SID())
+	if safe, _ := a.MaxFrame(c.id.SID()); most < 10*safe {
+		t.Fatal(most, safe)
+	}
+	want := bytes.Repeat([]byte("long "), most/5)
+	if err := a.post(c, link.Bulk, want); err != nil {
+		t.Fatal(err)
+	}
+	w.run(100 * time.Millisecond)
+	if len(c.got) != 0 || r.Stats().DropTooLong != 1 {
+		t.Errorf("%d came, %d were too long", len(c.got), r.Stats().DropTooLong)
+	}
+	n := r.bySID[c.id.SID()]
+	n.window.rates[0].bytes, n.window.best.bytes, n.dirty, r.next = 2*cutRate, 2*cutRate, true, w.now
+	w.run(time.Millisecond)
+	if err := a.post(c, link.Bulk, want); err != nil {
+		t.Fatal(err)
+	}
+	w.run(100 * time.Millisecond)
+	if len(c.got) != 1 || !bytes.Equal(c.got[0], want) {
+		t.Errorf("%d came", len(c.got))
+	}
+}

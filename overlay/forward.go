@@ -104,7 +104,7 @@ func (m *Mesh) MaxFrame(dst sid.SID) (int, error) {
 }
 
 // MostFrame is the largest packet Begin takes for dst now. One longer than MaxFrame may be too long for a router between us
-// and the neighbour that dst is, and vanish: who sends it finds that out (spec O5.8).
+// and the neighbour that dst is, or for a relay, and vanish: who sends it finds that out (spec O5.8, O14.3).
 func (m *Mesh) MostFrame(dst sid.SID) (int, error) {
 	o := m.db.bySID(dst)
 	if o == nil {
@@ -135,13 +135,13 @@ func (m *Mesh) maxFrame(o *origin) (int, error) {
 
 func (m *Mesh) mostFrame(o *origin) (int, error) {
 	size, err := m.maxFrame(o)
-	if err != nil || o.local >= 0 || o.via.sid != o.sid || o.via.active == nil {
+	if err != nil || o.local >= 0 || o.via.active == nil {
 		return size, err
 	}
 	if _, more := m.wayMTU(o); more > 0 {
 		return size, nil
 	}
-	if o.via.active.kind == link.Internet {
+	if o.via.sid == o.sid && o.via.active.kind == link.Internet {
 		return max(size, o.via.active.most-frameOverhead), nil
 	}
 	return max(size, o.via.cutFrame()), nil
@@ -187,7 +187,7 @@ func (m *Mesh) relay(now time.Time, from *neighbour, o *origin, w *wire.Forward)
 		m.stats.DropNoRoute++
 		m.refuse(now, from, o)
 		return
-	case m.received.way.N == 0 && len(w.Payload) > int(o.mtu)-frameOverhead:
+	case m.received.way.N == 0 && len(w.Payload) > max(int(o.mtu)-frameOverhead, o.via.cutFrame()):
 		m.stats.DropTooLong++
 		return
 	}

@@ -45,6 +45,9 @@ func (n *neighbour) assemble(now time.Time, w *wire.LinkStateFrame) []byte {
 
 // assembly finds what the piece belongs to, or else the place of that of the neighbour's whose last piece came first.
 func (n *neighbour) assembly(w *wire.LinkStateFrame) (a *assembly) {
+	if n.assembl == nil {
+		n.assembl = new([8]assembly)
+	}
 	for i := range n.assembl {
 		b := &n.assembl[i]
 		if b.nid == w.NID && b.seq == w.Seq && len(b.raw) == w.Total {
@@ -61,7 +64,7 @@ func (n *neighbour) assembly(w *wire.LinkStateFrame) (a *assembly) {
 func (m *Mesh) mayAssemble(now time.Time) bool {
 	count := 0
 	for _, n := range m.neighbours {
-		for i := 0; n != nil && i < len(n.assembl); i++ {
+		for i := 0; n != nil && n.assembl != nil && i < len(n.assembl); i++ {
 			a := &n.assembl[i]
 			if a.raw != nil && now.Sub(a.at) > assembleWithin {
 				*a = assembly{}

@@ -187,7 +187,7 @@ func (m *Mesh) relay(now time.Time, from *neighbour, o *origin, w *wire.Forward)
 		m.stats.DropNoRoute++
 		m.refuse(now, from, o)
 		return
-	case m.received.way.N == 0 && len(w.Payload) > max(int(o.mtu)-frameOverhead, o.via.cutFrame()):
+	case m.way.N == 0 && len(w.Payload) > max(int(o.mtu)-frameOverhead, o.via.cutFrame()):
 		m.stats.DropTooLong++
 		return
 	}
@@ -197,7 +197,7 @@ func (m *Mesh) relay(now time.Time, from *neighbour, o *origin, w *wire.Forward)
 		return
 	}
 	f.dst, f.class, f.hop, f.limit = o, class, w.HopLimit-1, min(w.Distance, math.MaxUint32-1) // beyond is what is ours
-	f.deflected, f.flow, f.way = w.Deflected, flowKey(o, from), m.received.way
+	f.deflected, f.flow, f.way = w.Deflected, flowKey(o, from), m.way
 	f.n = copy(f.buf, w.Payload)
 	f.expires = now.Add(o.via.lifetime(class))
 	lost := m.stats.DropDistance

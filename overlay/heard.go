@@ -182,7 +182,7 @@ const (
 
 // answerBudget is what sources not proven may be answered with.
 type answerBudget struct {
-	prefix [prefixes]bucket // by a keyed hash of the prefix
+	prefix *[prefixes]bucket // by a keyed hash of the prefix; nil = nobody from beyond our LANs was answered yet
 	far    bucket
 }
 
@@ -193,6 +193,9 @@ func (m *Mesh) mayAnswer(now time.Time, f *iface, addr netip.Addr) bool {
 	if f.caps.Kind != link.Internet && f.caps.Broadcast {
 		ok = f.answers.take(now, nearPause, nearQuick)
 	} else {
+		if m.answers.prefix == nil {
+			m.answers.prefix = new([prefixes]bucket)
+		}
 		ok = m.answers.prefix[m.prefixOf(addr)].take(now, prefixPause, prefixQuick) && m.answers.far.take(now, farPause, farQuick)
 	}
 	if !ok {

@@ -73,11 +73,12 @@ type Mesh struct {
 
 	loop     fifo // from ourselves to ourselves
 	begun    *frame
-	lastDst  *origin // of Begin
-	heading  course  // of the data frame being packed
-	room     bool    // a queue that refused something of ours has room again
-	received receiveScratch
-	tap      func(Opened) // may be nil
+	lastDst  *origin         // of Begin
+	heading  course          // of the data frame being packed
+	room     bool            // a queue that refused something of ours has room again
+	received *receiveScratch // of all meshes of the goroutine
+	way      wire.Route      // of the forward frame that comes next, or is taken
+	tap      func(Opened)    // may be nil
 }
 
 // New returns a mesh without interfaces. up must not be nil.
@@ -104,6 +105,7 @@ func New(now time.Time, cfg Config, up Upper) *Mesh {
 	if m.shared == nil {
 		m.shared = new(Shared)
 	}
+	m.received = &m.shared.received
 	m.bcast.init()
 	m.own.hold, m.own.floor = signFirst, min(cfg.SeqFloor, clockSeq)
 	m.originateAll(now)

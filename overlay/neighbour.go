@@ -60,12 +60,12 @@ type neighbour struct {
 	probe    bool      // a probe goes out on the active path
 	heard    time.Time // last authentic packet
 	sync     syncState
-	echoes   bucket // probes that answer what came while down
-	checks   bucket // signatures checked for this neighbour
-	gifts    bucket // link state that it is sent because it asked
-	relays   bucket // broadcasts
-	brought  bucket // nodes that were not known before, when many are
-	assembl  [8]assembly
+	echoes   bucket       // probes that answer what came while down
+	checks   bucket       // signatures checked for this neighbour
+	gifts    bucket       // link state that it is sent because it asked
+	relays   bucket       // broadcasts
+	brought  bucket       // nodes that were not known before, when many are
+	assembl  *[8]assembly // of link state that comes in pieces; nil = none ever did
 
 	sessionAt time.Time // the session's own deadline
 	lossAt    time.Time // the oldest packet in flight counts as lost

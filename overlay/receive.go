@@ -16,7 +16,6 @@ const maxEpochs = 3
 // receiveScratch is where frames are taken apart, so that none of them allocates.
 type receiveScratch struct {
 	forward   wire.Forward
-	way       wire.Route // of the forward frame that comes next, or is taken
 	ack       wire.Ack
 	ackOut    wire.Ack
 	state     wire.LinkStateFrame
@@ -177,10 +176,10 @@ func (n *neighbour) arrivalsOf(epoch uint32) *arrivals {
 // it uses an alias that we have not been told (spec O5.3).
 func (m *Mesh) takeFrames(now time.Time, n *neighbour, a *arrivals, epoch uint32, plain, section []byte) (asks, all bool) {
 	all = true
-	s := &m.received
+	s := m.received
 	r := wire.Read(plain)
 	sections := 0
-	s.way = wire.Route{}
+	m.way = wire.Route{}
 	for r.Len() > 0 {
 		typ := r.Uint8()
 		if typ == wire.FrameSection {
@@ -200,9 +199,9 @@ func (m *Mesh) takeFrames(now time.Time, n *neighbour, a *arrivals, epoch uint32
 			if r.Forward(&s.forward, section, typ == wire.FrameSection); r.Err() == nil {
 				all = m.receiveForward(now, n, a, &s.forward) && all
 			}
-			s.way = wire.Route{}
+			m.way = wire.Route{}
 		case wire.FrameRoute:
-			r.Route(&s.way)
+			r.Route(&m.way)
 		case wire.FrameAlias:
 			asks = true
 			if alias, of := r.Alias(); r.Err() == nil && !a.define(alias, of) {
@@ -234,7 +233,7 @@ const noFrame = 0xff
 
 // takeControl acts on the rarer frames.
 func (m *Mesh) takeControl(now time.Time, n *neighbour, typ byte, r *wire.Reader) {
-	s := &m.received
+	s := m.received
 	switch typ {
 	case wire.FrameProbe:
 	case wire.FrameHello:

@@ -50,11 +50,13 @@ func (s *state) link(to wire.NID) *wire.Link {
 }
 
 // A Shared is what meshes of one goroutine have in common: the link state that they know, and the scratch of
-// searches for routes. A simulator in which a thousand nodes know the same thousand gives them one; what they do is
+// receiving and of searches for routes. A simulator in which a thousand nodes know the same thousand gives them one; what they do is
 // the same with and without.
 type Shared struct {
 	states  map[wire.NID]*state // the last one seen of each node
 	scratch scratch
+
+	received receiveScratch
 }
 
 // NewShared returns an empty one.

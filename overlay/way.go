@@ -70,7 +70,7 @@ func back(w *wire.Route) (b wire.Route) {
 // goes there now goes back the same way (spec O15.7). Where sure is false it may be an old one: only what answers
 // it goes so. It is called within Deliver.
 func (m *Mesh) Came(now time.Time, remote sid.SID, sure bool) {
-	w := &m.received.way
+	w := &m.way
 	if w.N == 0 && len(m.detours) == 0 {
 		return
 	}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"slices"
+	"sync/atomic"
+	"time"
 
 	"github.com/caracal-mesh/caracal/internal/wire"
 )
@@ -13,9 +15,12 @@ import (
 // parcels is how many parcels a transfer has: one is filled, one is written, and what is between.
 const parcels = 3
 
+// parcelTime is how long writing a parcel may take before it is long enough.
+const parcelTime = 20 * time.Millisecond
+
 // A parcel is a run of whole frames as they travel, and what is to be told once they are on their way.
 type parcel struct {
-	frames  []byte // at most blockSize
+	frames  []byte
 	file    string // the last one begun in it, "" for none
 	bytes   int64  // of content, those the receiver has already too
 	resumed int64  // of these, what the receiver has already
@@ -43,6 +48,7 @@ type ahead struct {
 	free    chan *parcel  // those that were written
 	gone    chan struct{} // closed when nobody takes parcels any more
 	p       *parcel       // being filled
+	size    atomic.Int64  // of a parcel, in bytes: as much as is written in a moment
 	scratch []byte        // chunkSize bytes, once they are needed
 	mem     *memory       // of what was hashed before
 	owing   []proof       // for files that were taken as remembered
@@ -64,16 +70,15 @@ func (s *sender) readAhead() *ahead {
 	a := &ahead{
 		src: s.src, have: s.have, owed: &s.owed, mem: s.mem,
 		full: make(chan *parcel, parcels), free: make(chan *parcel, parcels),
-		gone: make(chan struct{}), p: newParcel(), total: newTransferHash(),
+		gone: make(chan struct{}), p: &parcel{}, total: newTransferHash(),
 	}
+	a.size.Store(leastBlock)
 	for range parcels - 1 {
-		a.free <- newParcel()
+		a.free <- &parcel{}
 	}
 	go a.run()
 	return a
 }
-
-func newParcel() *parcel { return &parcel{frames: make([]byte, 0, blockSize)} }
 
 // end stops it and waits until it touches the source no more.
 func (a *ahead) end() {
@@ -225,16 +230,30 @@ func (a *ahead) frame(k kind, body []byte) error {
 
 // room is where the body of the next frame goes. Nothing is added before keep.
 func (a *ahead) room(k kind, n int) ([]byte, error) {
-	if cap(a.p.frames)-len(a.p.frames) < headSize+n {
+	if len(a.p.frames) > 0 && len(a.p.frames)+headSize+n > int(a.size.Load()) {
 		if err := a.turn(); err != nil {
 			return nil, err
 		}
+	}
+	if cap(a.p.frames) < len(a.p.frames)+headSize+n {
+		a.p.frames = append(make([]byte, 0, a.size.Load()), a.p.frames...)
 	}
 	at := len(a.p.frames)
 	frame := a.p.frames[at : at+headSize+n]
 	frame[0] = byte(k)
 	binary.BigEndian.PutUint32(frame[1:], uint32(n))
 	return frame[headSize:], nil
+}
+
+// wrote tells how long it took to write a parcel. On a quick way parcels are long; on a slow one they are short, so that
+// progress is told and a pause is kept in time.
+func (a *ahead) wrote(took time.Duration) {
+	switch size := a.size.Load(); {
+	case took < parcelTime:
+		a.size.Store(min(2*size, blockSize))
+	case took > 10*parcelTime:
+		a.size.Store(max(size/2, leastBlock))
+	}
 }
 
 // keep adds the frame whose body of n bytes room gave.

@@ -13,8 +13,12 @@ import (
 // headSize is the length of what is before a frame's body, in bytes (spec F1.1).
 const headSize = 5
 
-// blockSize is how much of a stream is read or written at once, in bytes: four chunks in their frames.
-const blockSize = 4 * (headSize + maxBody)
+// Bounds of how much of a stream is read or written at once, in bytes: one chunk in its frame, or sixteen. The more it
+// is, the less often goroutines change over, which costs most where the processors are busy.
+const (
+	leastBlock = headSize + maxBody
+	blockSize  = 16 * leastBlock
+)
 
 // blocksKept is how many blocks that are not used wait for their next use.
 const blocksKept = 4
@@ -35,11 +39,12 @@ type inflow struct {
 	from io.Reader
 	free chan *block
 	b    *block
+	size int // of the next block: those of streams that carry little stay small
 	r, w int
 }
 
 func newInflow(from io.Reader) *inflow {
-	in := &inflow{from: from, free: make(chan *block, blocksKept)}
+	in := &inflow{from: from, free: make(chan *block, blocksKept), size: leastBlock}
 	in.b = in.block()
 	return in
 }
@@ -73,7 +78,7 @@ func (in *inflow) fill(need int) error {
 		in.r, in.w = 0, 0
 	}
 	for in.w-in.r < need {
-		if len(in.b.buf)-in.r < need || in.r == in.w && len(in.b.buf)-in.r < blockSize/4 {
+		if len(in.b.buf)-in.r < need || in.r == in.w && len(in.b.buf)-in.r < len(in.b.buf)/4 {
 			in.turn()
 		}
 		n, err := in.from.Read(in.b.buf[in.w:])
@@ -91,6 +96,7 @@ func (in *inflow) fill(need int) error {
 // turn goes on in another block, with what is not cut yet.
 func (in *inflow) turn() {
 	old := in.b
+	in.size = min(2*in.size, blockSize)
 	in.b = in.block()
 	in.w = copy(in.b.buf, old.buf[in.r:in.w])
 	in.r = 0
@@ -102,7 +108,7 @@ func (in *inflow) block() (b *block) {
 	select {
 	case b = <-in.free:
 	default:
-		b = &block{buf: make([]byte, blockSize)}
+		b = &block{buf: make([]byte, in.size)}
 	}
 	b.used.Store(1)
 	return b
@@ -110,7 +116,7 @@ func (in *inflow) block() (b *block) {
 
 // release tells that one who used the block does so no more.
 func (in *inflow) release(b *block) {
-	if b.used.Add(-1) > 0 {
+	if b.used.Add(-1) > 0 || len(b.buf) < blockSize {
 		return
 	}
 	select {

@@ -254,9 +254,11 @@ func (s *sender) parcels(a *ahead) error {
 			return nil
 		}
 		s.ctl.wait(s.p.stop)
+		begun := time.Now()
 		if err := s.p.push(p.frames); err != nil {
 			return err
 		}
+		a.wrote(time.Since(begun))
 		s.tell(p.note)
 		a.free <- p // has room for all there are
 	}

@@ -15,8 +15,12 @@ import (
 // parcels is how many parcels a transfer has: one is filled, one is written, and what is between.
 const parcels = 3
 
-// parcelTime is how long writing a parcel may take before it is long enough.
-const parcelTime = 20 * time.Millisecond
+// A parcel is as long as is written within parcelTime, between leastBlock and parcelSize bytes. The longer it is, the less
+// often goroutines change over, which costs most where the processors are busy.
+const (
+	parcelSize = 16 * leastBlock
+	parcelTime = 20 * time.Millisecond
+)
 
 // A parcel is a run of whole frames as they travel, and what is to be told once they are on their way.
 type parcel struct {
@@ -250,7 +254,7 @@ func (a *ahead) room(k kind, n int) ([]byte, error) {
 func (a *ahead) wrote(took time.Duration) {
 	switch size := a.size.Load(); {
 	case took < parcelTime:
-		a.size.Store(min(2*size, blockSize))
+		a.size.Store(min(2*size, parcelSize))
 	case took > 10*parcelTime:
 		a.size.Store(max(size/2, leastBlock))
 	}

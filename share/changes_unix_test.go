@@ -20,7 +20,7 @@ import (
 func TestFilesThatChangeWhileTheyAreSent(t *testing.T) { // spec F4.5, F7.8
 	p := newPair(t, All)
 	d := filepath.Join(p.src, "d")
-	write(t, filepath.Join(d, "a-cut"), random(1, heldAt+4*blockSize))
+	write(t, filepath.Join(d, "a-cut"), random(1, heldAt+4*parcelSize))
 	for _, n := range []string{"b-grown", "c-gone", "d-linked", "e-rewritten", "f-pipe", "g/in-a-linked-folder", "z-kept"} {
 		write(t, filepath.Join(d, n), random(2, 1000))
 	}
@@ -28,7 +28,7 @@ func TestFilesThatChangeWhileTheyAreSent(t *testing.T) { // spec F4.5, F7.8
 	elsewhere := t.TempDir()
 	write(t, filepath.Join(elsewhere, "in-a-linked-folder"), random(2, 1000)) // even the same content
 	for _, err := range []error{
-		os.Truncate(filepath.Join(d, "a-cut"), heldAt+4*blockSize-chunkSize/2),
+		os.Truncate(filepath.Join(d, "a-cut"), heldAt+4*parcelSize-chunkSize/2),
 		os.WriteFile(filepath.Join(d, "b-grown"), random(2, 1001), 0o644),
 		os.Remove(filepath.Join(d, "c-gone")),
 		os.Remove(filepath.Join(d, "d-linked")),

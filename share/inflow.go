@@ -13,11 +13,10 @@ import (
 // headSize is the length of what is before a frame's body, in bytes (spec F1.1).
 const headSize = 5
 
-// Bounds of how much of a stream is read or written at once, in bytes: one chunk in its frame, or sixteen. The more it
-// is, the less often goroutines change over, which costs most where the processors are busy.
+// Bounds of how much of a stream is read at once, in bytes: one chunk in its frame, or four. More would be colder memory.
 const (
 	leastBlock = headSize + maxBody
-	blockSize  = 16 * leastBlock
+	blockSize  = 4 * leastBlock
 )
 
 // blocksKept is how many blocks that are not used wait for their next use.

@@ -73,7 +73,7 @@ func TestPausedTransfersStandStill(t *testing.T) { // spec F5.7
 		}
 		goOn()
 		for range 20 { // longer than the rest would take
-			if time.Sleep(5 * time.Millisecond); only(t, p.b).Bytes > heldAt+2*blockSize {
+			if time.Sleep(5 * time.Millisecond); only(t, p.b).Bytes > heldAt+2*parcelSize {
 				t.Fatalf("%s: %d bytes came though it is paused", side, only(t, p.b).Bytes)
 			}
 		}

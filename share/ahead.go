@@ -135,6 +135,7 @@ func (a *ahead) file(n uint64) (root Hash, err error) {
 		if a.stamp, err = unchanged(f, e); err != nil {
 			return root, &SourceError{e.path, err}
 		}
+		a.stamp = a.mem.stamp(a.stamp)
 	}
 	if known, ok := a.mem.root(n, a.stamp); ok && a.has(e.size, known) {
 		return known, a.there(n, e, known)
@@ -159,7 +160,9 @@ func (a *ahead) file(n uint64) (root Hash, err error) {
 	if err := a.prove(f, start); err != nil {
 		return root, err
 	}
-	a.mem.keep(n, st, root)
+	if st = a.mem.stamp(st); st == a.stamp && st.settled() {
+		a.mem.keep(n, st, root)
+	}
 	return root, a.finish(n, root)
 }
 
@@ -170,7 +173,9 @@ func (a *ahead) has(length uint64, root Hash) bool {
 
 // there ends a file that the receiver has, by what we remember of it.
 func (a *ahead) there(n uint64, e *entry, root Hash) error {
-	a.owing = append(a.owing, proof{file: n, length: e.size, root: root})
+	if a.stamp.changed == 0 {
+		a.owing = append(a.owing, proof{file: n, length: e.size, root: root})
+	}
 	if err := a.begin(spot{n, e.size, root}, e); err != nil {
 		return err
 	}
@@ -316,7 +321,7 @@ func (a *ahead) resumeAt(f *os.File, n uint64, e *entry) (best spot, sum *rootHa
 	if state == nil {
 		state = newRootHash()
 	}
-	a.unread = w.known > 0 && best.length > 0
+	a.unread = w.known > 0 && best.length > 0 && a.stamp.changed == 0
 	if _, err := f.Seek(int64(best.length), io.SeekStart); err != nil {
 		return best, nil, &SourceError{e.path, err}
 	}
@@ -379,5 +384,5 @@ func unchanged(f *os.File, e *entry) (stamp, error) {
 	if uint64(info.Size()) != e.size || modified(info) != e.modified {
 		return stamp{}, errChanged
 	}
-	return stampOf(info, info.ModTime().UnixNano()), nil
+	return stampOf(info), nil
 }

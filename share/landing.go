@@ -24,7 +24,6 @@ type finished struct {
 	key  string
 	f    *os.File
 	root Hash
-	info fs.FileInfo // as it was closed; only if that is remembered
 }
 
 // A landing gives complete files their names, many at a time.
@@ -91,7 +90,7 @@ func (l *landing) add(f finished) (full bool) {
 func (l *landing) settle() ([]finished, error) {
 	list := l.place
 	l.place, l.owed = nil, 0
-	if err := syncAll(list, l.mem != nil); err != nil {
+	if err := syncAll(list); err != nil {
 		return nil, err
 	}
 	dirs := map[string]*os.File{}
@@ -106,7 +105,7 @@ func (l *landing) settle() ([]finished, error) {
 			return nil, err
 		}
 		l.named(name)
-		l.keep(f)
+		l.keep(f, name, dirs)
 	}
 	for _, d := range dirs {
 		_ = d.Sync() // where the system can
@@ -115,16 +114,22 @@ func (l *landing) settle() ([]finished, error) {
 	return list, nil
 }
 
-// keep remembers the root of a file that has its name, and the time it was given.
-func (l *landing) keep(f finished) {
-	if f.info == nil {
+// keep remembers the root of a file that has its name. dirs are the folders opened so far.
+func (l *landing) keep(f finished, name string, dirs map[string]*os.File) {
+	if l.mem == nil {
 		return
 	}
-	modified := f.info.ModTime().UnixNano()
-	if f.e.modified != 0 {
-		modified = int64(f.e.modified) * int64(time.Millisecond)
+	st, err := stampAt(dirs[path.Dir(name)], path.Base(name))
+	if errors.Is(err, errors.ErrUnsupported) {
+		var info fs.FileInfo
+		if info, err = l.lay.s.root.Lstat(name); err == nil {
+			st = stampOf(info)
+		}
 	}
-	l.mem.keep(f.n, stampOf(f.info, modified), f.root)
+	// A time that is not the one we gave it: somebody writes to it already.
+	if err == nil && (f.e.modified == 0 || st.modified == f.e.modified*uint64(time.Millisecond)) {
+		l.mem.keep(f.n, l.mem.stamp(st), f.root)
+	}
 }
 
 // named notes the name of a file or folder.
@@ -142,20 +147,15 @@ func (l *landing) close() {
 	l.place = nil
 }
 
-// syncAll syncs files side by side, which is one journal commit for many, and closes them. It sets their info if asked to.
-func syncAll(list []finished, info bool) error {
+// syncAll syncs files side by side, which is one journal commit for many, and closes them.
+func syncAll(list []finished) error {
 	errs := make([]error, len(list))
 	var wg sync.WaitGroup
 	var next atomic.Int64
 	for range min(8, len(list)) {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(list)); i = next.Add(1) - 1 {
-				f := &list[i]
-				errs[i] = f.f.Sync()
-				if info {
-					f.info, _ = f.f.Stat()
-				}
-				errs[i] = errors.Join(errs[i], f.f.Close())
+				errs[i] = errors.Join(list[i].f.Sync(), list[i].f.Close())
 			}
 		})
 	}

@@ -7,19 +7,23 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 const mb = 1 << 20
 
 // A remembering pair has sent a part of a folder "t" and was cut off: files 0 to 7 of 1 MB, then a large one.
-func rememberingPair(t *testing.T) *pair {
+func rememberingPair(t *testing.T, coarse bool) *pair {
 	p := newPair(t, All)
+	p.a.coarse, p.b.coarse = coarse, coarse
 	for i := range 8 {
 		write(t, filepath.Join(p.src, "t", fmt.Sprint(i)), random(uint64(i), mb))
 	}
 	write(t, filepath.Join(p.src, "t", "large"), random(9, 24*mb))
+	time.Sleep(2 * tick) // what has just been written is not remembered
 	p.interrupt(filepath.Join(p.src, "t"), 26*mb)
 	p.restart(All)
+	p.b.coarse = coarse
 	p.net.locked(func() { p.net.sent = 0 })
 	return p
 }
@@ -72,7 +76,7 @@ func spoil(t *testing.T, path string, at int) {
 }
 
 func TestWhatWasHashedIsRemembered(t *testing.T) { // spec F5.8
-	p := rememberingPair(t)
+	p := rememberingPair(t, false)
 	src, err := scan(t.Context(), []string{filepath.Join(p.src, "t")})
 	if err != nil {
 		t.Fatal(err)
@@ -102,24 +106,29 @@ func TestWhatIsRememberedIsNotBelieved(t *testing.T) { // spec F5.8
 		return func(p *pair) string { return filepath.Join(p.src, "t", name) }
 	}
 	theirs := func(p *pair) string { return p.only(filepath.Join(p.files, partialDir, "*"+memorySuffix)) }
-	const inRoot = recordHead + 5 // of the first file
+	mine := func(p *pair) string { return p.only(filepath.Join(p.a.cfg.Home, memories, "*")) }
+	const record = recordHead + 32 + recordTail
 	for what, c := range map[string]struct {
 		path    func(*pair) string
 		at      int
-		double  string // stands beside what is damaged, or seems so
+		coarse  bool
+		double  string // stands beside what is damaged
 		noticed bool   // only at the end
 	}{
-		"a file of the sender":         {source("3"), mb / 2, "t/3", true},
-		"a large file of the sender":   {source("large"), mb, "", true},
-		"a file of the receiver":       {func(p *pair) string { return filepath.Join(p.files, "t", "3") }, mb / 2, "t/3", true},
-		"a partial file":               {(*pair).partialLarge, mb, "", true},
-		"a root the receiver kept":     {theirs, inRoot, "t/0", false},
-		"chunk hashes of the receiver": {theirs, 8*(recordHead+32) + inRoot, "", false},
-		"a root the sender kept":       {func(p *pair) string { return p.only(filepath.Join(p.a.cfg.Home, memories, "*")) }, inRoot, "", false},
+		"a file of the sender":               {source("3"), mb / 2, false, "t/3", false},
+		"a file of the sender, coarse":       {source("3"), mb / 2, true, "t/3", true},
+		"a large file of the sender":         {source("large"), mb, false, "", false},
+		"a large file of the sender, coarse": {source("large"), mb, true, "", true},
+		"a file of the receiver":             {func(p *pair) string { return filepath.Join(p.files, "t", "3") }, mb / 2, false, "t/3", false},
+		"a file of the receiver, coarse":     {func(p *pair) string { return filepath.Join(p.files, "t", "3") }, mb / 2, true, "t/3", true},
+		"a partial file":                     {(*pair).partialLarge, mb, false, "", true},
+		"a root the receiver kept":           {theirs, recordHead + 5, false, "", false},
+		"a root the sender kept":             {mine, recordHead + 5, false, "", false},
+		"chunk hashes the receiver kept":     {theirs, 8*record + recordHead + 32*groupChunks + 1, false, "", false},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			p := rememberingPair(t)
+			p := rememberingPair(t, c.coarse)
 			spoil(t, c.path(p), c.at)
 			if streams := p.goOnWith(t, c.double); c.noticed != (streams > 1) {
 				t.Errorf("%d streams", streams)
@@ -152,7 +161,7 @@ func (p *pair) partialLarge() string {
 }
 
 func FuzzMemory(f *testing.F) {
-	m := &manifest{}
+	m, key := &manifest{}, [32]byte{1}
 	for i := range 3 {
 		m.add(entry{size: 3 * groupSize, path: fmt.Sprint(i)})
 	}
@@ -161,9 +170,9 @@ func FuzzMemory(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	k := newMemory(file, m)
-	k.keep(1, stamp{1, 2}, Hash{3})
-	k.keepGroup(2, 0, stamp{4, 5}, make([]byte, 32*groupChunks))
+	k := newMemory(file, &key, "x", m)
+	k.keep(1, stamp{1, 2, 3}, Hash{3})
+	k.keepGroup(2, 0, stamp{4, 5, 6}, make([]byte, 32*groupChunks))
 	k.close()
 	seed, err := os.ReadFile(file.Name())
 	if err != nil {
@@ -181,7 +190,7 @@ func FuzzMemory(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k := newMemory(file, m)
+		k := newMemory(file, &key, "x", m)
 		var group [32 * groupChunks]byte
 		for n, list := range k.parts {
 			for g := range list {
@@ -190,18 +199,18 @@ func FuzzMemory(f *testing.F) {
 				}
 			}
 		}
-		k.keep(0, stamp{1, 1}, Hash{7})
+		k.keep(0, stamp{1, 1, 1}, Hash{7})
 		whole, size := maps.Clone(k.whole), k.size
 		k.close()
 		if file, err = os.OpenFile(path, os.O_RDWR, 0); err != nil {
 			t.Fatal(err)
 		}
-		again := newMemory(file, m)
+		again := newMemory(file, &key, "x", m)
 		defer again.close()
 		if !maps.Equal(again.whole, whole) || again.size != size {
 			t.Errorf("%d records read again as %d, %d bytes as %d", len(whole), len(again.whole), size, again.size)
 		}
-		if old, _ := os.ReadFile(path); !bytes.HasPrefix(old, b[:min(len(b), int(size)-72)]) && size > 72 {
+		if old, _ := os.ReadFile(path); !bytes.HasPrefix(old, b[:min(len(b), int(size)-96)]) && size > 96 {
 			t.Error("what was there is changed")
 		}
 	})

@@ -14,11 +14,3 @@ func occupied(info fs.FileInfo) int64 {
 	}
 	return info.Size()
 }
-
-// inode is the number of a file on its disk, 0 when unknown.
-func inode(info fs.FileInfo) uint64 {
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return uint64(st.Ino)
-	}
-	return 0
-}

@@ -18,7 +18,7 @@ func (r *receiver) recall() {
 		return
 	}
 	if f, err := s.partial(want, false); err == nil {
-		r.mem = newMemory(f, &r.m)
+		r.mem = r.x.newMemory(f, "receive "+want, &r.m)
 		r.land.mem = r.mem
 	}
 }

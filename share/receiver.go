@@ -51,7 +51,7 @@ type receiver struct {
 type candidate struct {
 	spot
 	name  string // final name; "" for a partial file
-	known bool   // not all of it was read, but remembered
+	known bool   // not all of it was read, but remembered, which is to be proved
 }
 
 func newReceiver(x *Exchange, p *pipe, from sid.SID) *receiver {
@@ -273,9 +273,9 @@ func (r *receiver) look(n uint64, partials map[string]bool) []candidate {
 		if !info.Mode().IsRegular() || uint64(info.Size()) != e.size {
 			continue
 		}
-		st := stampOf(info, info.ModTime().UnixNano())
+		st := r.mem.stamp(stampOf(info))
 		if root, ok := r.mem.root(n, st); ok {
-			list = append(list, candidate{spot{length: e.size, root: root}, name, true})
+			list = append(list, candidate{spot{length: e.size, root: root}, name, st.changed == 0})
 			continue
 		}
 		for _, c := range s.points(name, e.size, 1<<62, &walk{buf: r.buf}, r.p.dead.Load) {

@@ -1,6 +1,7 @@
 package share
 
 import (
+	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
@@ -62,8 +63,22 @@ type proof struct {
 	name   string // at the receiver: where it stands
 }
 
-// memories is the folder of what a sender remembers, in the home.
-const memories = "sending"
+// In the home: the folder of what a sender remembers, and the key under which a node knows its own records again.
+const (
+	memories  = "sending"
+	memoryKey = "memory.key"
+)
+
+// loadMemoryKey reads the key, or makes one. One that cannot be kept is good until we end.
+func loadMemoryKey(home string) (key [32]byte) {
+	name := filepath.Join(home, memoryKey)
+	if data, err := os.ReadFile(name); err == nil && len(data) == len(key) {
+		return [32]byte(data)
+	}
+	rand.Read(key[:])
+	_ = writeWhole(name, key[:])
+	return key
+}
 
 // recall is what we remember of a transfer that we send. end must be called with how it ended: what was done is forgotten.
 func (x *Exchange) recall(src *source) (mem *memory, end func(error)) {
@@ -76,7 +91,7 @@ func (x *Exchange) recall(src *source) (mem *memory, end func(error)) {
 	name := filepath.Join(dir, id)
 	_ = os.Mkdir(dir, 0o700) // if it cannot be, nothing is remembered
 	if f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600); err == nil {
-		mem = newMemory(f, m)
+		mem = x.newMemory(f, "send "+id, m)
 	}
 	return mem, func(err error) {
 		mem.close()
@@ -85,6 +100,14 @@ func (x *Exchange) recall(src *source) (mem *memory, end func(error)) {
 		}
 		x.remembers(id, false)
 	}
+}
+
+func (x *Exchange) newMemory(f *os.File, id string, m *manifest) *memory {
+	mem := newMemory(f, &x.memKey, id, m)
+	if mem != nil {
+		mem.coarse = x.coarse
+	}
+	return mem
 }
 
 // remembers takes a memory for one transfer, or gives it back; it reports false when another has it.

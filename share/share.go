@@ -57,6 +57,8 @@ type Exchange struct {
 	inbox  *inbox
 	shares *catalogue
 	fault  func(at int64) error // tests: errors of the disk
+	coarse bool                 // tests: a system that does not tell when a file last changed
+	memKey [32]byte             // of what is remembered
 
 	listed    atomic.Int64 // bytes of ENTRIES that receivers hold
 	maxListed int64        // the bound of that (spec F3.3)
@@ -107,7 +109,7 @@ func New(cfg Config, network Network) (*Exchange, error) {
 		return nil, err
 	}
 	return &Exchange{
-		cfg: cfg, net: network, store: st, inbox: box, shares: cat,
+		cfg: cfg, net: network, store: st, inbox: box, shares: cat, memKey: loadMemoryKey(cfg.Home),
 		maxListed: 2 * maxManifest,
 		receivers: map[*receiver]bool{},
 		givers:    map[*giver]bool{},

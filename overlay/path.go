@@ -138,16 +138,6 @@ func (p *path) cost() uint32 {
 	return uint32(min(base, 1<<24))
 }
 
-// slow reports whether the link is known to be slow.
-func (p *path) slow() bool { return p.bitrate > 0 && p.bitrate < slowBelow }
-
-// slowLimit is how many packets may be in flight on a slow link: what it carries in a second and the shortest round
-// trip, at least two (spec O6.6).
-func (p *path) slowLimit() int {
-	span := time.Second + p.low.value()
-	return max(2, int(p.bitrate/8*uint64(span/time.Millisecond)/1000/link.BaseMTU))
-}
-
 // airtime is how long 1,200 bytes take at the rate that the interface is known to have, in ms.
 func (p *path) airtime() int64 {
 	if p.bitrate == 0 {

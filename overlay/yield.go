@@ -166,9 +166,6 @@ func (y *yielding) curve(t int64) int64 {
 // keep the queue full, but for the moments in which that is seen.
 func (n *neighbour) flightLimit(now time.Time) int {
 	y, limit := &n.yield, n.window.limit
-	if p := n.active; p != nil && p.slow() {
-		limit = min(limit, p.slowLimit())
-	}
 	if y.bound == 0 {
 		return limit
 	}

@@ -12,6 +12,14 @@ const (
 	costPause  = 5 * time.Second
 )
 
+// retell has the present cost be told along with what is signed anyway, so that it is not told by itself a moment later.
+func (n *neighbour) retell(now time.Time) {
+	if cost := n.active.cost(); cost != n.cost {
+		n.cost, n.costTold = cost, now
+	}
+	n.costSince = time.Time{}
+}
+
 // watchCost tells the mesh a new cost of the link to this neighbour: at once when it is
 // more than twice as bad, else when it has differed by a quarter for 2 s.
 func (n *neighbour) watchCost(now time.Time) {

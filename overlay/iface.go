@@ -137,6 +137,22 @@ func (f *iface) mostBetween(now time.Time) time.Duration {
 	return beaconMost
 }
 
+// introduceAfter is when a newcomer hears a regular beacon, at the latest.
+const introduceAfter = 400 * time.Millisecond
+
+// beaconSoon lets a neighbour that has just come up hear a regular beacon: until it does, it takes us for somebody beyond the
+// segment, and our link for a dear one (spec O2.2, O3.2).
+func (m *Mesh) beaconSoon(now time.Time, p *path) {
+	f := m.iface(p.to.Iface)
+	if f == nil || f.slow() || f.caps.Kind != link.LAN || f.beaconAt.IsZero() || f.interval <= 4*beaconFirst {
+		return
+	}
+	if at := now.Add(m.jitter(introduceAfter)); at.Before(f.beaconAt) {
+		f.beaconAt = at
+		m.discoverAt = agenda.Soonest(m.discoverAt, at)
+	}
+}
+
 // stir notes that a neighbour came or went on the interface: where the nodes of a radio move, others do, too.
 func (m *Mesh) stir(now time.Time, p *path) {
 	if f := m.iface(p.to.Iface); f != nil {

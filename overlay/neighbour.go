@@ -38,6 +38,7 @@ type neighbour struct {
 	sid   sid.SID
 	nid   wire.NID
 	peer  *session.Peer
+	boot  uint32 // that it told when its latest life began
 	state neighbourState
 	since time.Time // of the state
 	risen time.Time // when it came up last

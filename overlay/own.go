@@ -98,6 +98,7 @@ func (m *Mesh) originate(now time.Time) {
 		if n == nil || !n.isUp() || n.active == nil {
 			continue
 		}
+		n.retell(now)
 		w.Links = append(w.Links, wire.Link{NID: n.nid, Cost: n.cost, MTU: uint16(n.active.mtu), Kind: uint8(n.active.kind)})
 	}
 	if over := len(w.Links) - max(m.cfg.Limits.Links, stubs); over > 0 { // the dearest are not told

@@ -131,6 +131,10 @@ func (n *neighbour) hear(now time.Time, from link.Path, o session.Opened, a *arr
 		return
 	}
 	p.heard = now
+	if b := n.peer.RemoteBoot(); b != n.boot {
+		n.boot = b
+		n.m.beaconSoon(now, p)
+	}
 	if newest {
 		n.latest = p
 	}

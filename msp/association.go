@@ -59,6 +59,7 @@ type association struct {
 	raiseData       bool // MAX_DATA is to be sent
 	ping            bool // PING is to be sent
 	turns           ladder
+	jumped          bool      // a thin stream went before others that have waited since
 	judged          []*Stream // accepted, and not yet judged (spec M14.3)
 	meter           uint64    // the share of packets lost lately, in 2^-20
 	childMax        uint64    // the most units that a substream of the peer was granted at first

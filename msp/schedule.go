@@ -9,6 +9,17 @@ import (
 // A turns is streams that have something to send, in the order of their turns.
 type turns struct{ first, last *Stream }
 
+// jump is push, before all others.
+func (t *turns) jump(s *Stream) {
+	s.before, s.behind = nil, t.first
+	if t.first == nil {
+		t.last = s
+	} else {
+		t.first.before = s
+	}
+	t.first = s
+}
+
 func (t *turns) push(s *Stream) {
 	s.before, s.behind = t.last, nil
 	if t.last == nil {
@@ -76,9 +87,23 @@ func (q *queue) sweep(others int) {
 func (a *association) enqueue(s *Stream) {
 	if !s.inTurn && a.sendable(s) {
 		s.inTurn = true
-		a.turns.at(s.priority).push(s)
+		if t := a.turns.at(s.priority); s.thin() && !a.jumped {
+			a.jumped = true
+			t.jump(s)
+		} else {
+			t.push(s)
+		}
 		a.e.work(a)
 	}
+}
+
+// thinMost is how much a thin stream holds at most, in units: its packet is none that fills a link's.
+const thinMost = 192
+
+// thin reports whether the stream says little, of a priority that is bulk's: then it need not wait for what does (spec M10.7).
+func (s *Stream) thin() bool {
+	d := &s.send
+	return s.priority == PriorityBulk && d.end-d.base <= thinMost && (d.end > d.next || len(d.lost) > 0) && !s.hasDatagram() && !s.kin.isSub
 }
 
 // control queues the stream for its control frames.
@@ -89,6 +114,12 @@ func (a *association) control(s *Stream) {
 		a.controls.push(s)
 		a.e.work(a)
 	}
+}
+
+// hasThin reports whether it is the turn of a thin stream.
+func (a *association) hasThin() bool {
+	s := a.nextTurn()
+	return s != nil && s.thin()
 }
 
 // enqueueAll gives every stream a turn that has become able to send.

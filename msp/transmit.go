@@ -18,15 +18,21 @@ const (
 	maxResetFrame = 1 + 8 + 1 + 4 + 8 + 1 + 255
 	maxSmallFrame = 1 + 8 + 8
 	leastData     = 32 // bytes of data below which a frame is not begun behind others
+
+	thinBehind = 2   // packets in flight from which a thin stream is not to wait behind them (spec M10.7)
+	thinRoom   = 256 // bytes of its packet
 )
 
 // transmit sends as many packets as there is to send and the window, the pacer
 // and the floor below allow.
 func (a *association) transmit(now time.Time) {
-	if !a.retryAt.IsZero() && !agenda.Due(now, a.retryAt) {
+	refused := !a.retryAt.IsZero() && !agenda.Due(now, a.retryAt)
+	if refused && !a.hasThin() {
 		return
 	}
-	a.retryAt, a.paceAt = time.Time{}, time.Time{}
+	if a.paceAt = (time.Time{}); !refused {
+		a.retryAt = time.Time{}
+	}
 	if !a.eager() && !a.acks.due(now) {
 		a.starve(now)
 		return
@@ -48,11 +54,18 @@ func (a *association) transmit(now time.Time) {
 	}
 	for {
 		turn := a.nextTurn()
-		withData := (turn != nil || a.urgent()) && a.maySend(now, rate, size)
+		thin := turn != nil && turn.thin() && a.out.bytes > thinBehind*size
+		if refused && !thin {
+			return
+		}
+		withData := (turn != nil || a.urgent()) && a.maySend(now, rate, size, thin)
 		if !withData && !a.acks.due(now) || !a.out.room() {
 			break
 		}
 		class := packetClass(turn, withData)
+		if thin && withData {
+			class = link.Interactive
+		}
 		room, err := a.e.below.Begin(now, a.pair.local, a.pair.remote, class, size)
 		if err != nil {
 			a.refused(now)
@@ -89,7 +102,10 @@ func (a *association) urgent() bool {
 
 // maySend reports whether window and pacer allow a packet; if the pacer does not
 // it is noted when it will.
-func (a *association) maySend(now time.Time, rate int64, size int) bool {
+func (a *association) maySend(now time.Time, rate int64, size int, thin bool) bool {
+	if thin {
+		size = thinRoom
+	}
 	switch {
 	case a.probes > 0:
 		return true
@@ -97,7 +113,7 @@ func (a *association) maySend(now time.Time, rate int64, size int) bool {
 		return false
 	case a.out.bytes+size > a.cc.window():
 		return false
-	case rate > 0 && a.pace.credit <= 0:
+	case rate > 0 && a.pace.credit <= 0 && !thin:
 		a.paceAt = now.Add(a.pace.wait(rate, size))
 		return false
 	}
@@ -240,7 +256,8 @@ func (s *Stream) appendControl(b []byte, p *sentPacket) []byte {
 // appendData fills the packet with opens and data, the stream whose turn it is first (spec M10.2).
 func (a *association) appendData(b []byte, p *sentPacket) []byte {
 	first := a.nextTurn()
-	for s := first; s != nil; s = a.nextTurn() {
+	alone := p.class == link.Interactive && first != nil && first.priority == PriorityBulk
+	for s := first; s != nil && !(alone && !s.thin()); s = a.nextTurn() {
 		if s.open == finQueued {
 			if cap(b)-len(b) < maxOpenFrame {
 				break
@@ -265,6 +282,7 @@ func (a *association) appendData(b []byte, p *sentPacket) []byte {
 			break // what happens most: the packet is full
 		}
 	}
+	a.jumped = a.jumped && alone
 	a.rotate(first)
 	return b
 }

@@ -8,6 +8,7 @@ const (
 	minWindow   = 6
 	maxWindow   = 4096
 	leastCount  = 4 // delivered in an interval
+	leastSlack  = 4 // more than 1.5 products, where that is no more than 31 ms of the rate
 	drainEvery  = 8 * time.Second
 )
 
@@ -71,7 +72,7 @@ func (w *window) note(r tempo, rtt time.Duration) {
 		w.best.packets, w.best.bytes = max(w.best.packets, r.packets), max(w.best.bytes, r.bytes)
 	}
 	best := w.best.packets
-	room := 3*best*int64(rtt/time.Microsecond)/2_000_000 + min(best/32, firstWindow)
+	room := 3*best*int64(rtt/time.Microsecond)/2_000_000 + min(best/32, max(best/128, leastSlack), firstWindow)
 	least := int64(minWindow)
 	if !w.full {
 		least = firstWindow

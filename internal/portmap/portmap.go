@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -106,7 +107,7 @@ func (m *Mapper) run(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil: // the one we have, if any, is taken back below
 		case err != nil:
-			m.say("no router has opened a port: " + err.Error())
+			m.say("no router has opened a port: " + strings.ReplaceAll(err.Error(), "\n", "; ")) // one line for each way that was tried
 			m.cfg.Log.Debug("no port mapping", "error", err)
 			if have.outer.IsValid() {
 				m.cfg.Found(nil)

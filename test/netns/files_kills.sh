@@ -2,7 +2,7 @@
 # Sender and receiver are killed with SIGKILL at random points of a folder's transfer, KILLS times in all, by turns.
 # However often that happens, the same command completes it, what arrived is what was sent, and no partial file stays.
 # The folder has FILES files of TREE_MB together; when it is complete before the kills are used up, it is sent anew. With
-# TRANSFERS the kills go on until so many are complete: make kills does that with 50 of 1 GB.
+# TRANSFERS the kills go on until so many are complete: make kills does that with ten of 1 GB.
 source "$(dirname "$0")/lib.sh"
 
 KILLS=${KILLS:-50}

@@ -28,7 +28,7 @@ has() {
 
 cleanup() {
 	status=$?
-	jobs -p | xargs -r kill -9 2>/dev/null || true # also what is in no namespace, such as a loop of commands
+	{ jobs -p | xargs -r kill -9 && wait; } 2>/dev/null || true # also what is in no namespace, such as a loop of commands
 	for ns in $(ip netns list | awk '{print $1}' | grep "^$P-" || true); do
 		ip netns pids "$ns" | xargs -r kill -9 2>/dev/null || true
 		ip netns del "$ns" || true

@@ -247,7 +247,22 @@ async function phone(browser, address) {
     check((colorScheme === 'dark') === (Number(dark.match(/\d+/)[0]) < 100), `the colours are ${colorScheme}`);
     check((await page.evaluate(() => violations)).length === 0 && !page.complaints.length, 'without complaints ' + page.complaints);
     await shot(page, 'phone-' + colorScheme);
+    if (SHOTS) {
+      await page.locator('#peer-list .who').first().click();
+      await page.locator('#why').waitFor();
+      await pause(500);
+      await page.screenshot({ path: `${SHOTS}/phone-why-${colorScheme}.png` });
+    }
     await page.context().close();
+    if (SHOTS && colorScheme === 'dark') {
+      const wide = await watched(browser, { colorScheme });
+      await wide.goto(address);
+      await wide.locator('#peer-list .who').first().waitFor();
+      await wide.getByRole('button', { name: 'Examine' }).click();
+      await pause(4000);
+      await shot(wide, 'desktop-dark');
+      await wide.context().close();
+    }
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { ask } from './link.js';
 import * as shelf from './files.js';
-import { callIt, el, eventText, grade, hops, keyed, ms, percent, say, short, size, span, visible } from './text.js';
+import { callIt, count, el, eventText, grade, hops, keyed, ms, percent, say, short, size, span, visible } from './text.js';
 
 const $ = (id) => document.getElementById(id);
 const maxEvents = 300;
@@ -156,7 +156,7 @@ async function examine() {
     const d = await ask('GET', 'api/doctor');
     const marks = { ok: ['✓', 'good'], hint: ['!', 'fair'], problem: ['✕', 'bad'], unknown: ['?', ''] };
     let section = '';
-    const parts = [el('p', null, d.problems || d.hints ? `${d.problems} problems, ${d.hints} hints` : 'Nothing is wrong.')];
+    const parts = [el('p', null, d.problems || d.hints ? count(d.problems, 'problem') + ', ' + count(d.hints, 'hint') : 'Nothing is wrong.')];
     for (const f of d.findings) {
       if (f.section !== section) parts.push(el('h3', null, section = f.section));
       const [mark, colour] = marks[f.level] || ['?', ''];

@@ -56,6 +56,7 @@ export function span(s) {
 }
 
 export const ms = (x) => (x ? (x < 10 ? x.toFixed(1) : Math.round(x)) + ' ms' : '–');
+export const count = (n, what) => n + ' ' + what + (n === 1 ? '' : 's');
 export const percent = (x) => (x > 0 && x < 0.01 ? '<1' : Math.round(x * 100)) + ' %';
 export const hops = (n) => (n === 1 ? '1 hop' : n + ' hops');
 export const files = (n) => (n === 1 ? '1 file' : n + ' files');

@@ -82,3 +82,23 @@ func TestPartialFileThatChangesAfterItWasTold(t *testing.T) { // spec F5.3
 	a.p.tell(kFile, told.append(nil))
 	a.failed(FailVerify)
 }
+
+// A receiver that refuses while the list comes may be gone before the list is: what it said is heard all the same.
+func TestLastWordOfWhoTakesNoMoreOfTheList(t *testing.T) { // spec F3.3
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a"), []byte("a"))
+	src, err := scan(t.Context(), []string{filepath.Join(dir, "a")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.close()
+	ours, theirs := net.Pipe()
+	go func() {
+		theirs.Read(make([]byte, maxBody)) // the offer
+		theirs.Write(appendFrame(nil, kAccept, appendText(nil, "all")))
+		theirs.Write(appendFrame(nil, kReject, coded{RejectedBusy, "too many"}.append(nil)))
+		theirs.Close()
+	}()
+	s := newSender(newPipe(ours), src, &control{}, func(func(*Event)) {})
+	refusedWith(t, s.run(t.Context()), RejectedBusy)
+}

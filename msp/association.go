@@ -121,8 +121,8 @@ func newAssociation(now time.Time, e *Engine, p pair) *association {
 	return a
 }
 
-// sendBound is how many units a stream of ours may hold: twice the window, but no more than four times what the path itself
-// holds. What of the window waits in queues needs no store behind it, which would only be colder memory.
+// sendBound is how many units a stream of ours may hold: twice the window, but no more than four times the part of it that the path
+// itself holds. What waits in queues needs no store behind it, which would only be colder memory.
 func (a *association) sendBound() int {
 	buffer, window := a.e.limits.SendBuffer, a.cc.window()
 	most := min(2*window, 8*buffer)

@@ -56,6 +56,10 @@ const (
 	noPacket  = 1<<64 - 1
 	minFlight = 8
 	maxFlight = 1 << 16 // packet numbers remembered, spec M1.2
+
+	// Of about so many packet numbers one is left out (spec M7.6).
+	fewestNumbers = 64
+	mostNumbers   = 1 << 14
 )
 
 // A flight is the packets sent whose fate is not known.
@@ -70,6 +74,8 @@ type flight struct {
 	next       uint64
 	head, tail uint64
 	bytes      int
+	leaves     uint64 // the number that is left out next
+	left       uint64 // was left out last; 0 = none yet
 }
 
 func newFlight() flight {
@@ -80,9 +86,9 @@ func (f *flight) any() bool { return f.head != noPacket }
 
 func (f *flight) at(number uint64) *sentPacket { return &f.ring[number&uint64(len(f.ring)-1)] }
 
-// room reports whether another packet can be remembered; it grows the ring if need be.
+// room reports whether another packet can be remembered, and a number left out; it grows the ring if need be.
 func (f *flight) room() bool {
-	if f.head == noPacket || f.next-f.head < uint64(len(f.ring)) {
+	if f.head == noPacket || f.next+1-f.head < uint64(len(f.ring)) {
 		return true
 	}
 	if len(f.ring) >= maxFlight {
@@ -90,7 +96,7 @@ func (f *flight) room() bool {
 	}
 	grown := make([]sentPacket, 2*len(f.ring))
 	for i := range f.ring { // those whose fate is known too: it may have been a mistake
-		if p := &f.ring[i]; p.number+uint64(len(f.ring)) >= f.next {
+		if p := &f.ring[i]; p.number+uint64(len(f.ring)) >= f.next && f.at(p.number) == p { // not one never used
 			grown[p.number&uint64(len(grown)-1)] = *p
 		}
 	}

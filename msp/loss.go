@@ -44,6 +44,9 @@ func (a *association) onAck(now time.Time, f *wire.MSPFrame) error {
 	if f.Ranges[0].High >= a.out.next {
 		return errUnsent
 	}
+	if a.out.left > 0 && covers(f, a.out.left) {
+		return errLeftOut
+	}
 	if len(a.loss.recent) > 0 {
 		a.refute(now, f)
 	}

@@ -31,6 +31,11 @@ func (a *association) receive(now time.Time, h wire.MSPHeader, frames []byte, as
 		case err == errNoMemory:
 			a.e.status.Full++
 			return
+		case err == errLeftOut:
+			a.e.status.Violations++
+			a.e.orphans.farewell(a)
+			a.end(ErrViolation)
+			return
 		case err != nil:
 			a.e.status.Violations++
 			a.blame(now, f, err)

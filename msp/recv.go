@@ -45,6 +45,7 @@ var (
 	errFinal    = errors.New("against the final size")
 	errStream   = errors.New("stream never opened")
 	errUnsent   = errors.New("acknowledges what was not sent")
+	errLeftOut  = errors.New("acknowledges what it cannot have got")
 	errNoMemory = errors.New("no room")
 )
 

@@ -174,6 +174,7 @@ func (a *association) finish(now time.Time, p *sentPacket, size int, asks bool) 
 	p.size = size
 	p.departure = a.rate.depart(now, !a.out.any())
 	a.out.commit(p, asks)
+	a.leaveOut()
 	a.e.below.Commit(now, size)
 	a.e.status.PacketsOut++
 	a.count.PacketsOut++
@@ -184,6 +185,24 @@ func (a *association) finish(now time.Time, p *sentPacket, size int, asks bool) 
 		a.probes = max(0, a.probes-1)
 		a.pace.credit -= int64(size)
 	}
+}
+
+// leaveOut leaves out a packet number now and then: who acknowledges it has not looked at what comes (spec M7.6).
+func (a *association) leaveOut() {
+	f := &a.out
+	if f.next == f.leaves {
+		f.left = f.next
+		f.next++
+	}
+	if f.next > f.leaves {
+		f.leaves = f.next + a.e.drawNumbers(f.next)
+	}
+}
+
+// drawNumbers is how many packets go before another number is left out.
+func (e *Engine) drawNumbers(sent uint64) uint64 {
+	span := min(max(sent, fewestNumbers), mostNumbers)
+	return span + e.random.Uint64N(span)
 }
 
 // appendLimits appends what concerns the whole association.

@@ -32,12 +32,13 @@ type yielding struct {
 	looks, until time.Time     // when it was looked last, or is
 	seen         time.Duration // the shortest round trip then; 0 = none
 
-	began           time.Time     // of the round
-	arrived, lost   int64         // packets in it
-	most            int           // in flight
-	short, former   time.Duration // the shortest round trip, 0 = none; that of the round before, in which what is lost was sent
-	known           int64         // packets, at the beginning
-	noisy, noiseAll int64         // packets lost, and all, in rounds without a queue; faded
+	began         time.Time     // of the round
+	settled, lost int64         // packets in it, arrived or lost; those lost
+	crowded, gone int64         // those of them, and of the lost ones, when the latest round trip showed a queue
+	most          int           // in flight
+	short, former time.Duration // the shortest round trip, 0 = none; that of the round before, in which what is lost was sent
+	known         int64         // packets, at the beginning
+	quiet, noisy  int64         // packets, and those lost, in rounds without a queue; faded
 }
 
 // fate takes what became of packets: how many arrived and were lost, and how many flew.
@@ -49,8 +50,7 @@ func (y *yielding) fate(now time.Time, p *path, arrived, lost, flying int, busy 
 	if y.path != p {
 		*y = yielding{path: p, began: now}
 	}
-	y.arrived += int64(arrived)
-	y.lost += int64(lost)
+	y.count(int64(arrived), int64(lost), rate)
 	y.most = max(y.most, flying)
 	if arrived > 0 && (y.short == 0 || p.last < y.short) {
 		y.short = p.last
@@ -62,6 +62,16 @@ func (y *yielding) fate(now time.Time, p *path, arrived, lost, flying int, busy 
 		y.judge(now, rate)
 	}
 	y.look(now)
+}
+
+// count sorts packets by whether packets queued when it became known what became of them.
+func (y *yielding) count(arrived, lost, rate int64) {
+	y.settled += arrived + lost
+	y.lost += lost
+	if y.path.queues(y.path.last, rate) {
+		y.crowded += arrived + lost
+		y.gone += lost
+	}
 }
 
 // look sees, once in drainEvery, whether others keep the queue full: we let go what is ours, and then no round trip is
@@ -84,33 +94,58 @@ func (y *yielding) look(now time.Time) {
 // looking reports whether what is ours is let go.
 func (y *yielding) looking(now time.Time) bool { return now.Before(y.until) }
 
-// queues reports whether packets wait somewhere on the path when a round trip takes so long.
-func (p *path) queues(rtt time.Duration) bool {
+// queues reports whether packets wait somewhere on the path when a round trip takes so long: longer than the path takes to
+// carry one of them, too, since the shortest round trip may be that of a packet with hardly anything in it.
+func (p *path) queues(rtt time.Duration, rate int64) bool {
 	low := p.low.value()
-	return rtt > low+max(low/16, 2*time.Millisecond)
+	return rtt > low+max(low/16, 2*time.Millisecond)+time.Second/time.Duration(max(rate, 1))
+}
+
+// holds is what the path itself holds at our rate, with what noise takes of it.
+func (y *yielding) holds(rate int64) int64 {
+	n := rate * int64(y.path.low.value()/time.Microsecond) * onePacket / 1_000_000
+	if arrived := y.quiet - y.noisy; arrived > 0 {
+		n = n * y.quiet / arrived
+	}
+	return n
 }
 
 // judge ends a round.
 func (y *yielding) judge(now time.Time, rate int64) {
-	queued := y.path.queues(max(y.short, y.former))
-	switch all := y.arrived + y.lost; {
-	case y.short == 0:
+	if y.short == 0 {
 		return // it goes on
-	case y.known < firstWindow: // too few to judge by
-		y.known += all
-	case queued && y.lost > y.excused(all):
-		y.lower(now, rate*int64(y.path.low.value()/time.Microsecond)/1_000_000*onePacket)
-	case !queued:
-		y.noisy += y.lost
-		y.noiseAll += all
-		if y.noiseAll > quietMemory {
-			y.noisy, y.noiseAll = y.noisy/2, y.noiseAll/2
-		}
-		if y.noisy*noisyPath > y.noiseAll { // what lowered it was noise, too
-			y.bound = min(y.bound+y.bound/4, maxWindow*onePacket)
-		}
 	}
-	y.began, y.arrived, y.lost, y.most, y.short, y.former = now, 0, 0, 0, 0, y.short
+	queued := y.path.queues(max(y.short, y.former), rate)
+	switch {
+	case y.known < firstWindow: // too few to judge by
+		y.known += y.settled
+	case y.gone > y.excused(y.settled):
+		y.lower(now, y.holds(rate))
+	case !queued && y.gone == 0:
+		y.learn()
+		y.relax()
+	}
+	y.began, y.settled, y.lost, y.crowded, y.gone, y.most, y.short, y.former = now, 0, 0, 0, 0, 0, 0, y.short
+}
+
+// learn takes noise from a round in which nothing was lost in a queue.
+func (y *yielding) learn() {
+	y.quiet += y.settled
+	y.noisy += y.lost
+	if y.quiet > quietMemory {
+		y.quiet, y.noisy = y.quiet/2, y.noisy/2
+	}
+}
+
+// relax raises the bound after such a round: what lowered it was noise, too, or those who filled the queue have gone.
+func (y *yielding) relax() {
+	switch {
+	case y.noisy*noisyPath > y.quiet:
+		y.bound += y.bound / 4
+	case y.crowded == 0:
+		y.bound += y.bound / 16
+	}
+	y.bound = min(y.bound, maxWindow*onePacket)
 }
 
 // excused is how many of so many packets noise may take.
@@ -118,7 +153,7 @@ func (y *yielding) excused(all int64) int64 {
 	if y.noisy == 0 {
 		return 0
 	}
-	expected := all * y.noisy * onePacket / y.noiseAll
+	expected := all * y.noisy * onePacket / y.quiet
 	return (2*expected + min(expected, 3*onePacket)) / onePacket
 }
 

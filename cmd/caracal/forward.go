@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -34,7 +36,7 @@ from one address is a flow; it ends after 2 minutes of silence.`,
 			if err := checkLocal(cmd, at); err != nil {
 				return err
 			}
-			f := forwarding{tunnel: c.newTunnel(n, client.SchemaForward), peer: peer, service: service}
+			f := forwarding{tunnel: c.newTunnel(n, client.SchemaForward), peer: peer, service: service, datagrams: udp}
 			if err := f.look(cmd.Context()); err != nil {
 				return err
 			}
@@ -52,17 +54,49 @@ from one address is a flow; it ends after 2 minutes of silence.`,
 type forwarding struct {
 	*tunnel
 	peer, service string
+	datagrams     bool
 }
 
-// look fails for what cannot come right: no node, no such name.
+// look fails for what cannot come right: no node, no such name. It tells what may come yet: a way to the peer, the service.
 func (f *forwarding) look(ctx context.Context) error {
-	_, err := f.n.Services(ctx, f.peer)
+	doc, err := f.n.Services(ctx, f.peer)
 	var told *client.Error
 	if errors.As(err, &told) && (told.Code == client.NoReply || told.Code == client.Failed) {
 		f.c.say("%s\nGoing on: it may come.\n", told.Text)
 		return nil
 	}
+	if err == nil {
+		f.c.say("%s", f.missing(&doc))
+	}
 	return err
+}
+
+// missing says that the peer does not offer the service now, and what it does offer; nothing if it does.
+func (f *forwarding) missing(doc *client.Services) string {
+	wanted, hint := client.ProtocolBytes, "add --udp"
+	if f.datagrams {
+		wanted, hint = client.ProtocolDatagrams, "leave out --udp"
+	}
+	name, service := client.Printable(f.peer), client.Printable(f.service)
+	offers, other := []string{}, false
+	for _, s := range doc.Services {
+		switch {
+		case s.Protocol == wanted && s.Service == f.service:
+			return ""
+		case s.Protocol == wanted:
+			offers = append(offers, client.Printable(s.Service))
+		case s.Service == f.service:
+			other = other || s.Protocol == client.ProtocolBytes || s.Protocol == client.ProtocolDatagrams
+		}
+	}
+	text := fmt.Sprintf("%s offers no %q now", name, service)
+	switch {
+	case other:
+		text = fmt.Sprintf("%s offers %q, but not like this: %s", name, service, hint)
+	case len(offers) > 0:
+		text += "; it offers " + strings.Join(offers, ", ")
+	}
+	return text + ".\nGoing on: it may come, or be hidden.\n"
 }
 
 // listening tells where it listens.

@@ -57,9 +57,10 @@ type ahead struct {
 	mem     *memory       // of what was hashed before
 	owing   []proof       // for files that were taken as remembered
 	group   groupHashes
-	list    []spot // candidates of the file being read
-	stamp   stamp  // of it
-	unread  bool   // the beginning of it was not read, but remembered
+	list    []spot  // candidates of the file being read
+	stamp   stamp   // of it
+	notes   *memory // mem, unless somebody wrote to it just now
+	unread  bool    // the beginning of it was not read, but remembered
 	// ────
 	total   transferHash
 	skipped []string // what could not be read (spec F4.5)
@@ -129,13 +130,15 @@ func (a *ahead) file(n uint64) (root Hash, err error) {
 		return root, err
 	}
 	defer f.Close()
-	a.list, a.stamp, a.unread = a.have[n], stamp{}, false
+	a.list, a.stamp, a.unread, a.notes = a.have[n], stamp{}, false, nil
 	delete(a.have, n)
 	if a.mem != nil {
 		if a.stamp, err = unchanged(f, e); err != nil {
 			return root, &SourceError{e.path, err}
 		}
-		a.stamp = a.mem.stamp(a.stamp)
+		if a.stamp = a.mem.stamp(a.stamp); a.stamp.settled() {
+			a.notes = a.mem
+		}
 	}
 	if known, ok := a.mem.root(n, a.stamp); ok && a.has(e.size, known) {
 		return known, a.there(n, e, known)
@@ -160,8 +163,8 @@ func (a *ahead) file(n uint64) (root Hash, err error) {
 	if err := a.prove(f, start); err != nil {
 		return root, err
 	}
-	if st = a.mem.stamp(st); st == a.stamp && st.settled() {
-		a.mem.keep(n, st, root)
+	if a.mem.stamp(st) == a.stamp {
+		a.notes.keep(n, a.stamp, root)
 	}
 	return root, a.finish(n, root)
 }
@@ -220,7 +223,7 @@ func (a *ahead) chunk(f *os.File, number uint64, e *entry, sum *rootHash) error 
 	h := chunkHash(chunk)
 	copy(room, h[:])
 	sum.add(h, n)
-	a.group.add(a.mem, number, a.stamp, sum, h)
+	a.group.add(a.notes, number, a.stamp, sum, h)
 	a.keep(len(room))
 	a.p.bytes += int64(n)
 	return nil
@@ -305,7 +308,7 @@ func (a *ahead) resumeAt(f *os.File, n uint64, e *entry) (best spot, sum *rootHa
 			return best, nil, &SourceError{e.path, errChanged}
 		}
 		sum.add(h, want)
-		a.group.add(a.mem, n, a.stamp, sum, h)
+		a.group.add(a.notes, n, a.stamp, sum, h)
 		for _, r := range at[sum.length] {
 			if r == sum.root() {
 				best.length, best.root = sum.length, r

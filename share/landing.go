@@ -127,7 +127,7 @@ func (l *landing) keep(f finished, name string, dirs map[string]*os.File) {
 		}
 	}
 	// A time that is not the one we gave it: somebody writes to it already.
-	if err == nil && (f.e.modified == 0 || st.modified == f.e.modified*uint64(time.Millisecond)) {
+	if err == nil && f.e.modified != 0 && st.modified == f.e.modified*uint64(time.Millisecond) {
 		l.mem.keep(f.n, l.mem.stamp(st), f.root)
 	}
 }

@@ -215,3 +215,19 @@ func FuzzMemory(f *testing.F) {
 		}
 	})
 }
+
+// A file that is written to while it is hashed may change once more without a sign of it.
+func TestWhatWasWrittenJustNowIsNotRemembered(t *testing.T) { // spec F5.8
+	p := newPair(t, All)
+	path := filepath.Join(p.src, "a")
+	write(t, path, random(1, 24*mb))
+	later := time.Now().Add(time.Hour) // as if it were written at the end of all this
+	os.Chtimes(path, later, later)
+	p.interrupt(path, 18*mb)
+	if list, _ := os.ReadDir(filepath.Join(p.a.cfg.Home, memories)); len(list) > 0 {
+		t.Errorf("the sender remembers %v", list)
+	}
+	if err := p.send("a"); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -281,7 +281,9 @@ func (r *receiver) look(n uint64, partials map[string]bool) []candidate {
 		for _, c := range s.points(name, e.size, 1<<62, &walk{buf: r.buf}, r.p.dead.Load) {
 			if c.length == e.size {
 				list = append(list, candidate{c, name, false})
-				r.mem.keep(n, st, c.root)
+				if st.settled() {
+					r.mem.keep(n, st, c.root)
+				}
 			}
 		}
 	}

@@ -190,7 +190,7 @@ func (a *association) spurious(now time.Time, p *sentPacket) {
 
 // reorderingWindow is how much later than a round trip a packet may come (spec M8.2).
 func (a *association) reorderingWindow() time.Duration {
-	return max(min(a.rtt.Min()/4*time.Duration(a.loss.window), a.rtt.Smoothed()), granularity)
+	return max(min(a.rtt.Min()/4*time.Duration(a.loss.window), 2*a.rtt.Smoothed()), granularity)
 }
 
 // detectLoss counts packets as lost and stores when to look again (spec M8.1).

@@ -65,8 +65,8 @@ cross: ## build for every system, and the core for the browser
 qemu: ## run simulations on other architectures: the same histories (needs qemu-user)
 	GO="$(GO)" bash test/qemu.sh
 
-figures: ## measure the figures of routes and scale anew, in virtual time, and write them into docs
-	$(GO) run ./test/figures
+figures: ## measure the figures of routes and scale anew, in virtual time, and write them into docs (minutes)
+	$(GO) run ./test/figures -long
 
 netns: ## run the tests between Linux network namespaces (needs root)
 	@if [ "$$(uname)" != Linux ] || [ "$$(id -u)" != 0 ]; then \

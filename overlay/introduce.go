@@ -126,6 +126,9 @@ func (m *Mesh) spreadState(now time.Time, o *origin, from *neighbour) {
 		o.admitted = true
 	}
 	m.routesChanged(now)
+	if o.shrunk && now.Sub(m.spf.ran) > 4*spfMost {
+		m.spf.at = now // what went that way comes with the news
+	}
 	m.flood(now, o, from)
 	for list := []*origin{o}; len(list) > 0; list = list[1:] {
 		o := list[0]

@@ -14,6 +14,8 @@ const (
 	dataTries      = 4
 	dataTriesLossy = 10 // where one packet in ten is lost, or more
 	controlTries   = 10
+
+	mostTriesInDoubt = 200 // while the neighbour is suspect: its lifetime is the bound
 )
 
 // Bounds on the time without acknowledgement after which a neighbour falls (spec O3.6).
@@ -213,10 +215,14 @@ func (n *neighbour) again(now time.Time, t *flight, counter uint64, frames *fram
 	}
 }
 
+// tries is how often the frame may be sent to the neighbour. As long as that is in doubt it is not given up, and when the neighbour
+// falls it goes another way.
 func (n *neighbour) tries(f *frame) int {
 	switch {
 	case f.class == link.Control:
 		return controlTries
+	case n.state == suspect, n.state == down:
+		return mostTriesInDoubt
 	case n.active != nil && n.active.lossy():
 		return dataTriesLossy
 	}

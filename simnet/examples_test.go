@@ -13,15 +13,19 @@ import (
 // those that -short leaves out.
 var (
 	heavy = map[string]bool{
-		"city.toml": true, "festival.toml": true, "R01-lan.toml": true, "R02-grid.toml": true, "R02-grid-1024.toml": true,
+		"city.toml": true, "R02-grid-1024.toml": true,
 		"R04-mobility.toml": true, "R04-mobility2.toml": true, "wanderers.toml": true, "R05-community.toml": true, "R07-partition.toml": true, "R08-blackholes.toml": true,
 		"R11-churn.toml": true,
 	}
-	lengthy = map[string]bool{"village.toml": true, "split-brain.toml": true, "flooding-neighbour.toml": true}
+	lengthy = map[string]bool{
+		"village.toml": true, "split-brain.toml": true, "flooding-neighbour.toml": true, "festival.toml": true, "R01-lan.toml": true, "R02-grid.toml": true,
+	}
 )
 
 // unmet are the scenarios whose bar is not met yet, and why: they are run, and must fail until they are taken out of here.
-var unmet = map[string]string{}
+var unmet = map[string]string{
+	"R04-mobility2.toml": "99.9 % of the pings, but not with 1,000 B/s: fifty new link states alone, which each of fifty must hear once, are 900 (docs/performance.md)",
+}
 
 // TestExamplesMeetTheirExpectations: what we ship works.
 func TestExamplesMeetTheirExpectations(t *testing.T) {

@@ -36,7 +36,7 @@ var figures = []figure{
 	{"two hops of 40 % loss: delivery, twice", "R06-loss.toml", losses, 3, false, delivery},
 	{"a ring of eight cut without a word, then a node killed: all routes again", "ring-cut.toml", "–", 0, false, times((*simnet.Result).WorstHeal)},
 	{"halves joined again: until all routes, from the healing", "R07-partition.toml", "–", 3, false, times((*simnet.Result).Reunion)},
-	{"fifty that jump 60 m, 10 s later: pings answered", "R04-mobility.toml", walkers, 3, true, pings},
+	{"fifty that jump 60 m, 10 s later: pings answered", "R04-mobility.toml", walkers, 1, true, pings},
 	{"fifty that jump 50 to 400 m, 15 s later: pings answered; each sends", "R04-mobility2.toml", "–", 1, true, func(f figure) string { return pings(f) + "; " + rate(f) }},
 	{"fifty that wander at 6 m/s on one channel, joined or not: delivery", "wanderers.toml", "–", 1, true, delivery},
 	{"four of forty swallow what they should carry, two more half: delivery", "R08-blackholes.toml", "one shortest path: about 80 % of pairs (simulated)", 1, false, delivery},

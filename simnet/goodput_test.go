@@ -139,8 +139,8 @@ trip, at least 50 ms. Same seed, same figures. Written by
 	go test ./simnet -run GoodputTable -long -rewrite -timeout 2h
 
 Where it is less than one would think: a hop keeps at most 4,096 packets in flight, about 145 Mbit/s at 300 ms (O6.6). At 300 ms a hop drops what it could not bring over within a
-second (O6.5), so at 20 % of loss and more the ends must send much again themselves. Over several slow hops, of 5 % of loss and more, a bound of few packets (O6.9) costs
-up to a third, and now and then a hop's bound stays low for seconds (10 hops, 20 Mbit/s, 1 ms, 30 %: the figure of one seed in five; the others 8 to 12). With another seed a cell of 1 Mbit/s differs by up to a fifth.
+second (O6.5), which is most likely why so little comes through at 20 % of loss and more. Over several slow hops, of 5 % of loss and more, a bound of few packets (O6.9) costs
+up to a third, and now and then a hop's bound stays low for seconds (10 hops, 20 Mbit/s, 1 ms, 30 %: the figure of one seed in five; the others 8 to 12, or 10 and more without yielding). With another seed a cell of 1 Mbit/s differs by up to a fifth.
 `
 
 // TestGoodputTable writes docs/goodput.md, or some sections of it: -run GoodputTable/20_Mbit/10; without -rewrite it tells where a path

@@ -5,7 +5,7 @@
 source "$(dirname "$0")/lib.sh"
 
 TRIALS=${TRIALS:-2}
-SIZE_MB=${SIZE_MB:-300}
+SIZE_MB=${SIZE_MB:-600}
 LAN_NODES=${LAN_NODES:-0}
 
 # ring NAME…: nodes in a circle, each linked with the next.
@@ -71,10 +71,14 @@ ring v0 v1 v2 v3 v4
 lists v0 "$(sid_of v2)" 15
 head -c $((SIZE_MB * 1000000)) /dev/urandom >"$WORK/blob"
 cc v0 ping v2 -c 5 -i 100ms >/dev/null || die "no answer"
+hop=$(via v0 v2)
 cc v0 send "$WORK/blob" v2 >"$WORK/send.log" 2>&1 &
 SEND=$!
-sleep 0.4
-hop=$(via v0 v2)
+for _ in $(seq 1000); do # the cut comes when it has begun, however fast the machine is
+	[ "$(du -sm "$WORK/home-v2/files" 2>/dev/null | cut -f1)" -ge $((SIZE_MB / 20)) ] && break
+	kill -0 $SEND 2>/dev/null || break
+	sleep 0.01
+done
 kill -0 $SEND 2>/dev/null || die "the transfer was over before the cut: raise SIZE_MB"
 if [ "$hop" = v1 ]; then dev=right; else dev=left; fi
 ip -n "$P-v0" link set dev $dev down

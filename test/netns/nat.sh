@@ -106,7 +106,11 @@ up A --peer 192.0.2.2
 up B --peer 192.0.2.2 --accept all
 lists A "$B" 10
 knows A hard && knows B easy || die "they do not know their NATs"
-cc A punch B --verbose || die "no direct path by the search"
+found=no
+for _ in 1 2 3; do # a search is luck, of 88 to 98 % (N4.3): three that find nothing are a fault
+	cc A punch B --verbose && found=yes && break
+done
+[ $found = yes ] || die "no direct path by three searches"
 cc A ping B -c 3 | tail -n 1
 ends A B
 

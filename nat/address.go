@@ -100,7 +100,7 @@ func (a *Agent) hasPublicSix() bool {
 
 // seenAt reports whether observers see us at the address: a router that tells another lies, or has a NAT before it (spec N8.2).
 func (a *Agent) seenAt(ip netip.Addr) bool {
-	for _, o := range a.learn.observations(0) {
+	for _, o := range a.seen(0) {
 		if o.seen.Addr() == ip {
 			return true
 		}

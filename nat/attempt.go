@@ -36,7 +36,7 @@ func (c *contact) begin(now time.Time) {
 	case now.After(c.wanted.Add(wantedFor)):
 	case a.attempts() >= maxAttempts:
 		c.nextAt = now.Add(time.Second)
-	case len(a.candidates(a.cfg.Port, a.learn.observations(0), false)) == 0:
+	case len(a.candidates(a.cfg.Port, a.seen(0), false)) == 0:
 		c.reason = ReasonNoAddress
 	default:
 		c.leads, c.attempt = true, a.rand.Uint64()|1
@@ -71,7 +71,7 @@ func (c *contact) prepare(now time.Time) {
 		c.nextAt = end
 		return
 	}
-	if c.socket != 0 && len(a.learn.observations(c.socket)) == 0 {
+	if c.socket != 0 && len(a.seen(c.socket)) == 0 {
 		c.socket = 0
 	}
 	c.offer()
@@ -90,17 +90,17 @@ func (c *contact) prepare(now time.Time) {
 // two the next port of one that counts. The others' answers may be lost, and a quarter of a second with them.
 func (a *Agent) heardEnough(socket uint16) bool {
 	least := 2
-	if seen := byFour(a.learn.observations(0)); a.nature().class == ClassHard && leaps(seen) {
+	if seen := byFour(a.seen(0)); a.nature().class == ClassHard && leaps(seen) {
 		least = 1
 	}
-	return len(a.learn.observations(socket)) >= least
+	return len(a.seen(socket)) >= least
 }
 
 // offer makes our own part of the meeting.
 func (c *contact) offer() {
 	a, port := c.a, c.a.cfg.Port
-	seen := a.learn.observations(c.socket)
-	n := a.natureOf(seen, 0)
+	seen := a.seen(c.socket)
+	n := a.natureOf(seen)
 	if n.class == ClassUnknown {
 		n = a.nature()
 	}

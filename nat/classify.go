@@ -23,10 +23,29 @@ type nature struct {
 	last  netip.AddrPort // the latest mapping seen
 }
 
+// seen is what observers told about a socket, in the order in which they were asked. An observer who sees an address of our own while
+// another sees another one is on our side of the NAT and tells nothing about it (spec N1.6).
+func (a *Agent) seen(socket uint16) []observation {
+	all := a.learn.observations(socket)
+	beyond, inside := make([]observation, 0, len(all)), 0
+	for _, o := range all {
+		if a.isOwn(o.seen.Addr()) {
+			inside++
+			continue
+		}
+		o.order -= inside // the NAT knows nothing of the others
+		beyond = append(beyond, o)
+	}
+	if len(byFour(beyond)) == 0 {
+		return all
+	}
+	return beyond
+}
+
 // natureOf judges by what observers told, in the order in which they were asked (spec N1.6, N1.8).
 //
 // Where something is seen by IPv4, that alone counts: by IPv6 there are firewalls, but hardly any NATs.
-func (a *Agent) natureOf(seen []observation, port uint16) (n nature) {
+func (a *Agent) natureOf(seen []observation) (n nature) {
 	if four := byFour(seen); len(four) > 0 {
 		seen = four
 	}
@@ -35,7 +54,7 @@ func (a *Agent) natureOf(seen []observation, port uint16) (n nature) {
 	}
 	first := seen[0]
 	n.last = seen[len(seen)-1].seen
-	if a.isOwn(first.seen.Addr()) && (port == 0 || first.seen.Port() == port) {
+	if a.isOwn(first.seen.Addr()) {
 		n.class = ClassOpen
 		return n
 	}
@@ -73,7 +92,7 @@ func byFour(seen []observation) (four []observation) {
 // moves reports whether the NAT before the node's own socket takes another port than ours, as far as one address alone can
 // tell: it may take yet another for others.
 func (a *Agent) moves() bool {
-	seen := byFour(a.learn.observations(0))
+	seen := byFour(a.seen(0))
 	for _, o := range seen {
 		if o.by.Addr() != seen[0].by.Addr() || o.seen.Port() == a.cfg.Port {
 			return false
@@ -125,8 +144,8 @@ func (l *learner) filtering() Filtering {
 
 // nature is that of the node's own socket.
 func (a *Agent) nature() nature {
-	seen := a.learn.observations(0)
-	n := a.natureOf(seen, 0)
+	seen := a.seen(0)
+	n := a.natureOf(seen)
 	if len(seen) == 0 && len(a.learn.questions) > 0 && !a.learn.waits(0) {
 		n.class = ClassBlocked
 	}

@@ -173,3 +173,54 @@ func TestTheAgentIsHonest(t *testing.T) {
 		t.Error("nothing was sent: the test has seen nothing")
 	}
 }
+
+// A neighbour on our side of the NAT sees our inner address. That is no second mapping: the NAT is what those beyond it say (spec N1.6).
+func TestWhoIsOnOurSideOfTheNATDoesNotCount(t *testing.T) {
+	inner := func(out netip.AddrPort) func(to link.Path) netip.AddrPort {
+		return func(to link.Path) netip.AddrPort {
+			if to.Addr.Addr().IsPrivate() {
+				return addr("192.168.3.5:4117")
+			}
+			return out
+		}
+	}
+	for _, inFirst := range []bool{false, true} {
+		f := newFixture(1)
+		f.SetAddrs(f.now, 2, []netip.Prefix{netip.MustParsePrefix("192.168.3.5/24")})
+		list := []Neighbour{seenAt(name(100), "198.51.100.1:4117", true), seenAt(name(101), "198.51.100.2:4117", false), seenAt(name(102), "192.168.1.9:4117", false)}
+		if inFirst {
+			list[0], list[2] = list[2], list[0]
+		}
+		f.mesh.set(list...)
+		f.answerSTUN(inner(addr("203.0.113.1:64000")))
+		st := f.Status()
+		if st.Class != "easy" || st.Observers != 2 || len(st.Seen) != 1 {
+			t.Errorf("the inner one first: %v: the NAT is %s, seen at %v by %d", inFirst, st.Class, st.Seen, st.Observers)
+		}
+	}
+	f := newFixture(1)
+	f.SetAddrs(f.now, 2, []netip.Prefix{netip.MustParsePrefix("192.168.3.5/24")})
+	f.mesh.set(seenAt(name(102), "192.168.1.9:4117", false))
+	f.answerSTUN(inner(netip.AddrPort{}))
+	if st := f.Status(); st.Class != "none" {
+		t.Errorf("seen from inside alone it is %s", st.Class)
+	}
+}
+
+// A NAT that counts does so for those beyond it; who is asked in between on our side takes no port of it (spec N1.8).
+func TestWhoIsOnOurSideTakesNoPortOfANATThatCounts(t *testing.T) {
+	f := newFixture(1)
+	f.SetAddrs(f.now, 2, []netip.Prefix{netip.MustParsePrefix("192.168.3.5/24")})
+	f.mesh.set(seenAt(name(100), "198.51.100.1:4117", true), seenAt(name(102), "192.168.1.9:4117", false), seenAt(name(101), "198.51.100.2:4117", false))
+	port := uint16(5000)
+	f.answerSTUN(func(to link.Path) netip.AddrPort {
+		if to.Addr.Addr().IsPrivate() {
+			return addr("192.168.3.5:4117")
+		}
+		port += 3
+		return netip.AddrPortFrom(addr("203.0.113.1:1").Addr(), port)
+	})
+	if n := f.nature(); n.class != ClassHard || n.step != 3 {
+		t.Errorf("class %d, step %d, want hard, 3", n.class, n.step)
+	}
+}

@@ -14,7 +14,7 @@ type Status struct {
 	Class     string           // ClassName: "none", "easy", "hard", "blocked", "unknown"
 	Counts    bool             // a hard NAT whose next port can be told
 	Filtering string           // "loose", "strict", "unknown"
-	Observers int              // who told where they see us
+	Observers int              // who told where they see us, as far as they are beyond our NAT
 	Seen      []netip.AddrPort // our outer addresses, as observers see them, each once
 	Own       []netip.AddrPort // our own addresses, with the port of our socket
 	Mapped    []netip.AddrPort // opened at routers
@@ -49,7 +49,7 @@ var filteringNames = [...]string{FilterUnknown: "unknown", FilterLoose: "loose",
 
 // Status tells what the agent knows.
 func (a *Agent) Status() Status {
-	seen := a.learn.observations(0)
+	seen := a.seen(0)
 	n := a.nature()
 	st := Status{
 		Class: ClassName(n.class), Counts: n.step != 0, Filtering: filteringNames[a.learn.filtering()], Observers: len(seen),
@@ -107,7 +107,7 @@ func (a *Agent) Endpoints() (list []netip.AddrPort) {
 
 // Candidates are the addresses that we tell peers now, private ones not among them.
 func (a *Agent) Candidates() []wire.Candidate {
-	return a.candidates(a.cfg.Port, a.learn.observations(0), false)
+	return a.candidates(a.cfg.Port, a.seen(0), false)
 }
 
 // String is the step in one line, without its time.

@@ -123,6 +123,17 @@ ends() {
 	for n in NA NB; do in_ns $n conntrack -F >/dev/null 2>&1 || true; done
 }
 
+# meets NAME PEER SID: NAME lists it, and it answers: what is listed may be what was there a moment ago, under the same SID.
+meets() {
+	lists "$1" "$3" 10
+	for _ in $(seq 30); do
+		cc "$1" ping "$2" -c 3 -i 200ms --json 2>/dev/null | python3 -c 'import json, sys
+sys.exit(sum(json.loads(line).get("event") == "reply" for line in sys.stdin) < 3)' && return
+		sleep 0.2
+	done
+	die "$2 is listed by $1 and does not answer"
+}
+
 # state A SID: how A reaches it.
 state() { cc "$1" peers --json 2>/dev/null | python3 -c 'import json,sys
 print(next((p["state"] for p in json.load(sys.stdin)["peers"] if p["sid"] == sys.argv[1]), "unknown"))' "$2"; }

@@ -67,7 +67,11 @@ func (c *contact) prepare(now time.Time) {
 			c.note(now, "asking-about-a-fresh-socket", link.Path{Socket: c.socket}, len(list))
 		}
 	}
-	if end := c.entered.Add(prepareMost); c.socket != 0 && a.learn.waits(c.socket) && !a.heardEnough(c.socket) && now.Before(end) {
+	waits := a.learn.renews()
+	if c.socket != 0 {
+		waits = a.learn.waits(c.socket) && !a.heardEnough(c.socket)
+	}
+	if end := c.entered.Add(prepareMost); waits && now.Before(end) {
 		c.nextAt = end
 		return
 	}

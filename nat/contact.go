@@ -240,6 +240,7 @@ func (c *contact) processing(now time.Time, out *link.Batch) bool {
 		c.note(now, "path-closed", link.Path{}, 0)
 		c.reason = ReasonPathClosed
 		c.enter(now, idle)
+		c.a.doubt(now)
 	}
 	if agenda.Due(now, c.meetAt) {
 		c.meet(now)

@@ -15,7 +15,8 @@ const (
 	askFirst     = 250 * time.Millisecond // until a question is repeated, doubling
 	askTries     = 4
 	askAgain     = 10 * time.Minute
-	askUnheard   = time.Minute // when nobody answered
+	askUnheard   = time.Minute      // when nobody answered
+	askClosed    = 10 * time.Second // the age from which answers are asked for again when a path has closed
 	maxObservers = 4
 	maxQuestions = 64
 )
@@ -36,6 +37,7 @@ type question struct {
 	asked    time.Time // first
 	nextAt   time.Time // again; zero: never
 	answered time.Time
+	renewed  bool // it is asked again, and what was answered counts until then
 	seen     netip.AddrPort
 	other    netip.AddrPort
 }
@@ -98,6 +100,9 @@ func (a *Agent) ask(now time.Time, out *link.Batch) bool {
 		if agenda.Due(now, q.nextAt) {
 			if q.tries == askTries {
 				q.nextAt = time.Time{}
+				if q.renewed {
+					q.renewed, q.answered = false, time.Time{}
+				}
 				a.unheard(now, q)
 				continue
 			}
@@ -158,6 +163,26 @@ func (a *Agent) askAll(now time.Time) {
 	}
 }
 
+// doubt has observers asked again about our own socket: a path of ours has closed, and the router before us may have another
+// address by now, of which nothing else would tell us (spec N1.3).
+func (a *Agent) doubt(now time.Time) {
+	for _, q := range a.learn.questions {
+		if q.to.Socket != 0 || q.change != 0 || q.answered.IsZero() || q.renewed || now.Before(q.answered.Add(askClosed)) {
+			continue
+		}
+		q.renewed, q.tries, q.nextAt = true, 0, now
+		a.transact(q)
+		a.dirty = true
+	}
+}
+
+// transact gives the question a transaction of its own.
+func (a *Agent) transact(q *question) {
+	for i := range q.tx {
+		q.tx[i] = byte(a.rand.Uint32())
+	}
+}
+
 // question finds or makes the question from a socket to an observer.
 func (a *Agent) question(now time.Time, o observer, socket uint16, change byte) *question {
 	l := &a.learn
@@ -170,9 +195,7 @@ func (a *Agent) question(now time.Time, o observer, socket uint16, change byte) 
 		l.dropFresh()
 	}
 	q := &question{observer: o, to: link.Path{Addr: o.addr, Socket: socket}, change: change, nextAt: now}
-	for i := range q.tx {
-		q.tx[i] = byte(a.rand.Uint32())
-	}
+	a.transact(q)
 	l.questions = append(l.questions, q)
 	a.dirty = true
 	return q
@@ -193,13 +216,13 @@ func (l *learner) dropFresh() {
 // receiveAnswer takes a STUN response: only one that we wait for, from where it must come (spec N1.5).
 func (a *Agent) receiveAnswer(now time.Time, from link.Path, m *wire.STUN) {
 	for _, q := range a.learn.questions {
-		if q.tx != m.Transaction || q.to.Socket != from.Socket || !q.answered.IsZero() {
+		if q.tx != m.Transaction || q.to.Socket != from.Socket || !q.answered.IsZero() && !q.renewed {
 			continue
 		}
 		if (q.change == 0) != (from.Addr == q.to.Addr) || !isSane(m.Mapped.Addr()) && !m.Mapped.Addr().IsLoopback() {
 			break
 		}
-		q.answered, q.nextAt = now, time.Time{}
+		q.answered, q.renewed, q.nextAt = now, false, time.Time{}
 		q.seen, q.other = m.Mapped, m.Other
 		a.learned(now, q)
 		for _, c := range a.contacts {
@@ -262,7 +285,17 @@ func (l *learner) observations(socket uint16) (list []observation) {
 // waits reports whether questions from the socket are under way.
 func (l *learner) waits(socket uint16) bool {
 	for _, q := range l.questions {
-		if q.to.Socket == socket && q.change == 0 && q.answered.IsZero() && !q.nextAt.IsZero() {
+		if q.to.Socket == socket && q.change == 0 && (q.answered.IsZero() || q.renewed) && !q.nextAt.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+// renews reports whether observers are asked again where they see our own socket.
+func (l *learner) renews() bool {
+	for _, q := range l.questions {
+		if q.renewed {
 			return true
 		}
 	}

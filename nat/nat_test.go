@@ -224,3 +224,49 @@ func TestWhoIsOnOurSideTakesNoPortOfANATThatCounts(t *testing.T) {
 		t.Errorf("class %d, step %d, want hard, 3", n.class, n.step)
 	}
 }
+
+// A router that is given another address tells nobody behind it. When a path of ours closes, observers are asked again, and who is
+// invited then waits for what they say: the address of before would have the peer knock where nobody is.
+func TestAClosedPathHasObserversAskedAgain(t *testing.T) { // spec N1.3
+	relay, peer := name(100), name(3)
+	old, moved := addr("203.0.113.1:64000"), addr("203.0.113.99:64000")
+	at := func(seen netip.AddrPort) func(link.Path) netip.AddrPort {
+		return func(link.Path) netip.AddrPort { return seen }
+	}
+	f := newFixture(1)
+	f.SetAddrs(f.now, 2, []netip.Prefix{netip.MustParsePrefix("192.168.3.5/24")})
+	observer := seenAt(relay, "198.51.100.1:4117", true)
+	f.mesh.set(observer)
+	f.answerSTUN(at(old))
+	f.Want(f.now, peer, true)
+	f.mesh.set(observer, seenAt(peer, "203.0.113.7:5000", false))
+	f.run(time.Minute)
+	f.sent, f.words = nil, nil
+
+	f.mesh.set(observer)
+	f.process()
+	f.Want(f.now, peer, true)
+	f.process()
+	if len(f.words) > 0 {
+		t.Fatal("it invites with the address of before, while it asks")
+	}
+	f.answerSTUN(at(moved))
+	f.run(10 * time.Millisecond)
+	if len(f.words) == 0 {
+		t.Fatal("nobody was invited")
+	}
+	m, err := wire.ParseMeeting(f.words[0].data)
+	if err != nil || len(m.Candidates) != 1 || m.Candidates[0].Addr != moved {
+		t.Errorf("the invitation tells %v, %v; want %v", m.Candidates, err, moved)
+	}
+
+	// Who is not answered has no such address any more.
+	f.now = f.now.Add(time.Minute)
+	f.mesh.set(observer, seenAt(peer, "203.0.113.7:5000", false))
+	f.process()
+	f.mesh.set(observer)
+	f.run(4 * time.Second)
+	if seen := f.seen(0); len(seen) != 0 {
+		t.Errorf("observers are silent, and it still is seen at %v", seen)
+	}
+}

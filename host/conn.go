@@ -23,6 +23,7 @@ type Conn struct {
 	changed       gate        // guarded by the Doer, as the next two
 	readable      gate        // only when Read would not wait
 	writable      gate        // only when Write would not
+	by            *turn       // that brought what was readable last; guarded by the Doer, too
 	local, remote mdp.Addr
 	dialled       net.Addr // for errors: the peer as it was dialled; nil when it dialled us
 	read, write   deadline
@@ -48,8 +49,9 @@ func newConn(x *Net, s *msp.Stream) *Conn {
 // change: who reads or writes is left alone until there is something to do.
 func (c *Conn) wake() {
 	c.changed.open()
-	if c.stream.Readable() {
-		c.readable.open()
+	if c.stream.Readable() && c.readable.open() {
+		c.by = c.net.taking
+		c.net.woken++
 	}
 	if c.stream.Writable() {
 		c.writable.open()
@@ -67,12 +69,13 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 			return 0, nil
 		}
 		var changed <-chan struct{}
+		var by *turn
 		c.net.read(func(now time.Time) {
 			for mark := true; mark && n == 0 && err == nil; { // past records that are empty
 				n, mark, err = c.stream.Read(now, p)
 			}
 			if n == 0 {
-				changed = c.readable.next()
+				changed, by = c.readable.next(), c.by
 			}
 		})
 		if n > 0 {
@@ -82,7 +85,7 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 			return 0, c.opError("read", err)
 		}
 		c.net.readers.Add(1)
-		err = w.until(changed)
+		err = c.net.await(by, w, changed)
 		c.net.readers.Add(-1)
 		if err != nil {
 			return 0, c.opError("read", err)

@@ -31,6 +31,22 @@ type Net struct {
 	once    sync.Once
 	packets []*PacketConn // guarded by the Doer
 	readers atomic.Int32  // that wait for something to come
+	leader  leader        // the doer too; nil: it reads no sockets
+	taking  *turn         // that gave the node something last; guarded by the Doer, as the next
+	woken   int           // how many that wait in Conn.Read it woke
+}
+
+// A leader is a Doer that can have a socket read by who waits for what comes from it.
+type leader interface {
+	lead(t *turn, w waiter, changed <-chan struct{}) bool
+}
+
+// await waits for the change, and returns nil when it came first.
+func (x *Net) await(by *turn, w waiter, changed <-chan struct{}) error {
+	if x.leader != nil && x.leader.lead(by, w, changed) {
+		return nil
+	}
+	return w.until(changed)
 }
 
 // crowd is how many wait for something to come when it is worth gathering what they do.
@@ -42,7 +58,8 @@ func (x *Net) crowded() bool { return x.readers.Load() >= crowd }
 // NewNet returns a Net upon the doer.
 func NewNet(d Doer) *Net {
 	l, _ := d.(Looker)
-	return &Net{doer: d, looker: l, shut: make(chan struct{})}
+	r, _ := d.(leader)
+	return &Net{doer: d, looker: l, leader: r, shut: make(chan struct{})}
 }
 
 // read gives f, which reads, the node. What was read concerns others only if the streams have work for it.
@@ -95,10 +112,12 @@ func (g *gate) next() <-chan struct{} {
 	return g.closed
 }
 
-// open lets all go on that wait.
-func (g *gate) open() {
-	if g.closed != nil {
-		close(g.closed)
-		g.closed = nil
+// open lets all go on that wait. It reports whether there may be any.
+func (g *gate) open() bool {
+	if g.closed == nil {
+		return false
 	}
+	close(g.closed)
+	g.closed = nil
+	return true
 }

@@ -1,8 +1,6 @@
 package host
 
 import (
-	"errors"
-	"net"
 	"time"
 
 	"github.com/caracal-mesh/caracal/internal/lan"
@@ -141,32 +139,6 @@ func (p *pump) stop() {
 	defer p.h.mu.Unlock()
 	p.stopped = true
 	p.timer.Stop()
-}
-
-// read is the goroutine of one family's socket: read, receive, process, write,
-// to completion.
-func (h *Host) read(r *udp.Reader) {
-	for {
-		if err := r.Read(); err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
-			time.Sleep(readPause)
-			continue
-		}
-		h.mu.Lock()
-		h.receive(r)
-		for n := 1; n < maxReads && r.Crowded(); n++ {
-			h.mu.Unlock()
-			r.More()
-			h.mu.Lock()
-			h.receive(r)
-		}
-		h.pump.run()
-		if r.Aside() && r.Full() {
-			time.Sleep(floodPause) // others have more to do than to answer strangers (spec S6.7)
-		}
-	}
 }
 
 // receive gives the node what was read, and lets those go on who waited for it.

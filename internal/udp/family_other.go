@@ -143,6 +143,12 @@ func (s *Socket) Aside(byte) error { return nil }
 // Aside is for where Socket.Aside does something.
 func (r *Reader) Aside() bool { return false }
 
+// Few is for where Interrupt is worth it.
+func (r *Reader) Few() bool { return false }
+
+// Interrupt would follow Few.
+func (r *Reader) Interrupt() {}
+
 // Full is for where many datagrams are read a call.
 func (r *Reader) Full() bool { return false }
 

@@ -1,8 +1,11 @@
 package udp
 
 import (
+	"errors"
 	"iter"
+	"os"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"github.com/caracal-mesh/caracal/link"
@@ -13,7 +16,11 @@ const (
 	readMessages = 8       // messages per recvmmsg
 	readSize     = 1 << 16 // bytes per message: as much as GRO coalesces
 	smallRead    = 1 << 13 // bytes up to which a full call is of small datagrams
+	fewBytes     = 1 << 11
 )
+
+// longAgo is a deadline that has passed.
+var longAgo = time.Unix(1, 0)
 
 // A Reader reads datagrams of one family, many a call, for one goroutine.
 type Reader struct {
@@ -47,10 +54,13 @@ func newReader(f *family, raw syscall.RawConn, messages, size int) *Reader {
 }
 
 // Read waits for datagrams and takes all that is there, up to its room. They
-// are then yielded by Datagrams. The error is net.ErrClosed after Close.
+// are then yielded by Datagrams. The error is net.ErrClosed after Close, os.ErrDeadlineExceeded once after Interrupt.
 func (r *Reader) Read() error {
 	r.prepare()
 	if err := r.raw.Read(r.try); err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			_ = r.f.conn.SetReadDeadline(time.Time{})
+		}
 		return err
 	}
 	if r.errno != 0 {
@@ -59,6 +69,12 @@ func (r *Reader) Read() error {
 	r.f.owner.stats.reads.Add(1)
 	return nil
 }
+
+// Interrupt has a Read that waits, or the next, return os.ErrDeadlineExceeded.
+func (r *Reader) Interrupt() { _ = r.f.conn.SetReadDeadline(longAgo) }
+
+// Few reports whether the last call took one small datagram.
+func (r *Reader) Few() bool { return !r.Aside() && r.got == 1 && r.bytes <= fewBytes }
 
 // Crowded reports whether the last call was full and all it took small, as in a flood: then it is
 // worth calling More, so that what is done once per Read is not done for every few datagrams.

@@ -1,0 +1,113 @@
+package host
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/caracal-mesh/caracal/node"
+)
+
+// lentTo exchanges bytes with an echo at b until a's socket is lent to who reads at a, and has read it.
+func lentTo(t *testing.T, a, b *Host) (here *Conn, by *turn) {
+	t.Helper()
+	conn, there := connected(t, a, b)
+	go io.Copy(there, there)
+	here = conn.(*Conn)
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+		if _, err := here.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(here, make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		a.Do(func(time.Time, *node.Node) { by = here.by })
+		if by != nil && by.lent.Load() && by.reads.Load() > 0 {
+			return here, by
+		}
+	}
+	t.Skip("too slow here for small exchanges to follow one another closely")
+	return nil, nil
+}
+
+// Who has read the socket and does something else is in nobody's way: the socket's goroutine takes its turn back, and others hear
+// what is sent to them.
+func TestTheTurnComesBack(t *testing.T) {
+	a, b := pair(t)
+	_, by := lentTo(t, a, b)
+	here, there := connected(t, b, a)
+	if _, err := there.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	here.SetReadDeadline(time.Now().Add(time.Minute))
+	if _, err := io.ReadFull(here, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(time.Minute); by.lent.Load(); time.Sleep(lookAfter) {
+		if time.Now().After(end) {
+			t.Fatal("still lent")
+		}
+	}
+}
+
+// Who reads the socket while nothing comes is interrupted, and sees then that it has a deadline, or was closed.
+func TestWhoReadsTheSocketIsInterrupted(t *testing.T) {
+	for _, end := range []struct {
+		with string
+		by   func(c *Conn)
+		err  error
+	}{
+		{"a deadline", func(c *Conn) { c.SetReadDeadline(time.Now().Add(10 * lookAfter)) }, os.ErrDeadlineExceeded},
+		{"Close", func(c *Conn) { c.Close() }, net.ErrClosed},
+		{"the host's end", func(c *Conn) { c.net.doer.(*Host).Close() }, net.ErrClosed},
+	} {
+		t.Run(end.with, func(t *testing.T) {
+			a, b := pair(t)
+			c, _ := lentTo(t, a, b)
+			failed := make(chan error, 1)
+			go func() {
+				_, err := c.Read(make([]byte, 1))
+				failed <- err
+			}()
+			end.by(c)
+			select {
+			case err := <-failed:
+				if !errors.Is(err, end.err) {
+					t.Errorf("%v, want %v", err, end.err)
+				}
+			case <-time.After(time.Minute):
+				t.Error("Read goes on")
+			}
+		})
+	}
+}
+
+// The turn is lent after some quick exchanges, later when the last loans were short.
+func TestWhenItIsWorthToLend(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	l := loan{need: quickTurns}
+	until := func(step time.Duration) (n int) {
+		for n = 1; n <= 2*slowTurns; n++ {
+			if now = now.Add(step); l.worth(now) {
+				break
+			}
+		}
+		return n
+	}
+	if n := until(lookAfter); n <= 2*slowTurns {
+		t.Errorf("lent after %d slow exchanges", n)
+	}
+	for want := quickTurns; want < 4*slowTurns; want *= 2 {
+		if n := until(lookAfter / 2); n != min(want, slowTurns) {
+			t.Errorf("lent after %d, want %d", n, min(want, slowTurns))
+		}
+		l.over(longLoan - 1)
+	}
+	l.over(longLoan)
+	if n := until(lookAfter / 2); n != quickTurns {
+		t.Errorf("lent after %d when the last was long", n)
+	}
+}

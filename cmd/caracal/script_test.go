@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,6 +23,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("CARACAL_TEST_CONFINED") != "" {
 		os.Exit(m.Run()) // may not remove what testscript makes
 	}
+	_ = flag.Set("test.parallel", "8") // scripts mostly wait; the command line still has the last word
 	testscript.Main(m, map[string]func(){"caracal": main})
 }
 
@@ -29,12 +31,13 @@ func TestMain(m *testing.M) {
 var scripts atomic.Int32
 
 // TestScript runs the terminal sessions in testdata/script: "exits CODE COMMAND…" runs a command that
-// must end with that code, "shows PATTERN COMMAND…" repeats one until its output matches. $A and $B are names that no other test on this machine uses.
+// must end with that code, "interrupts PATTERN COMMAND…" one that is ended by Ctrl-C once it has said that, "shows PATTERN COMMAND…" repeats one until its output matches. $A and $B are names that no other test on this machine uses.
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata/script",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "shows": shows, "size": size},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "interrupts": interrupts, "shows": shows, "size": size},
 		Setup: func(env *testscript.Env) error {
+			alone()
 			one := fmt.Sprintf("%d-%d", os.Getpid(), scripts.Add(1))
 			env.Setenv("A", "alice-"+one)
 			env.Setenv("B", "bob-"+one)
@@ -72,8 +75,20 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// shows repeats a command for at most 10 s until what it prints matches: other nodes of this
-// machine, those of other tests, may stand between two that have just started.
+// interrupts runs a command, sends SIGINT when what it says matches, and wants the exit code for that.
+func interrupts(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: interrupts PATTERN COMMAND…")
+	}
+	exits(ts, false, append([]string{"130", "sh", "-c", `pattern=$1; shift
+		"$@" >stdout 2>stderr & pid=$!
+		for i in $(seq 1000); do cat stdout stderr | grep -Eq "$pattern" && break; kill -0 $pid || break; sleep 0.05; done
+		kill -INT $pid; wait $pid; code=$?
+		cat stdout; cat stderr >&2; exit $code`, "sh"}, args...))
+}
+
+// shows repeats a command for at most a minute until what it prints matches: what has just started may not be there yet, and other nodes of this
+// machine may stand between two of a test (see alone).
 func shows(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: shows PATTERN COMMAND…")

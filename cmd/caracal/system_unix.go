@@ -3,6 +3,8 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -30,10 +32,14 @@ func exposed(dir string) bool {
 	return err == nil && info.Mode().Perm()&0o022 != 0
 }
 
-// alive reports whether the process is there.
+// alive reports whether the process is there. One that has ended and whose parent has not asked for it is not: in a container nobody may ever ask.
 func alive(pid int) bool {
-	err := syscall.Kill(pid, 0)
-	return err == nil || err == syscall.EPERM
+	if err := syscall.Kill(pid, 0); err != nil && err != syscall.EPERM {
+		return false
+	}
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)) // nothing where the system has no such file
+	i := bytes.LastIndexByte(stat, ')')                       // its name may hold anything
+	return i < 0 || !bytes.HasPrefix(stat[i+1:], []byte(" Z"))
 }
 
 // notifyHangup has SIGHUP come to the channel.

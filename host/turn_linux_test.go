@@ -2,12 +2,16 @@ package host
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
+	"github.com/caracal-mesh/caracal/internal/udp"
 	"github.com/caracal-mesh/caracal/node"
 )
 
@@ -82,6 +86,47 @@ func TestWhoReadsTheSocketIsInterrupted(t *testing.T) {
 				t.Error("Read goes on")
 			}
 		})
+	}
+}
+
+// Nothing at all comes: who reads is interrupted, and the socket can be read afterwards.
+func TestALoanOfAQuietSocketEnds(t *testing.T) {
+	s, err := udp.Open(netip.MustParseAddrPort("127.0.0.1:0"), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	by := &turn{reader: s.Readers()[0]}
+	by.mu.Lock()
+	read := make(chan error, 1)
+	go func() {
+		for !by.lent.Load() {
+			runtime.Gosched()
+		}
+		by.mu.Lock()
+		defer by.mu.Unlock()
+		read <- by.reader.Read()
+	}()
+	ended := make(chan int)
+	go func() { ended <- by.lend() }()
+	select {
+	case <-ended:
+	case <-time.After(time.Minute):
+		t.Fatal("the turn does not come back")
+	}
+	if err := <-read; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("interrupted with %v", err)
+	}
+	c, err := net.Dial("udp", fmt.Sprintf("127.0.0.1:%d", s.Port()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := by.reader.Read(); err != nil {
+		t.Error(err)
 	}
 }
 

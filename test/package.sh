@@ -95,7 +95,7 @@ done < <(step COPY | sed -nE 's/^--from=build (--chown=([^ ]*) )?([^ ]*) ([^ ]*)
 in_scratch() { env -i "$(step ENV)" "$(command -v chroot)" --userspec="$(step USER)" "$WORK/scratch" "$@"; }
 # shellcheck disable=SC2046 # words
 in_scratch $(words ENTRYPOINT) $(words CMD) --listen 127.0.0.1:0 --interface 'none*' 2>"$WORK/scratch.log" &
-for _ in $(seq 100); do
+for _ in $(seq 600); do
 	# shellcheck disable=SC2046
 	in_scratch $(words HEALTHCHECK) >"$WORK/scratch.out" 2>/dev/null && break || sleep 0.1
 done

@@ -31,7 +31,7 @@ fi
 # meet: two nodes that have just found each other.
 meet() {
 	for n in b c; do cc up -q --home "$work/home-$n" --name "$n" --listen 127.0.0.1:0 --interface lo --accept all; done
-	for _ in $(seq 100); do
+	for _ in $(seq 600); do
 		[[ $(cc peers --home "$work/home-b" --json) == *'"name":"c"'* ]] && return
 		sleep 0.1
 	done
@@ -82,14 +82,16 @@ for n in b c; do cc down -q --home "$work/home-$n"; done
 meet # anew: who has just come sends beacons often
 mkdir "$work/out"
 # Two recordings of the same: one with what is opened, one without.
-cc capture -q --for 4s --home "$work/home-b" -o "$work/opened.pcapng" &
+cc capture -q --home "$work/home-b" -o "$work/opened.pcapng" &
 first=$!
-cc capture -q --for 4s --home "$work/home-b" --outer -o "$work/outer.pcapng" &
+cc capture -q --home "$work/home-b" --outer -o "$work/outer.pcapng" &
 second=$!
-sleep 0.7
+for _ in $(seq 1000); do [ -s "$work/opened.pcapng" ] && [ -s "$work/outer.pcapng" ] && break; sleep 0.05; done
 cc ping c -c 2 -i 50ms --home "$work/home-b" >/dev/null
 for _ in $(seq 500); do echo "a line that can be recognised"; done >"$work/letter.txt"
 cc send -q "$work/letter.txt" c --home "$work/home-b"
+sleep 3 # for beacons: who has just come sends one a second
+kill -INT $first $second
 wait $first || die "capture ended with $?"
 wait $second || die "capture ended with $?"
 [ "$(stat -c %a "$work/opened.pcapng")" = 600 ] || die "others can read the recording"

@@ -48,7 +48,7 @@ UNIT
 cat >"$R/tried.sh" <<'TRIED'
 die() { echo "not ok: $*"; systemctl status caracal --no-pager -l | cat; journalctl -u caracal --no-pager -o cat | tail -20; exit 1; }
 of() { systemctl show -P "$1" caracal; }
-comes() { for _ in $(seq 300); do [ "$(of "$1")" = "$2" ] && return; sleep 0.1; done; die "$3: $1 is $(of "$1"), not $2"; }
+comes() { for _ in $(seq 1000); do [ "$(of "$1")" = "$2" ] && return; sleep 0.1; done; die "$3: $1 is $(of "$1"), not $2"; }
 ip link set lo up
 comes ActiveState active "after installing"
 [ "$(stat -c %U "/proc/$(of MainPID)")" = caracal ] || die "it does not run as its user"
@@ -92,7 +92,7 @@ cd "$1"
 pivot_root . old
 exec env -i container=tried PATH=/usr/sbin:/usr/bin:/sbin:/bin /bin/bash -c 'umount -l /old; exec "$@"' boot /lib/systemd/systemd --system --unit=tried.target --log-target=journal --show-status=0
 BOOT
-timeout 120 unshare --mount --pid --fork --uts --ipc --net --cgroup bash "$WORK/boot.sh" "$R" >"$WORK/boot.log" 2>&1 </dev/null || true
+timeout 400 unshare --mount --pid --fork --uts --ipc --net --cgroup bash "$WORK/boot.sh" "$R" >"$WORK/boot.log" 2>&1 </dev/null || true
 [ -s "$R/tried.out" ] || { cat "$WORK/boot.log"; skip "systemd does not start in namespaces here"; }
 cat "$R/tried.out"
 grep -q '^all ok$' "$R/tried.out"

@@ -39,7 +39,7 @@ start() {
 start A
 start B
 B=$(sid_of B)
-lists A "$B" 10
+lists A "$B" 60
 
 # sender repeats the same command until the transfer is complete, and again from the start.
 sender() {

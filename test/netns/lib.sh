@@ -116,7 +116,19 @@ sid_of() {
 	die "$1 does not answer status"
 }
 
-# lists NAME SID SECONDS: NAME's peers show SID within the time.
+# soon COMMAND…: waits until it succeeds; no machine is so slow that it takes two minutes.
+soon() {
+	local deadline=$((SECONDS + 120))
+	until "$@"; do
+		[ $SECONDS -lt $deadline ] || return 1
+		sleep 0.05
+	done
+}
+
+# on_disk NAME MB: that much has arrived in NAME's folder of files.
+on_disk() { [ "$(du -sm "${3:-$WORK/home-$1/files}" 2>/dev/null | cut -f1)" -ge "$2" ]; }
+
+# lists NAME SID SECONDS: NAME's peers show SID within the time, which is a bar where it is short: who only waits gives a minute.
 lists() {
 	local start end
 	start=$(date +%s%N)

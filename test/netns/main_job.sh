@@ -16,7 +16,7 @@ up A
 up R
 up B --accept all
 B=$(sid_of B)
-lists A "$B" 5
+lists A "$B" 60
 A=$(sid_of A)
 R=$(sid_of R)
 
@@ -34,9 +34,9 @@ with open(sys.argv[1], "wb") as f:
         f.write(b"CANARY-IN-THE-FILE" + os.urandom(65536 - 18))
 PY
 SUM=$(sha256sum <"$WORK/$NAME")
-daemon R tcpdump -q -i rb -s 0 -w "$WORK/rb.pcap" udp 2>/dev/null &
+daemon R tcpdump -q -U -i rb -s 0 -w "$WORK/rb.pcap" udp 2>/dev/null &
 TCPDUMP=$!
-sleep 1
+soon test -s "$WORK/rb.pcap" || die "tcpdump does not start"
 cc A send "$WORK/$NAME" B
 kill "$TCPDUMP"
 wait "$TCPDUMP" || true
@@ -74,7 +74,7 @@ code=0
 at A send cut "$WORK/$NAME" B
 SEND=$!
 for _ in $(seq 1000); do
-	[ "$(du -sm "$WORK/home-B/files" 2>/dev/null | cut -f1)" -ge $((SIZE_MB / 4)) ] && break
+	on_disk B $((SIZE_MB / 4)) && break
 	sleep 0.02
 done
 kill -INT $SEND
@@ -91,7 +91,7 @@ say "B is killed in the middle and comes back"
 cc A send "$WORK/$NAME" B --json >"$WORK/send1.json" 2>"$WORK/send1.log" &
 SEND=$!
 for _ in $(seq 1000); do
-	[ "$(du -sm "$WORK/home-B/files" 2>/dev/null | cut -f1)" -ge $((SIZE_MB / 4)) ] && break
+	on_disk B $((SIZE_MB / 4)) && break
 	kill -0 $SEND 2>/dev/null || break
 	sleep 0.02
 done
@@ -111,7 +111,7 @@ case $code in
 8) ok "the running command said it can be resumed (exit 8)" ;;
 *) cat "$WORK/send1.log"; die "send ended with $code" ;;
 esac
-lists A "$B" 10
+lists A "$B" 60
 cc A send "$WORK/$NAME" B
 SENT=$((($(bytes_to_b) - START) / 1000000))
 [ "$(sha256sum <"$GOT")" = "$SUM" ] || die "the resumed file differs"
@@ -136,7 +136,7 @@ done
 up A1
 up R1
 up B1 --accept all
-lists A1 "$(sid_of B1)" 5
+lists A1 "$(sid_of B1)" 60
 head -c 20000000 "$WORK/$NAME" >"$WORK/lan.bin"
 cc A1 send "$WORK/lan.bin" B1
 cmp "$WORK/lan.bin" "$WORK/home-B1/files/lan.bin" || die "the file differs"
@@ -150,7 +150,7 @@ wire R6 rb - B6 br -
 up A6
 up R6
 up B6 --accept all
-lists A6 "$(sid_of B6)" 5
+lists A6 "$(sid_of B6)" 60
 cc A6 send "$WORK/lan.bin" B6
 cmp "$WORK/lan.bin" "$WORK/home-B6/files/lan.bin" || die "the file differs"
 ok "sent over IPv6 link-local"

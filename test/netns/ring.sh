@@ -29,15 +29,18 @@ via() { cc "$1" why "$2" --json | python3 -c 'import json, sys; print(json.load(
 say "a ring of eight, whose next hop falls silent, $TRIALS times"
 ring r0 r1 r2 r3 r4 r5 r6 r7
 FAR=$(sid_of r4)
-lists r0 "$FAR" 15
-lists r4 "$(sid_of r0)" 15
+lists r0 "$FAR" 60
+lists r4 "$(sid_of r0)" 60
 cc r0 ping r4 -c 20 -i 0.05s >/dev/null || die "no answer around the ring"
+both() { [ "$(cc r0 why r4 --json | grep -o '"state":"[a-z-]*"' | wc -l)" -ge 2 ] && [ "$(cc r4 why r0 --json | grep -o '"state":"[a-z-]*"' | wc -l)" -ge 2 ]; }
+soon both || die "there are no two ways around the ring: $(cc r0 why r4)"
 sleep 3
 : >"$WORK/outages"
 for ((trial = 1; trial <= TRIALS; trial++)); do
 	cc r0 ping r4 -c 120 -i 50ms --json >"$WORK/ping" 2>&1 &
 	PING=$!
-	sleep "2.$((RANDOM % 90 + 10))"
+	soon grep -q '"seq":3[0-9]' "$WORK/ping" # it is on its way, whatever the machine is doing
+	sleep "0.$((RANDOM % 90 + 10))"
 	hop=$(via r0 r4)
 	[ -n "$hop" ] || die "why does not name the next hop"
 	pid="PID_$hop"
@@ -56,7 +59,8 @@ print(round(max(gap, 0) if max(seqs) > 110 else 99999), lost)
 PY
 	read -r gap lost < <(tail -n 1 "$WORK/outages")
 	echo "$hop silent: $gap ms without an answer, $lost pings of 120 lost"
-	sleep 6 # until it is a way again
+	soon both || die "$hop is back, and no way leads by it: $(cc r0 why r4)"
+	sleep 3
 done
 P50=$(sort -n "$WORK/outages" | sed -n "$(((TRIALS + 1) / 2))p" | cut -d' ' -f1)
 WORST=$(sort -n "$WORK/outages" | tail -n 1 | cut -d' ' -f1)
@@ -68,14 +72,14 @@ wait 2>/dev/null
 
 say "a ring of five, an interface cut under a transfer of $SIZE_MB MB"
 ring v0 v1 v2 v3 v4
-lists v0 "$(sid_of v2)" 15
+lists v0 "$(sid_of v2)" 60
 head -c $((SIZE_MB * 1000000)) /dev/urandom >"$WORK/blob"
 cc v0 ping v2 -c 5 -i 100ms >/dev/null || die "no answer"
 hop=$(via v0 v2)
 cc v0 send "$WORK/blob" v2 >"$WORK/send.log" 2>&1 &
 SEND=$!
 for _ in $(seq 1000); do # the cut comes when it has begun, however fast the machine is
-	[ "$(du -sm "$WORK/home-v2/files" 2>/dev/null | cut -f1)" -ge $((SIZE_MB / 20)) ] && break
+	on_disk v2 $((SIZE_MB / 20)) && break
 	kill -0 $SEND 2>/dev/null || break
 	sleep 0.01
 done

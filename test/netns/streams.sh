@@ -13,8 +13,8 @@ up R
 up B
 B=$(sid_of B)
 A=$(sid_of A)
-lists A "$B" 10
-lists B "$A" 10
+lists A "$B" 60
+lists B "$A" 60
 
 say "TCP and UDP services of B at A, over R"
 mkdir "$WORK/web"
@@ -48,7 +48,7 @@ ok "socks"
 in_ns A python3 -c '
 import socket
 u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-u.settimeout(5)
+u.settimeout(30)
 for size in (1, 100, 1000, 2000) * 5:
     u.sendto(b"q" * size, ("127.0.0.1", 9001))
     assert u.recvfrom(65536)[0] == b"Q" * size' || die "UDP"
@@ -65,11 +65,13 @@ for _ in $(seq 1000); do
 	cc A services B 2>/dev/null | has '^backup' && break
 	sleep 0.05
 done
-(head -c 5000000 "$WORK/data"; sleep 3; tail -c +5000001 "$WORK/data") |
+first() { [ "$(stat -c %s "$WORK/got")" -ge 5000000 ]; }
+(head -c 5000000 "$WORK/data"; soon test -e "$WORK/cut"; tail -c +5000001 "$WORK/data") |
 	daemon A "$CARACAL" pipe --home "$WORK/home-A" B:backup >/dev/null 2>"$WORK/pipe.log" &
 PIPE=$!
-sleep 1.5
+soon first || die "nothing arrives: $(cat "$WORK/pipe.log")"
 ip -n "$P-R" link set rb down
+touch "$WORK/cut"
 sleep 6
 kill -0 $PIPE 2>/dev/null || die "the cut ended the pipe"
 ip -n "$P-R" link set rb up

@@ -19,7 +19,7 @@ up R
 up B
 B=$(sid_of B)
 R=$(sid_of R)
-lists A "$B" 5
+lists A "$B" 60
 
 say "why"
 cc A why B
@@ -46,10 +46,13 @@ ip -n "$P-A" link set "$LINK" up
 
 say "a quarter of what B sends to R is lost"
 in_ns R nft add rule inet f in iifname far udp dport 4117 numgen random mod 100 lt 25 drop
-cc B ping R -c 40 -i 50ms >/dev/null || true
-cc A trace B --mtr -c 8 -i 300ms | tee "$WORK/mtr.txt"
-grep -q "← most loss is here" "$WORK/mtr.txt" || die "no link is pointed at"
-grep "← most loss is here" "$WORK/mtr.txt" | has "^ 2 .*far" || die "the wrong link is pointed at"
+pointed() {
+	cc B ping R -c 40 -i 50ms >/dev/null || true
+	cc A trace B --mtr -c 8 -i 300ms >"$WORK/mtr.txt" || return 1
+	grep "← most loss is here" "$WORK/mtr.txt" | has "^ 2 .*far"
+}
+pointed || pointed || pointed || { cat "$WORK/mtr.txt"; die "no link is pointed at, or the wrong one"; } # it is luck how much is lost
+cat "$WORK/mtr.txt"
 cc A trace B --mtr -c 2 -i 100ms --json | tail -1 | python3 -c '
 import json, sys
 m = json.load(sys.stdin)

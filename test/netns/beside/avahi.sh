@@ -35,7 +35,7 @@ name = b"".join(bytes([len(w)]) + w for w in (b"_ipp", b"_tcp", b"local")) + b"\
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("10.88.1.2"))
 s.settimeout(0.3)
-end = time.time() + 15
+end = time.time() + 60
 while time.time() < end:
     s.sendto(struct.pack(">6H", 7, 0, 1, 0, 0, 0) + name + struct.pack(">2H", 12, 1), ("224.0.0.251", 5353))
     try:
@@ -59,8 +59,8 @@ up A
 up B
 A=$(sid_of A)
 B=$(sid_of B)
-lists A "$B" 10
-lists B "$A" 10
+lists A "$B" 60
+lists B "$A" 60
 asked
 in_ns A "$CARACAL" doctor --home "$WORK/home-A" >"$WORK/doctor.txt" || { cat "$WORK/doctor.txt"; die "the doctor finds fault"; }
 
@@ -74,6 +74,6 @@ sid_of A >/dev/null
 avahi
 asked
 up B
-lists A "$B" 10
-lists B "$A" 10
+lists A "$B" 60
+lists B "$A" 60
 asked

@@ -81,7 +81,7 @@ def stay(host, command, ready, terminal=False):
     return said(p)
 
 
-def end(p, what, code=0, seconds=30):
+def end(p, what, code=0, seconds=120):
     try:
         got = p.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -91,7 +91,7 @@ def end(p, what, code=0, seconds=30):
 
 
 def knows(host, other):
-    until(f"{host} does not find {other}", lambda: other in run(host, "caracal peers"), 30)
+    until(f"{host} does not find {other}", lambda: other in run(host, "caracal peers"))
 
 
 def up(*hosts):
@@ -137,7 +137,7 @@ SSHD = LISTEN % ("STREAM", 22) + 's.listen()\nwhile True:\n  c, a = s.accept(); 
 WEB = LISTEN % ("STREAM", 8080) + 's.listen()\nwhile True:\n  c, a = s.accept(); c.recv(9999); c.sendall(b"HTTP/1.0 200 OK\\r\\n\\r\\nthe kitchen\\n"); c.close()'
 WEB80 = WEB.replace("8080", "80")
 DNS = LISTEN % ("DGRAM", 53) + "while True:\n  d, a = s.recvfrom(9999); s.sendto(d.upper(), a)"
-ASK = """python3 -c 'import socket; u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.settimeout(5); u.sendto(b"abc", ("127.0.0.1", 5300)); print(u.recv(99).decode())'"""
+ASK = """python3 -c 'import socket; u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.settimeout(60); u.sendto(b"abc", ("127.0.0.1", 5300)); print(u.recv(99).decode())'"""
 
 
 def files_before():

@@ -9,7 +9,7 @@ wire A lan 10.91.1.1/24 B lan 10.91.1.2/24
 up A
 up B
 B=$(sid_of B)
-lists A "$B" 10
+lists A "$B" 60
 cc A ping B -c 3 -i 100ms >/dev/null
 sleep 5
 node=$(cc A status --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["self"]["pid"])')

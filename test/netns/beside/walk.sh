@@ -40,7 +40,7 @@ say "$(readme 3)"
 head -c 3000000 /dev/urandom >"$WORK/person-laptop/caracal/holiday.zip"
 at laptop "$(readme 3)" >"$WORK/send.txt" 2>&1 &
 SEND=$!
-for _ in $(seq 100); do
+for _ in $(seq 600); do
 	ID=$(at kitchen 'bin/caracal inbox' | awk '/waiting/ { print $1 }')
 	[ -z "$ID" ] || break
 	sleep 0.1
@@ -65,11 +65,9 @@ for m in roof cabin; do
 	ln "$WORK/person-laptop/caracal/bin/caracal" "$WORK/person-$m/caracal/bin/"
 	at $m 'bin/caracal up -q'
 done
-at cabin 'bin/caracal trust laptop' || { sleep 3 && at cabin 'bin/caracal trust laptop'; }
-for _ in $(seq 100); do
-	at laptop 'bin/caracal routes' | has '^cabin .*3' && break
-	sleep 0.1
-done
+soon at cabin 'bin/caracal trust laptop' || die "the cabin does not know the laptop"
+far() { at laptop 'bin/caracal routes' | has '^cabin .*3'; }
+soon far || die "no route to the cabin"
 for line in 'peers' 'routes' 'ping cabin -c 2' 'trace cabin' 'why cabin' 'status'; do
 	echo "laptop\$ caracal $line"
 	at laptop "bin/caracal $line"

@@ -125,7 +125,7 @@ ends() {
 
 # meets NAME PEER SID: NAME lists it, and it answers: what is listed may be what was there a moment ago, under the same SID.
 meets() {
-	lists "$1" "$3" 10
+	lists "$1" "$3" 60
 	for _ in $(seq 30); do
 		cc "$1" ping "$2" -c 3 -i 200ms --json 2>/dev/null | python3 -c 'import json, sys
 sys.exit(sum(json.loads(line).get("event") == "reply" for line in sys.stdin) < 3)' && return
@@ -158,7 +158,7 @@ reached() {
 
 # knows NODE CLASS: wait until it knows its NAT.
 knows() {
-	for _ in $(seq 60); do
+	for _ in $(seq 600); do
 		cc "$1" status --json 2>/dev/null | has "\"nat\":\"$2\"" && return 0
 		sleep 0.1
 	done
@@ -167,7 +167,7 @@ knows() {
 
 # known NODE: wait until it knows whether its NAT changes ports.
 known() {
-	for _ in $(seq 100); do
+	for _ in $(seq 1000); do
 		cc "$1" status --json 2>/dev/null | grep -qE '"nat":"(easy|hard)"' && return 0
 		sleep 0.05
 	done
@@ -217,7 +217,7 @@ igd() {
 
 # opened NODE: wait until the router has opened a port for it.
 opened() {
-	for _ in $(seq 150); do
+	for _ in $(seq 600); do
 		cc "$1" status --json 2>/dev/null | grep -o '"nat_words":"[^"]*the router has opened[^"]*"' && return 0
 		sleep 0.1
 	done

@@ -187,6 +187,7 @@ func TestGiverThatLiesIsNotBelieved(t *testing.T) { // spec F8.1
 }
 
 func TestFetchGoesOnWhereItWasCut(t *testing.T) { // spec F8.3, F8.5
+	t.Parallel()
 	p := newPair(t, Never)
 	write(t, filepath.Join(p.src, "d", "big"), random(1, 20<<20))
 	for i := range 100 {
@@ -273,6 +274,7 @@ func TestSharesAreBoundedInTimeAndCount(t *testing.T) { // spec F7.5, F7.6
 }
 
 func TestSharesOutlastARestart(t *testing.T) { // spec F7.6
+	t.Parallel()
 	p := newPair(t, Never)
 	makeTree(t, filepath.Join(p.src, "maps"))
 	home := t.TempDir()

@@ -76,6 +76,7 @@ func spoil(t *testing.T, path string, at int) {
 }
 
 func TestWhatWasHashedIsRemembered(t *testing.T) { // spec F5.8
+	t.Parallel()
 	p := rememberingPair(t, false)
 	src, err := scan(t.Context(), []string{filepath.Join(p.src, "t")})
 	if err != nil {
@@ -218,6 +219,7 @@ func FuzzMemory(f *testing.F) {
 
 // A file that is written to while it is hashed may change once more without a sign of it.
 func TestWhatWasWrittenJustNowIsNotRemembered(t *testing.T) { // spec F5.8
+	t.Parallel()
 	p := newPair(t, All)
 	path := filepath.Join(p.src, "a")
 	write(t, path, random(1, 24*mb))

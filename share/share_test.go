@@ -111,6 +111,7 @@ func TestNothingIsOverwritten(t *testing.T) { // spec F6.3
 }
 
 func TestResumeWhereverItIsCut(t *testing.T) { // spec F5
+	t.Parallel()
 	const size = 20 << 20
 	p := newPair(t, All)
 	write(t, filepath.Join(p.src, "t", "a.bin"), random(1, size))
@@ -134,6 +135,7 @@ func TestResumeWhereverItIsCut(t *testing.T) { // spec F5
 }
 
 func TestResumeAfterReceiverRestartsSendsOnlyTheRest(t *testing.T) { // spec F5.2, F5.3
+	t.Parallel()
 	const size = 32 << 20
 	p := newPair(t, All)
 	write(t, filepath.Join(p.src, "a.bin"), random(1, size))
@@ -187,6 +189,7 @@ func waitState(t testing.TB, x *Exchange, want State) Item {
 }
 
 func TestChangedSourceIsSentAfreshFromTheChange(t *testing.T) { // spec F5.3
+	t.Parallel()
 	const size = 24 << 20
 	for _, at := range []int{0, 12 << 20} {
 		p := newPair(t, All)
@@ -212,6 +215,7 @@ func TestChangedSourceIsSentAfreshFromTheChange(t *testing.T) { // spec F5.3
 }
 
 func TestDamagedPartialFileIsNotTrusted(t *testing.T) { // spec F5.3
+	t.Parallel()
 	const size = 24 << 20
 	p := newPair(t, All)
 	path := filepath.Join(p.src, "a.bin")
@@ -292,6 +296,7 @@ func TestUnreadableSourceIsToldBeforeOffering(t *testing.T) { // spec F2.1
 }
 
 func TestUnknownPeer(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, All)
 	write(t, filepath.Join(p.src, "a"), []byte("a"))
 	p.net.listeners[p.bs.String()+Service].Close()
@@ -303,6 +308,7 @@ func TestUnknownPeer(t *testing.T) {
 
 // A peer that is killed again and again takes streams and loses them; that is no answer, whatever the network says of it.
 func TestPeerThatLosesEveryStreamDoesNotAnswer(t *testing.T) { // spec F5.6, F8.5
+	t.Parallel()
 	p := newPair(t, All)
 	write(t, filepath.Join(p.src, "a"), []byte("a"))
 	p.b.Close()

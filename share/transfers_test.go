@@ -57,6 +57,7 @@ func only(t *testing.T, x *Exchange) Transfer {
 }
 
 func TestPausedTransfersStandStill(t *testing.T) { // spec F5.7
+	t.Parallel()
 	for _, side := range []string{"sender", "receiver"} {
 		p := newPair(t, All)
 		ended, goOn := p.begun()
@@ -104,6 +105,7 @@ func TestCancelledBySender(t *testing.T) { // spec F5.7
 }
 
 func TestCancelledByReceiver(t *testing.T) { // spec F5.7
+	t.Parallel()
 	p := newPair(t, All)
 	ended, goOn := p.begun()
 	if _, err := p.b.Cancel(only(t, p.b).ID); err != nil {

@@ -110,19 +110,14 @@ func (p *pipe) tell(k kind, body []byte) error {
 	return p.flush()
 }
 
+// within ends the stream after that time, unless it is stopped before.
+func (p *pipe) within(d time.Duration) *time.Timer { return time.AfterFunc(d, p.close) }
+
 // linger lets the peer hear our last word: it waits, for a moment, until the peer closes.
 func (p *pipe) linger() {
-	late := time.After(lingerFor)
-	for {
-		select {
-		case f, ok := <-p.in:
-			if !ok {
-				return
-			}
-			p.release(f)
-		case <-late:
-			return
-		}
+	defer p.within(lingerFor).Stop()
+	for f := range p.in {
+		p.release(f)
 	}
 }
 
@@ -147,8 +142,7 @@ func (p *pipe) next() (frame, error) {
 
 // nextWithin takes the next frame, which must come in time.
 func (p *pipe) nextWithin(d time.Duration) (frame, error) {
-	late := time.AfterFunc(d, p.close)
-	defer late.Stop()
+	defer p.within(d).Stop()
 	return p.next()
 }
 

@@ -63,13 +63,12 @@ func (s *sender) converse() error {
 	go func() { s.done <- s.follow() }()
 	err := s.content()
 	if err != nil {
-		s.p.close()
-		if told := <-s.done; told != nil && isPeers(told) {
-			return told
-		}
-		return err
+		defer s.p.within(lingerFor).Stop() // a peer that takes no more may have said why: follow hears of it, and closes
 	}
-	if err := <-s.done; err != nil {
+	if told := <-s.done; err == nil || told != nil && isPeers(told) {
+		err = told
+	}
+	if err != nil {
 		return err
 	}
 	if len(s.skipped) > 0 {
@@ -80,8 +79,7 @@ func (s *sender) converse() error {
 
 // lastWord is why a peer that takes no more of the list ended, if it said so, and else err.
 func (s *sender) lastWord(err error) error {
-	late := time.AfterFunc(lingerFor, s.p.close)
-	defer late.Stop()
+	defer s.p.within(lingerFor).Stop()
 	for {
 		f, ended := s.p.next()
 		switch {
@@ -222,19 +220,14 @@ func (s *sender) tellThere() {
 func (s *sender) content() error {
 	a := s.readAhead()
 	err := s.parcels(a)
-	if err != nil { // a peer that takes no more may have said why: follow hears of it, and closes
-		select {
-		case <-s.p.stop:
-		case <-time.After(lingerFor):
-		}
-	}
 	a.end()
 	s.skipped = append(s.skipped, a.skipped...)
-	if err == nil {
-		err = a.err
-	}
 	if err != nil {
 		return err
+	}
+	if a.err != nil {
+		s.p.close() // of this the peer knows nothing
+		return a.err
 	}
 	sum := a.total.sum()
 	s.owed.close(sum)

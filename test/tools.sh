@@ -82,9 +82,9 @@ for n in b c; do cc down -q --home "$work/home-$n"; done
 meet # anew: who has just come sends beacons often
 mkdir "$work/out"
 # Two recordings of the same: one with what is opened, one without.
-cc capture -q --home "$work/home-b" -o "$work/opened.pcapng" &
+"$work/caracal" capture -q --home "$work/home-b" -o "$work/opened.pcapng" &
 first=$!
-cc capture -q --home "$work/home-b" --outer -o "$work/outer.pcapng" &
+"$work/caracal" capture -q --home "$work/home-b" --outer -o "$work/outer.pcapng" &
 second=$!
 for _ in $(seq 1000); do [ -s "$work/opened.pcapng" ] && [ -s "$work/outer.pcapng" ] && break; sleep 0.05; done
 cc ping c -c 2 -i 50ms --home "$work/home-b" >/dev/null

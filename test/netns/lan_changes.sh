@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What changes on a LAN is noticed: an interface that comes after the start, an address
+# What changes on a LAN is noticed: an interface that comes after the start, another one to a second LAN, an address
 # that changes, a second node on the same machine, a port that is taken.
 source "$(dirname "$0")/lib.sh"
 
@@ -12,6 +12,20 @@ B=$(sid_of B)
 wire A eth0 10.83.1.1/24 B eth0 10.83.1.2/24
 lists A "$B" 3
 lists B "$A" 3
+
+say "a second LAN, while the first stays: peers on both, and whoever is on only one meets the others through us"
+ns C
+up C
+C=$(sid_of C)
+wire A eth1 10.83.2.1/24 C eth0 10.83.2.2/24
+lists A "$C" 3
+lists C "$A" 3
+lists C "$B" 3
+[ "$(cc A peers --json | grep -o '"state":"direct"' | wc -l)" = 2 ] || die "A has not both as neighbours: $(cc A peers)"
+cc C ping "$B" -c 2 >"$WORK/ping.out" || { cat "$WORK/ping.out"; die "C does not reach B through A"; }
+ok "two LANs: $(tail -n 1 "$WORK/ping.out")"
+cc C down
+ip -n "$P-A" link del eth1
 
 say "an address changes; the peer stays reachable"
 ip -n "$P-B" addr del 10.83.1.2/24 dev eth0
@@ -33,7 +47,9 @@ soon answered || die "B does not answer after the cable is back"
 ok "B answers again"
 
 say "a second node on the same machine"
-in_ns A "$CARACAL" up --fg --home "$WORK/home-A2" --name A2 --listen 0.0.0.0:4117 >"$WORK/taken.out" 2>&1 && die "two nodes on one port"
+code=0
+in_ns A "$CARACAL" up --fg --home "$WORK/home-A2" --name A2 --listen 0.0.0.0:4117 >"$WORK/taken.out" 2>&1 || code=$?
+[ $code = 1 ] || die "two nodes on one port: exit code $code, not 1"
 grep -q 4117 "$WORK/taken.out" || die "the message does not name the port: $(cat "$WORK/taken.out")"
 ok "$(head -1 "$WORK/taken.out")"
 daemon A "$CARACAL" up --fg --home "$WORK/home-A2" --name A2 --listen :0 >>"$WORK/up-A2.log" 2>&1 &

@@ -68,16 +68,12 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 		if len(p) == 0 {
 			return 0, nil
 		}
-		var changed <-chan struct{}
-		var by *turn
-		c.net.read(func(now time.Time) {
-			for mark := true; mark && n == 0 && err == nil; { // past records that are empty
-				n, mark, err = c.stream.Read(now, p)
-			}
-			if n == 0 {
-				changed, by = c.readable.next(), c.by
-			}
-		})
+		r := readings.Get().(*reading)
+		r.c, r.p = c, p
+		c.net.read(r.look)
+		n, err, changed, by := r.n, r.err, r.changed, r.by
+		*r = reading{look: r.look}
+		readings.Put(r)
 		if n > 0 {
 			return n, nil
 		}
@@ -93,6 +89,34 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 	}
 }
 
+// A reading is one look of Read at the stream. It is used again: what is given to a Doer would else be made anew each time.
+type reading struct {
+	c       *Conn
+	p       []byte
+	n       int
+	err     error
+	changed <-chan struct{} // when there is something, if n is 0
+	by      *turn
+	look    func(now time.Time, n *node.Node) (changed bool)
+}
+
+var readings = sync.Pool{New: func() any {
+	r := &reading{}
+	r.look = r.take
+	return r
+}}
+
+// take reads what there is. It concerns others only if the streams have work for them.
+func (r *reading) take(now time.Time, n *node.Node) (changed bool) {
+	for mark := true; mark && r.n == 0 && r.err == nil; { // past records that are empty
+		r.n, mark, r.err = r.c.stream.Read(now, r.p)
+	}
+	if r.n == 0 {
+		r.changed, r.by = r.c.readable.next(), r.c.by
+	}
+	return n.MSP().Pending()
+}
+
 // Write waits until all of p is queued for delivery.
 func (c *Conn) Write(p []byte) (n int, err error) {
 	c.writing.Lock()
@@ -105,13 +129,13 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 		if n == len(p) {
 			return n, nil
 		}
-		var changed <-chan struct{}
-		var m int
-		c.net.doer.Do(func(now time.Time, _ *node.Node) {
-			if m, err = c.stream.Write(now, p[n:]); err != nil {
-				changed = c.writable.next()
-			}
-		})
+		r := writings.Get().(*writing)
+		r.c, r.p = c, p[n:]
+		c.net.doer.Do(r.put)
+		m, changed := r.n, r.changed
+		err = r.err
+		*r = writing{put: r.put}
+		writings.Put(r)
 		n += m
 		if err == nil {
 			return n, nil
@@ -122,6 +146,28 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 		if err = w.until(changed); err != nil {
 			return n, c.opError("write", err)
 		}
+	}
+}
+
+// A writing is to Write what a reading is to Read.
+type writing struct {
+	c       *Conn
+	p       []byte
+	n       int
+	err     error
+	changed <-chan struct{} // when more may be written, if err is not nil
+	put     func(now time.Time, n *node.Node)
+}
+
+var writings = sync.Pool{New: func() any {
+	r := &writing{}
+	r.put = r.give
+	return r
+}}
+
+func (r *writing) give(now time.Time, _ *node.Node) {
+	if r.n, r.err = r.c.stream.Write(now, r.p); r.err != nil {
+		r.changed = r.c.writable.next()
 	}
 }
 
@@ -211,6 +257,9 @@ func (c *Conn) setDeadline(d *deadline, t time.Time) error {
 
 // opError dresses an error as package net does.
 func (c *Conn) opError(op string, err error) error {
+	if err == nil || err == io.EOF {
+		return err
+	}
 	if errors.Is(err, msp.ErrClosed) && isClosed(c.net.shut) { // the host ended between two looks
 		err = net.ErrClosed
 	}

@@ -62,16 +62,13 @@ func NewNet(d Doer) *Net {
 	return &Net{doer: d, looker: l, leader: r, shut: make(chan struct{})}
 }
 
-// read gives f, which reads, the node. What was read concerns others only if the streams have work for it.
-func (x *Net) read(f func(now time.Time)) {
+// read gives look, which reads, the node.
+func (x *Net) read(look func(now time.Time, n *node.Node) (changed bool)) {
 	if x.looker == nil {
-		x.doer.Do(func(now time.Time, _ *node.Node) { f(now) })
+		x.doer.Do(func(now time.Time, n *node.Node) { look(now, n) })
 		return
 	}
-	x.looker.Look(func(now time.Time, n *node.Node) bool {
-		f(now)
-		return n.MSP().Pending()
-	})
+	x.looker.Look(look)
 }
 
 // Wake lets those go on who waited for what has changed. The Doer calls it with

@@ -58,6 +58,13 @@ func (d *deadline) wait() <-chan struct{} {
 	return d.expired
 }
 
+// passed reports whether it has come.
+func (d *deadline) passed() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.expired != nil && isClosed(d.expired)
+}
+
 func isClosed(c <-chan struct{}) bool {
 	select {
 	case <-c:
@@ -79,7 +86,7 @@ func (w waiter) ready() error {
 	switch {
 	case isClosed(w.closed), isClosed(w.shut):
 		return net.ErrClosed
-	case isClosed(w.deadline.wait()):
+	case w.deadline.passed():
 		return os.ErrDeadlineExceeded
 	}
 	return nil

@@ -220,7 +220,7 @@ func accepted(rule string) string {
 func (s *sending) finished(t *client.Transfer, what string) {
 	sum := t.Hash[:min(8, len(t.Hash))]
 	if s.get {
-		how := fmt.Sprintf("in %.1f s, %s/s, verified", t.Elapsed, share.Size(int64(t.Rate)))
+		how := speed(t) + ", verified"
 		if t.Resumed == t.Total {
 			how = "was here already, verified"
 		}
@@ -231,7 +231,16 @@ func (s *sending) finished(t *client.Transfer, what string) {
 		s.c.done("%s  %s was there already, verified (blake3 %s…)\n", what, share.Size(t.Total), sum)
 		return
 	}
-	s.c.done("%s  %s in %.1f s, %s/s, verified (blake3 %s…)\n", what, share.Size(t.Total), t.Elapsed, share.Size(int64(t.Rate)), sum)
+	s.c.done("%s  %s %s, verified (blake3 %s…)\n", what, share.Size(t.Total), speed(t), sum)
+}
+
+// speed tells how quickly it went.
+func speed(t *client.Transfer) string {
+	took := fmt.Sprintf("%.1f s", t.Elapsed)
+	if t.Elapsed < 1 {
+		took = fmt.Sprintf("%.0f ms", t.Elapsed*1000)
+	}
+	return fmt.Sprintf("in %s, %s/s", took, share.Size(int64(t.Rate)))
 }
 
 // progress moves the bar, or prints a line each 10 s.

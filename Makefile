@@ -62,8 +62,8 @@ cross: ## build for every system, and the core for the browser
 	GOOS=js      GOARCH=wasm        $(GO) build ./node
 
 .PHONY: qemu figures
-qemu: ## run simulations on other architectures: the same histories (needs qemu-user)
-	GO="$(GO)" bash test/qemu.sh
+qemu: ## run simulations on other architectures: the same histories (needs qemu-user; SHORT=1: one, on arm64 and 386)
+	GO="$(GO)" SHORT="$(SHORT)" bash test/qemu.sh
 
 figures: ## measure the figures of routes and scale anew, in virtual time, and write them into docs (minutes)
 	$(GO) run ./test/figures -long

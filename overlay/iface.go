@@ -138,7 +138,7 @@ func (f *iface) mostBetween(now time.Time) time.Duration {
 }
 
 // introduceAfter is when a newcomer hears a regular beacon, at the latest.
-const introduceAfter = 400 * time.Millisecond
+const introduceAfter = 20 * time.Millisecond
 
 // beaconSoon lets a neighbour that has just come up hear a regular beacon: until it does, it takes us for somebody beyond the
 // segment, and our link for a dear one (spec O2.2, O3.2).

@@ -21,7 +21,7 @@ const (
 	hurryEvery  = time.Second // so often, on average, somebody's loss of a link
 	hurryBurst  = 8           // is given to all
 	maxHaves    = 256         // told of at a time; more are found by a summary
-	maxSources  = 3
+	maxSources  = 6
 	mostAsked   = 4 // times, until it is left to the digests
 	graftPulls  = 3 // link states in a row that had to be asked for, until a link becomes part of the tree
 	enoughEager = 3 // links over which what is new is given, from which on a further one begins as one over which it is told
@@ -74,10 +74,13 @@ func (m *Mesh) lack(n *neighbour, e *wire.SummaryEntry, at time.Time) {
 	}
 }
 
-// found ends the search for link state that has come.
-func (m *Mesh) found(nid wire.NID, seq uint64) {
+// found ends the search for link state that has come. It returns the slots + 1 of neighbours that have it, as they told.
+func (m *Mesh) found(nid wire.NID, seq uint64) (have [maxSources]int) {
 	i, known := slices.BinarySearchFunc(m.lacks, nid, func(l lack, nid wire.NID) int { return l.nid.Compare(nid) })
 	asked := known && m.lacks[i].asked > 0
+	if known && m.lacks[i].seq == seq {
+		have = m.lacks[i].from
+	}
 	if known && m.lacks[i].seq <= seq {
 		if m.lacks = slices.Delete(m.lacks, i, i+1); len(m.lacks) == 0 {
 			m.lacks = nil // there may have been thousands
@@ -86,6 +89,7 @@ func (m *Mesh) found(nid wire.NID, seq uint64) {
 	if m.pulls++; !asked {
 		m.pulls = 0
 	}
+	return have
 }
 
 // chase asks for what is lacking and due. It reports when more is.
@@ -199,7 +203,7 @@ func (n *neighbour) beLazy(now time.Time) {
 // announce has the neighbour be told of new link state.
 func (n *neighbour) announce(now time.Time, o *origin) {
 	s := &n.sync
-	if !o.admitted || !n.isUp() || n.active == nil {
+	if !o.admitted || o.unlinked() || !n.isUp() || n.active == nil {
 		return
 	}
 	if len(s.haves) == maxHaves {

@@ -95,13 +95,17 @@ func (m *Mesh) linked(o *origin, other wire.NID) bool {
 // give queues the link state of o for the neighbour, once. A neighbour that is not up is
 // told everything when it comes up.
 func (n *neighbour) give(o *origin) {
-	if !n.isUp() || o.seq == 0 || !o.admitted || n.sync.pending.has(o.slot) {
+	if !n.isUp() || o.seq == 0 || !o.admitted || o.unlinked() || n.sync.pending.has(o.slot) {
 		return
 	}
 	n.sync.pending.set(o.slot)
 	n.sync.todo = append(n.sync.todo, o)
 	n.dirty = true
 }
+
+// unlinked reports whether it is ours and tells of no link: who hears it soon hears of the links by which it does, and that alone is of
+// use (spec O8.8).
+func (o *origin) unlinked() bool { return o.local >= 0 && len(o.links) == 0 }
 
 // spare takes back what give queued: the neighbour has it.
 func (n *neighbour) spare(o *origin) {
@@ -244,9 +248,14 @@ func (m *Mesh) install(now time.Time, from *neighbour, s *state) {
 	m.db.take(m.moment(now), o, s)
 	m.stats.LinkStateAccepted++
 	from.sync.wait, from.sync.lazy = 0, false
-	m.found(s.nid, s.seq)
+	have := m.found(s.nid, s.seq)
 	if o.admitted || m.admit(now, o) {
 		m.spreadState(now, o, from)
+	}
+	for _, slot := range have {
+		if slot > 0 && m.neighbours[slot-1] != nil {
+			m.neighbours[slot-1].spare(o)
+		}
 	}
 	if !o.gone {
 		m.db.next = agenda.Soonest(m.db.next, m.timeOf(o.expires))
@@ -335,7 +344,7 @@ func (n *neighbour) summarise(now time.Time) {
 // listed reports whether the origin is part of what neighbours keep in step: it is
 // connected, or so new that its links may only be on their way.
 func (m *Mesh) listed(now time.Time, o *origin) bool {
-	return o.admitted && (o.connected || now.Sub(m.timeOf(o.taken)) < listedFor)
+	return o.admitted && !o.unlinked() && (o.connected || now.Sub(m.timeOf(o.taken)) < listedFor)
 }
 
 // before is the NID below n, which is not the lowest.

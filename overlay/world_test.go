@@ -81,6 +81,7 @@ type wireT struct {
 	loss    float64
 	cut     bool
 	quiet   bool // no broadcast, Internet
+	radio   bool
 	mtu     int  // 0 = 1472
 	runs    bool // datagrams leave in runs
 }
@@ -146,6 +147,9 @@ func (p *port) caps() link.Caps {
 	c := link.Caps{Name: fmt.Sprintf("if%d", p.iface), Kind: link.LAN, MTU: 1472, Broadcast: true}
 	if p.wire.quiet {
 		c.Kind, c.Broadcast = link.Internet, false
+	}
+	if p.wire.radio {
+		c.Kind = link.Radio
 	}
 	if p.wire.mtu != 0 {
 		c.MTU = p.wire.mtu

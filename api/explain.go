@@ -122,8 +122,18 @@ func (s *Server) change(e *host.Reasoning) client.Change {
 	if !e.Change.From.IsZero() {
 		c.From, from = e.Change.From.String(), "via "+s.nameOf(e.Change.From)
 	}
-	c.Text = fmt.Sprintf("%s → %s: %s", from, s.towards(e.Hop.SID, e.Dst), reasons[c.Reason])
-	if len(e.Candidates) == 0 || e.Candidates[0].Verdict != overlay.InUse {
+	to, iface := e.Hop.SID, e.Hop.Iface
+	routed := len(e.Candidates) > 0 && e.Candidates[0].Verdict == overlay.InUse
+	if routed && e.Candidates[0].SID != to { // what this node sends goes a way of its own; it is the route that changed
+		to, iface = e.Candidates[0].SID, ""
+		for _, w := range e.Candidates[0].Paths {
+			if w.Active {
+				iface = w.Iface
+			}
+		}
+	}
+	c.Text = fmt.Sprintf("%s → %s: %s", from, s.towards(to, e.Dst), reasons[c.Reason])
+	if !routed {
 		return c
 	}
 	sw := e.Candidates[0].Switch
@@ -135,7 +145,7 @@ func (s *Server) change(e *host.Reasoning) client.Change {
 	if name == "" {
 		name = "an interface that is gone"
 	}
-	c.Text = fmt.Sprintf("%s (%s) → %s: %s", name, sw.From.Addr, e.Hop.Iface, switches[sw.Reason])
+	c.Text = fmt.Sprintf("%s (%s) → %s: %s", name, sw.From.Addr, iface, switches[sw.Reason])
 	return c
 }
 

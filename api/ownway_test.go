@@ -1,9 +1,15 @@
 package api
 
 import (
+	"log/slog"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/caracal-mesh/caracal/api/client"
+	"github.com/caracal-mesh/caracal/host"
+	"github.com/caracal-mesh/caracal/overlay"
+	"github.com/caracal-mesh/caracal/sid"
 )
 
 // A way of the node's own stands first, and what others' packets take is passed over; where both begin alike, too.
@@ -33,5 +39,22 @@ func TestAWayOfOurOwnStandsFirst(t *testing.T) {
 	none := client.Why{Via: "b", Candidates: []client.Candidate{{Via: "c", State: "dearer"}, {Via: "b", State: "in-use"}}}
 	if ownFirst(&none); none.Candidates[0].Via != "c" {
 		t.Error("without one the order changes")
+	}
+}
+
+// The latest change is one of the route, and names its next hop, whatever way of its own this node has chosen since.
+func TestTheChangeIsOneOfTheRoute(t *testing.T) {
+	h, err := host.Start(t.Context(), host.Config{Home: t.TempDir(), Listen: "127.0.0.1:0", NoDiscovery: true, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	route, own := sid.FromSeed([32]byte{1}).SID(), sid.FromSeed([32]byte{2}).SID()
+	e := host.Reasoning{Now: time.Unix(100, 0), Hop: overlay.Hop{SID: own}}
+	e.Change = overlay.Change{At: time.Unix(90, 0), Reason: overlay.ReasonFound}
+	e.Candidates = []overlay.Candidate{{SID: route, Verdict: overlay.InUse}, {SID: own, Verdict: overlay.Alternate}}
+	s := &Server{Host: h}
+	if c := s.change(&e); !strings.Contains(c.Text, "via "+route.Short()) {
+		t.Errorf("it tells %q, and %s is the route's next hop", c.Text, route.Short())
 	}
 }

@@ -18,6 +18,9 @@ func (r *Result) Text(took time.Duration) string {
 	}
 	b.WriteString("\n")
 	row := func(name, format string, args ...any) {
+		if len(name) >= 22 {
+			name += " " // two spaces end a name
+		}
 		fmt.Fprintf(&b, "  %-22s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	if r.RoutesComplete == nil {

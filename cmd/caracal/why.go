@@ -49,6 +49,9 @@ func (c *command) whyText(w *client.Why) {
 	since := w.Since
 	if w.Own != nil {
 		since = w.Own.For
+		if w.Own.Reason == "back" {
+			since = -1 // that counts from the last packet
+		}
 	}
 	if since >= 0 {
 		use += ", for " + span(since)
@@ -80,7 +83,11 @@ func (c *command) whyText(w *client.Why) {
 		c.printf("no direct path: %s\n", client.Printable(w.NoDirect))
 	}
 	if w.Change.Ago >= 0 {
-		c.printf("last change: %s ago, %s\n", span(w.Change.Ago), w.Change.Text)
+		of := ""
+		if w.Own != nil {
+			of = " of the route"
+		}
+		c.printf("last change%s: %s ago, %s\n", of, span(w.Change.Ago), w.Change.Text)
 	}
 }
 

@@ -60,6 +60,7 @@ func graphOf(r *simnet.Recording) *graph {
 					join(w.A, w.B)
 				}
 			}
+		case len(l.Nodes) == 0: // between two routers
 		case len(l.Nodes) == 2:
 			join(l.Nodes[0], l.Nodes[1])
 		default:

@@ -147,8 +147,9 @@ addEventListener("resize", resize);
 const lines = d.summary.split("\n").slice(2).filter(l => l.startsWith("  ") && l.trim());
 for (const l of lines) {
   const tr = put($("figures"), "tr", "");
-  put(tr, "td", l.slice(2, 24).trim());
-  put(tr, "td", l.slice(24).trim());
+  const gap = l.slice(2).search(/ {2,}/); // names may be longer than their column
+  put(tr, "td", l.slice(2, 2 + gap));
+  put(tr, "td", l.slice(2 + gap).trim());
 }
 const drops = [...r.packets.dropped].sort((a, b) => b.count - a.count);
 for (const x of drops) {
@@ -160,14 +161,14 @@ for (const x of drops) {
   put(row, "span", x.count.toLocaleString("en"));
 }
 if (!drops.length) put($("drops"), "p", "None.");
-const kinds = [["script", "script and routes", ["script", "routes"], true], ["neighbours", "neighbours", ["neighbour-up", "neighbour-down"], false]];
+const kinds = [["script", "script, routes and direct paths", ["script", "routes", "direct"], true], ["neighbours", "neighbours", ["neighbour-up", "neighbour-down"], false]];
 for (const [, label, names, on] of kinds) {
   const l = put($("filter"), "label", ""), box = put(l, "input", "");
   box.type = "checkbox"; box.checked = on;
   l.append(" " + label);
   box.onchange = () => { for (const k of names) on_(k, box.checked); log(); };
 }
-const shown = new Set(["script", "routes"]);
+const shown = new Set(["script", "routes", "direct"]);
 function on_(k, yes) { if (yes) shown.add(k); else shown.delete(k); }
 function log() {
   $("log").replaceChildren();
@@ -175,7 +176,7 @@ function log() {
     if (!shown.has(m.kind)) continue;
     const tr = put($("log"), "tr", "");
     put(tr, "td", clock(m.at_s), "num");
-    put(tr, "td", m.kind === "script" || m.kind === "routes" ? m.text : `${m.node}: ${m.kind} ${m.text}`);
+    put(tr, "td", ["script", "routes", "direct"].includes(m.kind) ? m.text : `${m.node}: ${m.kind} ${m.text}`);
     tr.onclick = () => cursor.go(Math.floor(m.at_s / d.step_s));
   }
   if (d.moments_lost) put(put($("log"), "tr", ""), "td", `and ${d.moments_lost} more`);

@@ -97,13 +97,20 @@ func (y *yielding) looking(now time.Time) bool { return now.Before(y.until) }
 // queues reports whether packets wait somewhere on the path when a round trip takes so long: longer than the path takes to
 // carry one of them, too, since the shortest round trip may be that of a packet with hardly anything in it.
 func (p *path) queues(rtt time.Duration, rate int64) bool {
-	low := p.low.value()
-	return rtt > low+max(low/16, 2*time.Millisecond)+time.Second/time.Duration(max(rate, 1))
+	return rtt > p.unqueued(rate)
 }
 
-// holds is what the path itself holds at our rate, with what noise takes of it.
+// unqueued is the longest round trip that shows no queue.
+func (p *path) unqueued(rate int64) time.Duration {
+	low := p.low.value()
+	return low + max(low/16, 2*time.Millisecond) + time.Second/time.Duration(max(rate, 1))
+}
+
+// holds is what the path itself holds at our rate, with what noise takes of it. Where round trips vary, it is not that of the
+// shortest: bounded to that the rate would be less, and the bound after the next loss less again.
 func (y *yielding) holds(rate int64) int64 {
-	n := rate * int64(y.path.low.value()/time.Microsecond) * onePacket / 1_000_000
+	trip := min(y.path.rtt.Smoothed(), y.path.unqueued(rate))
+	n := rate * int64(trip/time.Microsecond) * onePacket / 1_000_000
 	if arrived := y.quiet - y.noisy; arrived > 0 {
 		n = n * y.quiet / arrived
 	}

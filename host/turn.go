@@ -14,15 +14,15 @@ import (
 const (
 	// lookAfter is how often the goroutine of a socket looks whether somebody reads it who was lent the turn.
 	lookAfter = time.Millisecond
-	// quickTurns is how many small exchanges, each sooner than lookAfter after the one before, there are before it lends its
-	// turn; it is doubled, up to slowTurns, whenever that was for less than longLoan looks.
+	// quickTurns is how often what was read wakes one alone, each time sooner than lookAfter after the one before, before it lends
+	// its turn; it is doubled, up to slowTurns, whenever that was for less than longLoan looks.
 	quickTurns = 8
 	slowTurns  = 1024
 	longLoan   = 16
 )
 
-// A turn says who reads a socket. It is the socket's own goroutine, until somebody waits again and again for a small
-// answer that comes at once: then who waits reads by itself, since waking it, and mostly a thread for it, takes longer than all else
+// A turn says who reads a socket. It is the socket's own goroutine, until what it reads is again and again for one who waits for
+// it: then who waits reads by itself, since waking it, and mostly a thread for it, takes longer than all else
 // (docs/adr/0056-who-waits-reads.md). The goroutine looks after that, and takes the turn back when nothing was read in between, or
 // when nobody reads.
 //
@@ -38,10 +38,10 @@ type turn struct {
 // A loan is what the socket's goroutine knows of when to lend its turn; nobody else touches it.
 type loan struct {
 	quick, need int
-	last        time.Time // of the latest small exchange
+	last        time.Time // that one alone was woken
 }
 
-// worth notes that somebody was woken by a small datagram, and reports whether to lend the turn.
+// worth notes that one alone was woken, and reports whether to lend the turn.
 func (l *loan) worth(now time.Time) bool {
 	if now.Sub(l.last) < lookAfter {
 		l.quick++
@@ -125,7 +125,7 @@ func (h *Host) read(r *udp.Reader) {
 		if r.Aside() && r.Full() {
 			time.Sleep(floodPause) // others have more to do than to answer strangers (spec S6.7)
 		}
-		if woken == 1 && r.Few() && l.worth(time.Now()) {
+		if woken == 1 && r.Interruptible() && l.worth(time.Now()) {
 			l.over(t.lend())
 		}
 	}

@@ -143,10 +143,10 @@ func (s *Socket) Aside(byte) error { return nil }
 // Aside is for where Socket.Aside does something.
 func (r *Reader) Aside() bool { return false }
 
-// Few is for where Interrupt is worth it.
-func (r *Reader) Few() bool { return false }
+// Interruptible is for where Interrupt does something.
+func (r *Reader) Interruptible() bool { return false }
 
-// Interrupt would follow Few.
+// Interrupt would follow.
 func (r *Reader) Interrupt() {}
 
 // Full is for where many datagrams are read a call.

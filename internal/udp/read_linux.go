@@ -16,7 +16,6 @@ const (
 	readMessages = 8       // messages per recvmmsg
 	readSize     = 1 << 16 // bytes per message: as much as GRO coalesces
 	smallRead    = 1 << 13 // bytes up to which a full call is of small datagrams
-	fewBytes     = 1 << 11
 )
 
 // longAgo is a deadline that has passed.
@@ -70,11 +69,11 @@ func (r *Reader) Read() error {
 	return nil
 }
 
+// Interruptible reports whether Interrupt does something.
+func (r *Reader) Interruptible() bool { return !r.Aside() }
+
 // Interrupt has a Read that waits, or the next, return os.ErrDeadlineExceeded.
 func (r *Reader) Interrupt() { _ = r.f.conn.SetReadDeadline(longAgo) }
-
-// Few reports whether the last call took one small datagram.
-func (r *Reader) Few() bool { return !r.Aside() && r.got == 1 && r.bytes <= fewBytes }
 
 // Crowded reports whether the last call was full and all it took small, as in a flood: then it is
 // worth calling More, so that what is done once per Read is not done for every few datagrams.

@@ -76,19 +76,18 @@ func (r *receiver) ask() (string, error) {
 	if err := r.p.tell(kWait, appendText(nil, "waiting for a person to accept")); err != nil {
 		return "", err
 	}
-	select {
-	case yes := <-decided:
-		if !yes {
-			return "", &RefusedError{RejectedByPerson, "declined"}
+	if len(r.p.got) == 0 {
+		select {
+		case yes := <-decided:
+			if !yes {
+				return "", &RefusedError{RejectedByPerson, "declined"}
+			}
+			return r.accept(RulePerson)
+		case r.p.got = <-r.p.in: // none when the stream has ended
 		}
-		return r.accept(RulePerson)
-	case f, ok := <-r.p.in:
-		if !ok {
-			return "", r.p.err
-		}
-		if f.kind == kFail {
-			return "", failure(f.body)
-		}
-		return "", protocolError("nothing may follow an offer")
 	}
+	if _, err := r.p.next(); err != nil {
+		return "", err
+	}
+	return "", protocolError("nothing may follow an offer")
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/caracal-mesh/caracal/sid"
 )
@@ -99,5 +101,25 @@ func TestOffersOfOneSenderAreBounded(t *testing.T) { // spec F3.3
 	}
 	if n := len(p.b.Inbox()); n != maxWaitingPerPeer {
 		t.Errorf("%d items", n)
+	}
+}
+
+// An offer whose sender gives up in the same breath waits for nobody.
+func TestOfferThatIsTakenBackAtOnce(t *testing.T) { // spec F3.2
+	p := newPair(t, Ask)
+	a := attack(t, p)
+	e := entry{size: 1, path: "x"}
+	m := manifest{}
+	if err := m.parseEntries(e.append(nil), map[string]bool{}); err != nil {
+		t.Fatal(err)
+	}
+	o := offer{id: m.id(), entries: 1, files: 1, bytes: 1, names: []string{"x"}}
+	a.p.send(kOffer, o.append(nil), nil)
+	a.p.tell(kFail, coded{FailStopped, "stopped"}.append(nil))
+	if f, err := a.p.nextWithin(time.Minute); err != nil || f.kind != kWait {
+		t.Fatalf("%v, %v", f.kind, err)
+	}
+	if _, err := a.p.nextWithin(20 * time.Second); !errors.Is(err, io.EOF) {
+		t.Errorf("the stream is not closed: %v", err)
 	}
 }

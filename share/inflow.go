@@ -71,6 +71,29 @@ func (in *inflow) next() (frame, error) {
 	return frame{kind: k, body: body, block: in.b}, nil
 }
 
+// batchFrames is the most frames handed over at once.
+const batchFrames = 32
+
+// batch adds the next frame that is no KEEP, and those that were read along with it.
+func (in *inflow) batch(list *[]frame) error {
+	for len(*list) == 0 || len(*list) < batchFrames && in.whole() {
+		f, err := in.next()
+		if err != nil {
+			return err
+		}
+		if f.kind != kKeep {
+			*list = append(*list, f)
+		}
+	}
+	return nil
+}
+
+// whole reports whether there is a frame that needs no reading.
+func (in *inflow) whole() bool {
+	have := in.b.buf[in.r:in.w]
+	return len(have) >= headSize && uint64(len(have)) >= headSize+uint64(binary.BigEndian.Uint32(have[1:]))
+}
+
 // fill reads until so many bytes can be cut.
 func (in *inflow) fill(need int) error {
 	if in.r == in.w && in.b.used.Load() == 1 {

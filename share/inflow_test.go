@@ -109,3 +109,36 @@ func FuzzFrames(f *testing.F) { // spec F1.2
 		}
 	})
 }
+
+// What came together is handed over together, up to a bound, and nothing waits for what has not come.
+func TestFramesThatCameTogetherStayTogether(t *testing.T) {
+	var stream []byte
+	for range 100 {
+		stream = appendFrame(appendFrame(stream, kEnd, make([]byte, 32)), kKeep, nil)
+	}
+	half := appendFrame(nil, kFile, make([]byte, 20))
+	come := make(chan []byte, 3)
+	come <- append(stream, half[:3]...)
+	in := newInflow(reads(come))
+	for _, want := range []int{batchFrames, batchFrames, batchFrames, 100 - 3*batchFrames} {
+		var got []frame
+		if err := in.batch(&got); err != nil || len(got) != want {
+			t.Fatalf("%d frames, not %d; %v", len(got), want, err)
+		}
+	}
+	come <- half[3:]
+	come <- appendFrame(appendFrame(nil, kEnd, nil), kLast+1, nil)
+	var got []frame
+	if err := in.batch(&got); err != nil || len(got) != 1 || got[0].kind != kFile {
+		t.Fatalf("%v, %v", got, err)
+	}
+	got = nil
+	if err := in.batch(&got); !errors.Is(err, wire.ErrMalformed) || len(got) != 1 {
+		t.Fatalf("what came before what is wrong: %v, %v", got, err)
+	}
+}
+
+// A reads gives what is put into the channel, each at once.
+type reads chan []byte
+
+func (r reads) Read(b []byte) (int, error) { return copy(b, <-r), nil }

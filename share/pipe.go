@@ -31,7 +31,8 @@ var errSilent = errors.New("share: peer is silent")
 // of its own, so that news of the peer are seen while we write.
 type pipe struct {
 	conn     net.Conn
-	in       chan frame // closed after the last frame; then err holds
+	in       chan []frame // those that came together; closed after the last frame; then err holds
+	got      []frame      // of these, what next has not given yet
 	flow     *inflow
 	err      error
 	stop     chan struct{}
@@ -49,7 +50,7 @@ type pipe struct {
 func newPipe(conn net.Conn) *pipe {
 	p := &pipe{
 		conn: conn,
-		in:   make(chan frame, 8),
+		in:   make(chan []frame, 2),
 		stop: make(chan struct{}),
 		sent: time.Now(),
 	}
@@ -116,8 +117,11 @@ func (p *pipe) within(d time.Duration) *time.Timer { return time.AfterFunc(d, p.
 // linger lets the peer hear our last word: it waits, for a moment, until the peer closes.
 func (p *pipe) linger() {
 	defer p.within(lingerFor).Stop()
-	for f := range p.in {
-		p.release(f)
+	for p.some() == nil {
+		for _, f := range p.got {
+			p.release(f)
+		}
+		p.got = nil
 	}
 }
 
@@ -128,12 +132,24 @@ func (p *pipe) release(f frame) {
 	}
 }
 
-// next takes the next frame. A FAIL of the peer comes as *PeerError.
-func (p *pipe) next() (frame, error) {
-	f, ok := <-p.in
-	if !ok {
-		return frame{}, p.err
+// some waits until there are frames to take.
+func (p *pipe) some() error {
+	if len(p.got) == 0 {
+		p.got = <-p.in
 	}
+	if len(p.got) == 0 {
+		return p.err
+	}
+	return nil
+}
+
+// next takes the next frame. A FAIL of the peer comes as *PeerError. One goroutine may take frames.
+func (p *pipe) next() (frame, error) {
+	if err := p.some(); err != nil {
+		return frame{}, err
+	}
+	f := p.got[0]
+	p.got = p.got[1:]
 	if f.kind == kFail {
 		return frame{}, failure(f.body)
 	}
@@ -155,23 +171,23 @@ func failure(body []byte) error {
 	return &PeerError{c.code, c.text}
 }
 
-// read is the goroutine that fills in.
+// read is the goroutine that fills in. Frames that came together are handed over together: a small file is three of them, and goroutines that
+// change over for each would cost more than the file.
 func (p *pipe) read() {
 	defer close(p.in)
 	defer p.dead.Store(true)
 	for {
-		f, err := p.flow.next()
+		var batch []frame
+		err := p.flow.batch(&batch)
+		if len(batch) > 0 {
+			select {
+			case p.in <- batch:
+			case <-p.stop:
+				err = net.ErrClosed
+			}
+		}
 		if err != nil {
 			p.err = err
-			return
-		}
-		if f.kind == kKeep {
-			continue
-		}
-		select {
-		case p.in <- f:
-		case <-p.stop:
-			p.err = net.ErrClosed
 			return
 		}
 	}

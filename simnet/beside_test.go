@@ -90,6 +90,7 @@ func (p *pulse) during(w *World, d time.Duration) (mid, p99 time.Duration) {
 
 // A few bytes beside a transfer of the same priority, both to one peer, whose link queues for longer than it takes.
 func TestAFewBytesBesideATransferAreQuick(t *testing.T) {
+	t.Parallel()
 	for _, jitter := range []time.Duration{0, 2 * time.Millisecond} {
 		w := New(3)
 		hosts := w.AddNodes("n", 2)

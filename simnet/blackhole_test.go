@@ -13,6 +13,7 @@ import (
 // TestThreat11NodesThatDropAreAvoided: in a mesh where one in ten takes part in everything and carries nothing, nearly all pings
 // of pairs that an honest way joins are answered, after some seconds in which each finds out.
 func TestThreat11NodesThatDropAreAvoided(t *testing.T) { // spec O15, D8
+	t.Parallel()
 	const nodes = 40
 	w := New(5)
 	var honest, all []*Host

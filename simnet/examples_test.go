@@ -35,6 +35,7 @@ func TestExamplesMeetTheirExpectations(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
 			if heavy[filepath.Base(file)] && !*long {
 				t.Skip("takes long: -long runs it")
 			}

@@ -104,6 +104,7 @@ func newSink(t testing.TB, from, to *Host) *sink {
 
 // What a stream must reach of what a path can carry, all headers included. docs/goodput.md has all paths.
 func TestGoodputOnSomePaths(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		road
 		least float64 // of what the last link delivers

@@ -40,6 +40,7 @@ func delivered(links []*Link) (n uint64) {
 // TestR07PartitionsHeal: a mesh falls into two or three parts, in which there is traffic, and is whole
 // again at most a second after a packet has crossed between each part and the next.
 func TestR07PartitionsHeal(t *testing.T) { // spec O3.6, O8.3, O10.1
+	t.Parallel()
 	for _, test := range []struct {
 		name  string
 		parts int
@@ -102,6 +103,7 @@ func TestR07PartitionsHeal(t *testing.T) { // spec O3.6, O8.3, O10.1
 // TestR11ChurnAndFlashBoot: all start at one instant; then a tenth of the nodes go, and come back, every minute. Of
 // what is sent between those that are there, and joined, nearly all arrives.
 func TestR11ChurnAndFlashBoot(t *testing.T) { // spec O3.6, O7.6, O8.7
+	t.Parallel()
 	nodes, minutes := 30, 3
 	if testing.Short() {
 		t.Skip("takes some seconds")
@@ -141,6 +143,7 @@ func TestR11ChurnAndFlashBoot(t *testing.T) { // spec O3.6, O7.6, O8.7
 // TestR04Mobility: radios wander about; of the pings between any two that are joined nearly all are answered. They
 // go 60 m in 10 s, as in meshnet-lab's mobility1, the hardest of its steps.
 func TestR04Mobility(t *testing.T) { // spec O3.5, O10.4
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes some seconds")
 	}

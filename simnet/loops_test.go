@@ -70,6 +70,7 @@ var (
 
 // TestNoPacketGoesRound: the rule is checked for every packet of every simulation; here they have a hard time.
 func TestNoPacketGoesRound(t *testing.T) { // spec O5.4, O5.10
+	t.Parallel()
 	worlds := 10
 	if testing.Short() {
 		worlds = 3

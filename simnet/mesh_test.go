@@ -56,6 +56,7 @@ var long = flag.Bool("long", false, "ping all pairs of the mesh of 200, over lin
 // handshake of the two ends, half a millisecond each: without -long every node
 // pings only those 1, 2, 4, … 128 places after it, and links lose nothing.
 func TestRandomMeshOf200ConvergesAndEveryPairCanPing(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes some seconds")
 	}

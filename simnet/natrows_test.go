@@ -257,6 +257,7 @@ func (n *NAT) remembers(inner, far netip.AddrPort) bool {
 
 // An idle path stands in both NATs at every instant, not only when somebody happens to speak: who is called finds it open (spec N6.1).
 func TestIdlePathsStandAtEveryInstant(t *testing.T) {
+	t.Parallel()
 	for _, lifetime := range []time.Duration{20 * time.Second, 30 * time.Second, 2 * time.Minute} {
 		kind := natKind{cfg: NATConfig{Conntrack: true, Timeout: lifetime, Unreplied: lifetime}}
 		w := newPair(4, [2]natKind{kind, kind}, 0)

@@ -195,6 +195,7 @@ func (c *natCell) judge(t *testing.T, trials int) {
 }
 
 func TestNATMatrix(t *testing.T) { // spec N2 to N4
+	t.Parallel()
 	trials := max(*natTrials, fewTrials)
 	if trials > fewTrials {
 		defer debug.SetGCPercent(debug.SetGCPercent(800))

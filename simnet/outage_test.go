@@ -47,6 +47,7 @@ func ringOutage(t *testing.T, seed uint64) time.Duration {
 
 // TestR03ARingHealsBeforeAnyoneNotices: the next hop dies silently; p50 ≤ 0.3 s, p99 ≤ 1 s.
 func TestR03ARingHealsBeforeAnyoneNotices(t *testing.T) { // spec O3.6, O5.10, O10.1
+	t.Parallel()
 	trials := 60
 	if testing.Short() {
 		trials = 5

@@ -8,6 +8,7 @@ import (
 
 // TestPlansRun: what gen writes is a scenario, and the mesh does what it expects.
 func TestPlansRun(t *testing.T) {
+	t.Parallel()
 	for _, shape := range Shapes {
 		p := Plan{Shape: shape, Nodes: 9, Duration: Duration(40 * time.Second), Seed: 1, Latency: Duration(5 * time.Millisecond), Loss: 0.01}
 		text, err := p.Scenario()

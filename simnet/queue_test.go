@@ -56,6 +56,7 @@ func pingTimes(t *testing.T, w *World, from, to *Host) (times []time.Duration) {
 
 // TestAPingBesideBulkIsQuick: a relay before a slow link, which two others fill with bulk.
 func TestAPingBesideBulkIsQuick(t *testing.T) { // spec O11.2, O6.6
+	t.Parallel()
 	for _, test := range []struct {
 		name string
 		rate uint64

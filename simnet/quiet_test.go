@@ -30,6 +30,7 @@ func idleRate(w *World, settle, over time.Duration) (bytes, packets float64) {
 
 // TestR01IdleIsQuiet: what nodes on one LAN send when nobody has anything to say.
 func TestR01IdleIsQuiet(t *testing.T) { // spec O2.2, O3.4, O8
+	t.Parallel()
 	for _, test := range []struct {
 		nodes int
 		most  float64
@@ -60,6 +61,7 @@ func TestR01IdleIsQuiet(t *testing.T) { // spec O2.2, O3.4, O8
 
 // TestR02AGridConvergesAndIsQuiet: a grid of 10 by 10, its cold start, idling, and what a cut costs.
 func TestR02AGridConvergesAndIsQuiet(t *testing.T) { // spec O8, O10
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes a second")
 	}

@@ -8,6 +8,7 @@ import (
 // TestR01ACrowdOfRadiosDoesNotCollapse: all on one channel of 6 Mbit/s hear each other and start at one instant. What the mesh
 // itself sends stays within its part of the air, nobody is lost again, and routes lead everywhere.
 func TestR01ACrowdOfRadiosDoesNotCollapse(t *testing.T) { // spec O11.5, O3.8, O8.7
+	t.Parallel()
 	nodes := 20
 	if *long {
 		nodes = 40

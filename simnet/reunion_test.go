@@ -8,6 +8,7 @@ import (
 // TestR07RoutesAfterFirstContact: halves that were apart for a while know each other soon after the first packet from one
 // reached the other: within a second, though nobody says anything that would find the links between them.
 func TestR07RoutesAfterFirstContact(t *testing.T) { // spec O8.5
+	t.Parallel()
 	apart := []time.Duration{10 * time.Second, time.Minute, time.Hour}
 	if testing.Short() {
 		apart = apart[:1]

@@ -102,6 +102,7 @@ func (c sharing) String() string {
 // The sharing experiment of SIGCOMM 2007 at a stranger's router: two associations get the same, and what has nothing to do
 // with us is not starved, nor starves us: a TCP with CUBIC; our own CUBIC beside our model. Spec O6.9, M9.6.
 func TestSharingABottleneck(t *testing.T) {
+	t.Parallel()
 	var b strings.Builder
 	fmt.Fprintf(&b, "two flows at a line of %d Mbit/s, %v; what each carries in Mbit/s, share of the first\n", lineRate/1_000_000, lineRTT)
 	two := []msp.Congestion{msp.CongestionAuto, msp.CongestionAuto}

@@ -72,6 +72,7 @@ func (w *World) addStarved(prefix string, n int, every, most time.Duration) (hos
 // TestR01BusyComputersAreQuiet: 32 nodes on one LAN whose processes are not run half of the time send, when nobody has
 // anything to say, hardly more than others. Nobody takes a neighbour that is late for one that is gone, and tells.
 func TestR01BusyComputersAreQuiet(t *testing.T) { // spec O3.6, O9.1, O9.2
+	t.Parallel()
 	nodes, over := 16, time.Minute
 	if *long {
 		nodes, over = 32, 5*time.Minute

@@ -14,6 +14,7 @@ import (
 // that only what matters changes it. After a change on purpose read the difference:
 // go test ./simnet -run Stories -rewrite
 func TestStories(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob("testdata/stories/*.txt")
 	if err != nil || len(files) < 10 {
 		t.Fatal(files, err)

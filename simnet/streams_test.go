@@ -105,6 +105,7 @@ func TestS38TenMinutesApartOverThreeHops(t *testing.T) {
 
 // Two relays and a direct wire: the way changes under a running stream, three times and back.
 func TestStreamsCrossAChangeOfRelay(t *testing.T) { // spec M11.5
+	t.Parallel()
 	w := New(39)
 	a, b, left, right := w.AddNode("a"), w.AddNode("b"), w.AddNode("left"), w.AddNode("right")
 	cfg := LinkConfig{Kind: link.Internet, Latency: 5 * time.Millisecond, Rate: 10e6}
@@ -145,6 +146,7 @@ func TestStreamsCrossAChangeOfRelay(t *testing.T) { // spec M11.5
 // S63, the part without NAT: ten changes of address with a megabyte between them, under records of 1 byte
 // to 64 KiB that go to and fro: each comes back, in order.
 func TestS63TenChangesOfAddress(t *testing.T) {
+	t.Parallel()
 	w := New(63)
 	a, b := w.AddNode("a"), w.AddNode("b")
 	cfg := LinkConfig{Kind: link.LAN, Latency: 2 * time.Millisecond, Rate: 50e6}

@@ -25,6 +25,7 @@ func newRow(t *testing.T, rate uint64, loss float64) (w *World, a, b *Host) {
 
 // S67, file: 20 MB over three hops that lose a hundredth, byte for byte.
 func TestS67AFileOverThreeHops(t *testing.T) {
+	t.Parallel()
 	w, a, b := newRow(t, 50e6, 0.01)
 	size := 20_000_000
 	if testing.Short() {
@@ -69,6 +70,7 @@ func (k *talk) echo() {
 // S67, voice: 50 frames a second as datagrams that are sent once. Fewer than 5 % come later than 150 ms, or never: over
 // three hops that lose a twentieth each, and over three whole ones beside a stream that takes all it gets.
 func TestS67VoiceInTime(t *testing.T) {
+	t.Parallel()
 	voice(t, 0.05, false)
 	voice(t, 0, true)
 }
@@ -135,6 +137,7 @@ func bulk(t *testing.T, from, to *Host) *sink {
 // S67, shell: each key is echoed, nineteen of twenty within 120 ms of which the way takes 60: over three hops that lose
 // a fiftieth each, and over three whole ones while a stream beside it takes all it gets.
 func TestS67AnInteractiveEchoShell(t *testing.T) {
+	t.Parallel()
 	shell(t, 0.02, false)
 	shell(t, 0, true)
 }

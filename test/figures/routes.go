@@ -41,7 +41,7 @@ var figures = []figure{
 	{"fifty that wander at 6 m/s on one channel, joined or not: delivery", "wanderers.toml", "–", 1, true, delivery},
 	{"four of forty swallow what they should carry, two more half: delivery", "R08-blackholes.toml", "one shortest path: about 80 % of pairs (simulated)", 1, false, delivery},
 	{"one lies in the name of others: delivery", "liar.toml", "Serval, Babel, BATMAN, OLSR: believed (by design)", 3, false, delivery},
-	{"a tenth restarts every minute: delivery", "R11-churn.toml", "–", 1, true, delivery},
+	{"a tenth restarts every minute: delivery; each sends, what others say to each other included", "R11-churn.toml", "–", 1, true, func(f figure) string { return delivery(f) + "; " + rate(f) }},
 	{"path stretch, community of 300: links of the way over the fewest there could be, mean, p99", "–", "greedy routing on one tree 1.00–1.15 (simulated)", 1, false, stretch},
 }
 

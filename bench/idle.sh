@@ -39,6 +39,7 @@ sleep "${SETTLE:-90}" # until discovery has calmed down
 ticks() { awk '{print $14 + $15}' "/proc/${PIDS[1]}/stat"; }
 wakes() { awk '/^(non)?voluntary_ctxt_switches/ {s += $2} END {print s}' /proc/"${PIDS[1]}"/task/*/status; }
 sent() { ip netns exec "$P-1" cat /sys/class/net/eth0/statistics/tx_bytes; }
+echo 1 >"/proc/${PIDS[1]}/clear_refs" 2>/dev/null || true # from now on the kernel notes which pages are used
 t=$(ticks) w=$(wakes) b=$(sent)
 [ -z "${PCAP:-}" ] || ip netns exec "$P-1" timeout "$SECONDS_IDLE" tcpdump -q -i eth0 -s 96 -w "$PCAP" 2>/dev/null &
 sleep "$SECONDS_IDLE"
@@ -48,3 +49,6 @@ ip netns exec "$P-1" "$DIR/caracal" peers --home "$DIR/h1" --json | grep -o '"si
 awk -v t="$t" -v w="$w" -v b="$b" -v s="$SECONDS_IDLE" 'BEGIN {
 	printf "sent %.0f B/s, CPU %.2f %%, %.0f context switches/s\n", b / s, t / s, w / s }'
 awk '/VmRSS/ {printf "resident %.1f MB\n", $2 / 1000}' "/proc/${PIDS[1]}/status"
+awk '/^[0-9a-f]+-/ {file = $6 ~ /caracal$/} /^Rss:/ {r += $2 * file} /^Referenced:/ {u[file] += $2} END {
+	printf "of the program file %.1f MB; used meanwhile: of the file %.1f MB, of the rest %.1f MB\n", r / 1000, u[1] / 1000, u[0] / 1000 }' \
+	"/proc/${PIDS[1]}/smaps"

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caracal-mesh/caracal/link"
@@ -19,11 +20,12 @@ import (
 // net.ErrClosed, or those of package msp (ErrRefused, ErrTimeout, ErrPeerRestarted, *ResetError).
 type Conn struct {
 	net           *Net
-	stream        *msp.Stream // touched inside the Doer only
-	changed       gate        // guarded by the Doer, as the next two
-	readable      gate        // only when Read would not wait
-	writable      gate        // only when Write would not
-	by            *turn       // that brought what was readable last; guarded by the Doer, too
+	stream        *msp.Stream          // touched inside the Doer only
+	changed       gate                 // guarded by the Doer, as the next two
+	readable      gate                 // only when Read would not wait
+	writable      gate                 // only when Write would not
+	by            *turn                // that brought what was readable last; guarded by the Doer, too
+	leads         atomic.Pointer[turn] // of the socket that a Read may wait for; the latest one's, where several do
 	local, remote mdp.Addr
 	dialled       net.Addr // for errors: the peer as it was dialled; nil when it dialled us
 	read, write   deadline
@@ -81,11 +83,31 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 			return 0, c.opError("read", err)
 		}
 		c.net.readers.Add(1)
-		err = c.net.await(by, w, changed)
+		err = c.arrival(by, w, changed)
 		c.net.readers.Add(-1)
 		if err != nil {
 			return 0, c.opError("read", err)
 		}
+	}
+}
+
+// arrival waits for the change, if it can by reading the socket.
+func (c *Conn) arrival(by *turn, w waiter, changed <-chan struct{}) error {
+	if c.net.leader != nil && by != nil {
+		c.leads.Store(by)
+		defer c.leads.Store(nil)
+		if c.net.leader.lead(by, w, changed) {
+			return nil
+		}
+		c.leads.Store(nil)
+	}
+	return w.until(changed)
+}
+
+// look has a Read that waits see that it has a deadline, or was closed.
+func (c *Conn) look() {
+	if t := c.leads.Load(); t != nil {
+		t.reader.Interrupt()
 	}
 }
 
@@ -177,6 +199,7 @@ func (c *Conn) Close() error {
 	err := net.ErrClosed
 	c.closing.Do(func() {
 		close(c.closed)
+		c.look()
 		c.net.doer.Do(func(now time.Time, _ *node.Node) { err = c.stream.Close(now) })
 	})
 	return c.opError("close", err)
@@ -252,6 +275,9 @@ func (c *Conn) setDeadline(d *deadline, t time.Time) error {
 		return c.opError("set", net.ErrClosed)
 	}
 	d.set(t)
+	if d == &c.read {
+		c.look()
+	}
 	return nil
 }
 

@@ -41,14 +41,6 @@ type leader interface {
 	lead(t *turn, w waiter, changed <-chan struct{}) bool
 }
 
-// await waits for the change, and returns nil when it came first.
-func (x *Net) await(by *turn, w waiter, changed <-chan struct{}) error {
-	if x.leader != nil && x.leader.lead(by, w, changed) {
-		return nil
-	}
-	return w.until(changed)
-}
-
 // crowd is how many wait for something to come when it is worth gathering what they do.
 const crowd = 8
 

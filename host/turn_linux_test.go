@@ -15,6 +15,8 @@ import (
 	"github.com/caracal-mesh/caracal/node"
 )
 
+var longAgo = time.Unix(1, 0)
+
 // lentTo exchanges bytes with an echo at b until a's socket is lent to who reads at a, and has read it.
 func lentTo(t *testing.T, a, b *Host) (here *Conn, by *turn) {
 	t.Helper()
@@ -127,6 +129,40 @@ func TestALoanOfAQuietSocketEnds(t *testing.T) {
 	}
 	if err := by.reader.Read(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A deadline in the past and Close end a Read that reads the socket at once, as net/http's server has it after each request.
+func TestWhoReadsTheSocketSeesItsEndAtOnce(t *testing.T) {
+	for _, end := range []func(c *Conn){
+		func(c *Conn) { c.SetReadDeadline(longAgo) },
+		func(c *Conn) { c.Close() },
+	} {
+		a, b := pair(t)
+		conn, _ := connected(t, a, b)
+		c := conn.(*Conn)
+		s, err := udp.Open(netip.MustParseAddrPort("127.0.0.1:0"), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		by := &turn{reader: s.Readers()[0]} // which no goroutine looks after
+		by.lent.Store(true)
+		failed := make(chan error, 1)
+		go func() { failed <- c.arrival(by, waiter{&c.read, c.closed, a.shut}, nil) }()
+		for by.mu.TryLock() {
+			by.mu.Unlock()
+			runtime.Gosched()
+		}
+		end(c)
+		select {
+		case err := <-failed:
+			if err == nil {
+				t.Error("no error")
+			}
+		case <-time.After(time.Minute):
+			t.Fatal("it goes on reading")
+		}
 	}
 }
 

@@ -22,6 +22,7 @@ trap cleanup EXIT
 ip netns add "$P-L"
 ip -n "$P-L" link add br0 type bridge
 ip -n "$P-L" link set dev br0 up
+cp "$DIR/caracal" "$DIR/own" # the first has a file of its own, so that what others use of theirs does not count
 declare -a PIDS
 for n in $(seq "$N"); do
 	ip netns add "$P-$n"
@@ -31,7 +32,9 @@ for n in $(seq "$N"); do
 	ip netns exec "$P-$n" sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1
 	ip -n "$P-$n" addr add "10.92.0.$n/24" dev eth0
 	ip -n "$P-$n" link set dev eth0 up
-	(exec ip netns exec "$P-$n" "$DIR/caracal" up --fg --home "$DIR/h$n" --name "n$n" >"$DIR/log$n" 2>&1) &
+	program=$DIR/caracal
+	[ "$n" != 1 ] || program=$DIR/own
+	(exec ip netns exec "$P-$n" "$program" up --fg --home "$DIR/h$n" --name "n$n" >"$DIR/log$n" 2>&1) &
 	PIDS[$n]=$!
 done
 sleep "${SETTLE:-90}" # until discovery has calmed down
@@ -49,6 +52,6 @@ ip netns exec "$P-1" "$DIR/caracal" peers --home "$DIR/h1" --json | grep -o '"si
 awk -v t="$t" -v w="$w" -v b="$b" -v s="$SECONDS_IDLE" 'BEGIN {
 	printf "sent %.0f B/s, CPU %.2f %%, %.0f context switches/s\n", b / s, t / s, w / s }'
 awk '/VmRSS/ {printf "resident %.1f MB\n", $2 / 1000}' "/proc/${PIDS[1]}/status"
-awk '/^[0-9a-f]+-/ {file = $6 ~ /caracal$/} /^Rss:/ {r += $2 * file} /^Referenced:/ {u[file] += $2} END {
+awk '/^[0-9a-f]+-/ {file = $6 ~ /own$/} /^Rss:/ {r += $2 * file} /^Referenced:/ {u[file] += $2} END {
 	printf "of the program file %.1f MB; used meanwhile: of the file %.1f MB, of the rest %.1f MB\n", r / 1000, u[1] / 1000, u[0] / 1000 }' \
 	"/proc/${PIDS[1]}/smaps"

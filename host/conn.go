@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/caracal-mesh/caracal/link"
@@ -20,12 +19,11 @@ import (
 // net.ErrClosed, or those of package msp (ErrRefused, ErrTimeout, ErrPeerRestarted, *ResetError).
 type Conn struct {
 	net           *Net
-	stream        *msp.Stream          // touched inside the Doer only
-	changed       gate                 // guarded by the Doer, as the next two
-	readable      gate                 // only when Read would not wait
-	writable      gate                 // only when Write would not
-	by            *turn                // that brought what was readable last; guarded by the Doer, too
-	leads         atomic.Pointer[turn] // of the socket that a Read may wait for; the latest one's, where several do
+	stream        *msp.Stream // touched inside the Doer only
+	changed       gate        // guarded by the Doer, as the next two
+	readable      gate        // only when Read would not wait
+	writable      gate        // only when Write would not
+	by            *turn       // that woke who waited for one of these last; guarded by the Doer, too
 	local, remote mdp.Addr
 	dialled       net.Addr // for errors: the peer as it was dialled; nil when it dialled us
 	read, write   deadline
@@ -55,8 +53,9 @@ func (c *Conn) wake() {
 		c.by = c.net.taking
 		c.net.woken++
 	}
-	if c.stream.Writable() {
-		c.writable.open()
+	if c.stream.Writable() && c.writable.open() {
+		c.by = c.net.taking
+		c.net.woken++
 	}
 }
 
@@ -94,21 +93,14 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 // arrival waits for the change, if it can by reading the socket.
 func (c *Conn) arrival(by *turn, w waiter, changed <-chan struct{}) error {
 	if c.net.leader != nil && by != nil {
-		c.leads.Store(by)
-		defer c.leads.Store(nil)
-		if c.net.leader.lead(by, w, changed) {
+		w.deadline.reads.Store(by)
+		led := c.net.leader.lead(by, w, changed)
+		w.deadline.reads.Store(nil)
+		if led {
 			return nil
 		}
-		c.leads.Store(nil)
 	}
 	return w.until(changed)
-}
-
-// look has a Read that waits see that it has a deadline, or was closed.
-func (c *Conn) look() {
-	if t := c.leads.Load(); t != nil {
-		t.reader.Interrupt()
-	}
 }
 
 // A reading is one look of Read at the stream. It is used again: what is given to a Doer would else be made anew each time.
@@ -154,7 +146,7 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 		r := writings.Get().(*writing)
 		r.c, r.p = c, p[n:]
 		c.net.doer.Do(r.put)
-		m, changed := r.n, r.changed
+		m, changed, by := r.n, r.changed, r.by
 		err = r.err
 		*r = writing{put: r.put}
 		writings.Put(r)
@@ -165,7 +157,7 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 		if !errors.Is(err, msp.ErrWouldBlock) {
 			return n, c.opError("write", err)
 		}
-		if err = w.until(changed); err != nil {
+		if err = c.arrival(by, w, changed); err != nil {
 			return n, c.opError("write", err)
 		}
 	}
@@ -178,6 +170,7 @@ type writing struct {
 	n       int
 	err     error
 	changed <-chan struct{} // when more may be written, if err is not nil
+	by      *turn
 	put     func(now time.Time, n *node.Node)
 }
 
@@ -189,7 +182,7 @@ var writings = sync.Pool{New: func() any {
 
 func (r *writing) give(now time.Time, _ *node.Node) {
 	if r.n, r.err = r.c.stream.Write(now, r.p); r.err != nil {
-		r.changed = r.c.writable.next()
+		r.changed, r.by = r.c.writable.next(), r.c.by
 	}
 }
 
@@ -199,7 +192,8 @@ func (c *Conn) Close() error {
 	err := net.ErrClosed
 	c.closing.Do(func() {
 		close(c.closed)
-		c.look()
+		c.read.look()
+		c.write.look()
 		c.net.doer.Do(func(now time.Time, _ *node.Node) { err = c.stream.Close(now) })
 	})
 	return c.opError("close", err)
@@ -275,9 +269,7 @@ func (c *Conn) setDeadline(d *deadline, t time.Time) error {
 		return c.opError("set", net.ErrClosed)
 	}
 	d.set(t)
-	if d == &c.read {
-		c.look()
-	}
+	d.look()
 	return nil
 }
 

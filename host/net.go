@@ -33,10 +33,11 @@ type Net struct {
 	readers atomic.Int32  // that wait for something to come
 	leader  leader        // the doer too; nil: it reads no sockets
 	taking  *turn         // that gave the node something last; guarded by the Doer, as the next
-	woken   int           // how many that wait in Conn.Read it woke
+	woken   int           // how many that wait in Conn.Read and Write it woke
 }
 
-// A leader is a Doer that can have a socket read by who waits for what comes from it.
+// A leader is a Doer that can have a socket read by who waits for what comes from it: until changed is closed, which it reports, or
+// something else is to be done.
 type leader interface {
 	lead(t *turn, w waiter, changed <-chan struct{}) bool
 }

@@ -27,7 +27,7 @@ const (
 // when nobody reads.
 //
 //	socket's goroutine  Read, take … Read, take, lend ── sleep ── look ── … ── nobody reads, or nothing came: take back ── Read …
-//	Conn.Read           wait        …           wait ── lead: Read, take ── …
+//	Conn.Read, Write    wait        …           wait ── lead: Read, take ── …
 type turn struct {
 	reader *udp.Reader
 	mu     sync.Mutex    // who holds it reads
@@ -131,7 +131,7 @@ func (h *Host) read(r *udp.Reader) {
 	}
 }
 
-// take gives the node what was read, and some more where much comes, and reports how many it woke who wait in Read.
+// take gives the node what was read, and some more where much comes, and reports how many it woke who wait in Read or Write.
 func (h *Host) take(t *turn) (woken int) {
 	h.mu.Lock()
 	h.taking, h.woken = t, 0

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,8 +13,9 @@ import (
 type deadline struct {
 	mu      sync.Mutex
 	timer   *time.Timer
-	moved   int           // times it was set: a timer of before does nothing
-	expired chan struct{} // closed when it has come; made anew when it is moved after that
+	moved   int                  // times it was set: a timer of before does nothing
+	expired chan struct{}        // closed when it has come; made anew when it is moved after that
+	reads   atomic.Pointer[turn] // of the socket that who waits may read; the latest one's, where several wait
 }
 
 // set moves the deadline to t, zero for never.
@@ -63,6 +65,13 @@ func (d *deadline) passed() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.expired != nil && isClosed(d.expired)
+}
+
+// look has who waits by reading a socket see that something has ended it.
+func (d *deadline) look() {
+	if t := d.reads.Load(); t != nil {
+		t.reader.Interrupt()
+	}
 }
 
 func isClosed(c <-chan struct{}) bool {

@@ -14,7 +14,7 @@ func (r *Result) Text(took time.Duration) string {
 	fmt.Fprintf(&b, "%s: %s, %s, seed %d\n", r.Name, plural(r.Nodes, "node"), plural(r.Links, "link"), r.Seed)
 	fmt.Fprintf(&b, "simulated %s", Clock(r.Duration))
 	if took > 0 {
-		fmt.Fprintf(&b, " in %.2f s (%.0f×)", took.Seconds(), r.Duration/took.Seconds())
+		fmt.Fprintf(&b, " in %.2f s (%s×)", took.Seconds(), significant(r.Duration/took.Seconds()))
 	}
 	b.WriteString("\n")
 	row := func(name, format string, args ...any) {
@@ -122,6 +122,17 @@ func Clock(s float64) string {
 		text += fmt.Sprintf(".%d", tenths%10)
 	}
 	return text
+}
+
+// significant writes 0.36, 4.2 or 135.
+func significant(x float64) string {
+	switch {
+	case x < 1:
+		return fmt.Sprintf("%.2f", x)
+	case x < 10:
+		return fmt.Sprintf("%.1f", x)
+	}
+	return fmt.Sprintf("%.0f", x)
 }
 
 // thousands writes 18204 as 18,204.

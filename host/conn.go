@@ -50,12 +50,19 @@ func newConn(x *Net, s *msp.Stream) *Conn {
 func (c *Conn) wake() {
 	c.changed.open()
 	if c.stream.Readable() && c.readable.open() {
-		c.by = c.net.taking
-		c.net.woken++
+		c.woken(&c.read)
 	}
 	if c.stream.Writable() && c.writable.open() {
-		c.by = c.net.taking
-		c.net.woken++
+		c.woken(&c.write)
+	}
+}
+
+// woken notes what woke who waits. If that waits by reading another socket, it goes on at once.
+func (c *Conn) woken(d *deadline) {
+	c.by = c.net.taking
+	c.net.woken++
+	if d.reads.Load() != c.by {
+		d.look()
 	}
 }
 

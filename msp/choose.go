@@ -43,6 +43,12 @@ func (a *association) inform(now time.Time, r *ackRound) {
 	a.cc.onAck(e)
 }
 
+// leftSlowStart reports whether the last cut ended slow start.
+func (a *association) leftSlowStart() bool {
+	c, ok := a.cc.(*cubic)
+	return ok && c.leftSlowStart()
+}
+
 // choose has the model take over where loss is noise. What it is in slow start one round tells: a queue that
 // overflows then loses more than a packet or two, and is seen before.
 func (a *association) choose(e ackEvent) {

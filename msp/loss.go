@@ -15,6 +15,7 @@ const (
 	calmRecoveries  = 16              // spec M8.2
 	maxRecent       = 256
 	queueLife       = 4 * time.Second // spec M8.3: no queue below keeps a packet for longer
+	widest          = 16              // most n of spec M8.2
 )
 
 // A lossState decides which packets are lost (spec M8).
@@ -177,20 +178,35 @@ func (a *association) spurious(now time.Time, p *sentPacket) {
 	l := &a.loss
 	l.reordered, l.calm = true, 0
 	if l.widened.IsZero() || now.Sub(l.widened) >= a.rtt.Smoothed() {
-		l.window, l.widened = min(l.window+1, 16), now
+		l.window, l.widened = min(max(l.window+1, a.windowFor(now.Sub(p.at))), widest), now
 	}
 	for i := range p.frames {
 		a.frameAcked(&p.frames[i])
 	}
 	l.refuted++
-	if l.refuted == l.missed {
+	if l.refuted == l.missed || a.leftSlowStart() && l.missed-l.refuted <= loneLoss {
 		a.cc.undo()
 	}
 }
 
 // reorderingWindow is how much later than a round trip a packet may come (spec M8.2).
 func (a *association) reorderingWindow() time.Duration {
-	return max(min(a.rtt.Min()/4*time.Duration(a.loss.window), 2*a.rtt.Smoothed()), granularity)
+	return max(min(a.windowStep()*time.Duration(a.loss.window), 2*a.rtt.Smoothed()), granularity)
+}
+
+// windowStep is by how much it widens: of the smallest round trip, or of how much they vary where that is more.
+func (a *association) windowStep() time.Duration {
+	step := a.rtt.Min()
+	if a.loss.window > 1 {
+		step = max(step, a.rtt.Var())
+	}
+	return max(step/4, 1)
+}
+
+// windowFor is how many steps would have had the patience for a packet that took so long.
+func (a *association) windowFor(took time.Duration) int {
+	step := max(a.rtt.Min(), a.rtt.Var(), 4) / 4
+	return int((took - a.rtt.Smoothed() + step - 1) / step)
 }
 
 // detectLoss counts packets as lost and stores when to look again (spec M8.1).

@@ -38,7 +38,13 @@ func (r road) carries() float64 { return float64(r.rate) * (1 - r.loss) }
 // goodput is what one stream carries on the road, in bit/s, after it has had some time.
 func (r road) goodput(t testing.TB, warm, during time.Duration) float64 {
 	t.Helper()
-	w := New(7)
+	return r.goodputOf(t, 7, warm, during)
+}
+
+// goodputOf is the same in the world of that seed.
+func (r road) goodputOf(t testing.TB, seed uint64, warm, during time.Duration) float64 {
+	t.Helper()
+	w := New(seed)
 	hosts := w.AddNodes("n", r.hops+1)
 	cfg := LinkConfig{Kind: link.Internet, Latency: r.rtt / 2 / time.Duration(r.hops), Rate: r.rate, Queue: r.queue(), Loss: r.loss}
 	for i := range r.hops {

@@ -25,14 +25,14 @@ type codel struct {
 }
 
 // drops takes note of how long the frame at the head has waited, n frames with it, and reports whether
-// it is to be dropped.
-func (c *codel) drops(now time.Time, waited time.Duration, n int, kind link.Kind) bool {
+// it is to be dropped. So few of them are no queue.
+func (c *codel) drops(now time.Time, waited time.Duration, n, few int, kind link.Kind) bool {
 	target, interval := codelTarget, codelInterval
 	if kind == link.Radio {
 		target, interval = codelTargetRadio, codelIntervalRadio
 	}
 	switch {
-	case waited < target || n <= 1:
+	case waited < target || n <= few:
 		c.above, c.dropping = time.Time{}, false
 		return false
 	case c.above.IsZero():

@@ -12,6 +12,10 @@ import (
 // one of them.
 const maxFlows = 32
 
+// fewFrames may stand of a flow while others wait, too: who answers loss with a third less needs as many, not to be without any, and
+// give up its turns, for a while after each (spec O11.4).
+const fewFrames = 8
+
 // A flow is what one neighbour, or we ourselves, send to one destination.
 type flow struct {
 	key     uint32
@@ -178,5 +182,9 @@ func (q *queues) stands(now time.Time, f *frame, lifetime time.Duration, kind li
 	}
 	l := c.flows[c.turn]
 	waited := now.Sub(f.expires.Add(-lifetime))
-	return l.codel.drops(now, waited, l.frames.n, kind)
+	few := 1
+	if len(c.flows) > 1 {
+		few = fewFrames
+	}
+	return l.codel.drops(now, waited, l.frames.n, few, kind)
 }

@@ -157,7 +157,7 @@ func TestAStandingQueueIsCut(t *testing.T) { // spec O11.4, RFC 8289
 		var c codel
 		var drops []time.Duration
 		for at := time.Duration(0); at < time.Second; at += time.Millisecond {
-			if c.drops(epoch.Add(at), test.waited, 10, test.kind) {
+			if c.drops(epoch.Add(at), test.waited, 10, 1, test.kind) {
 				drops = append(drops, at)
 			}
 		}
@@ -192,6 +192,28 @@ func TestOnlyWhatOthersSendIsCut(t *testing.T) { // spec O11.4
 		}
 		if (dropped > 0) == own {
 			t.Errorf("own %v: %d dropped", own, dropped)
+		}
+	}
+}
+
+// spec O11.4: of a flow that shares the link a few frames are no queue that stands; alone, or as more, they are.
+func TestAFewFramesOfAFlowAmongOthersStand(t *testing.T) {
+	for _, c := range []struct {
+		flows uint32
+		few   int
+		drops bool
+	}{{1, fewFrames, true}, {2, fewFrames, false}, {2, fewFrames + 1, true}} {
+		q, dropped := newQueues(), false
+		for key := range c.flows {
+			for range c.few {
+				q.push(&frame{class: link.Bulk, flow: key, n: 1400, expires: epoch.Add(lifetimes[link.Bulk])})
+			}
+		}
+		for at := 10 * time.Millisecond; at < time.Second && !dropped; at += 10 * time.Millisecond {
+			dropped = q.stands(epoch.Add(at), q.head(), lifetimes[link.Bulk], link.LAN)
+		}
+		if dropped != c.drops {
+			t.Errorf("%d flows of %d frames: one is dropped: %v", c.flows, c.few, dropped)
 		}
 	}
 }

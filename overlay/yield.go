@@ -164,7 +164,7 @@ func (y *yielding) excused(all int64) int64 {
 	return (2*expected + min(expected, 3*onePacket)) / onePacket
 }
 
-// lower answers loss. What the path itself holds at our rate need not go.
+// lower answers loss. Most of what the path itself holds at our rate need not go; all of it would leave others no more than they have.
 func (y *yielding) lower(now time.Time, holds int64) {
 	from := int64(y.most) * onePacket
 	if y.bound > 0 {
@@ -175,7 +175,7 @@ func (y *yielding) lower(now time.Time, holds int64) {
 		peak = from * 17 / 20
 	}
 	y.peak = peak
-	y.bound = max(from*yieldFactor/1024, min(holds, from), leastBound)
+	y.bound = max(from*yieldFactor/1024, min(holds*9/10, from), leastBound)
 	y.friendly, y.epoch = y.bound, now
 	y.inflexion = cubeRoot(max(y.peak-y.bound, 0) * 10 / 4 * (1_000_000_000 / onePacket))
 }

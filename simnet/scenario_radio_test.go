@@ -1,6 +1,7 @@
 package simnet
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -28,11 +29,15 @@ func runText(t *testing.T, text string, files ...string) *Result {
 }
 
 // TestRadioScenario: four radios in a row of which only neighbours hear each other
-// carry voice and requests from end to end.
+// carry voice and requests from end to end. In one world in three voice has bad luck, so it is asked of four together.
 func TestRadioScenario(t *testing.T) {
-	r := runText(t, `
+	voice := 0.0
+	const worlds = 4
+	for seed := range worlds {
+		r := runText(t, fmt.Sprintf(`
 [sim]
 duration = "20s"
+seed = %d
 [[radio]]
 name = "pole"
 nodes = 4
@@ -40,7 +45,7 @@ place = "line"
 spacing = "150m"
 range = "200m"
 rate = "2Mbit"
-edge_loss = "30%"
+edge_loss = "30%%"
 [[traffic]]
 t = "6s"
 from = "pole-1"
@@ -52,12 +57,17 @@ from = "pole-4"
 to = "pole-1"
 request = 5
 answer = "5kB"
-`)
-	if r.RoutesComplete == nil || r.Voice.Sent != 250 || r.Requests.Sent != 5 {
-		t.Fatalf("%+v", r)
+`, seed))
+		if r.RoutesComplete == nil || r.Voice.Sent != 250 || r.Requests.Sent != 5 {
+			t.Fatalf("%+v", r)
+		}
+		if *r.Requests.share() < 1 {
+			t.Errorf("seed %d: requests %v", seed, *r.Requests.share())
+		}
+		voice += *r.Voice.share() / worlds
 	}
-	if *r.Voice.share() < 0.6 || *r.Requests.share() < 1 {
-		t.Errorf("voice %v, requests %v", *r.Voice.share(), *r.Requests.share())
+	if voice < 0.6 {
+		t.Errorf("voice %v", voice)
 	}
 }
 

@@ -112,6 +112,7 @@ func TestSharingABottleneck(t *testing.T) {
 		{products: 2, nodes: two},
 		{products: 4, nodes: two, long: true},
 		{products: 1, nodes: []msp.Congestion{msp.CongestionModel, msp.CongestionCUBIC}},
+		{products: 0.25, nodes: two[:1], tcp: true},
 		{products: 0.5, nodes: two[:1], tcp: true},
 		{products: 1, nodes: two[:1], tcp: true, long: true},
 		{products: 2, nodes: two[:1], tcp: true},

@@ -107,9 +107,13 @@ func (p *path) unqueued(rate int64) time.Duration {
 }
 
 // holds is what the path itself holds at our rate, with what noise takes of it. Where round trips vary, it is not that of the
-// shortest: bounded to that the rate would be less, and the bound after the next loss less again.
+// shortest: bounded to that the rate would be less, and the bound after the next loss less again. Where much is lost at once the queue is
+// a short one that others want, too, and to give way is to hold a little less than the path does without any.
 func (y *yielding) holds(rate int64) int64 {
 	trip := min(y.path.rtt.Smoothed(), y.path.unqueued(rate))
+	if y.gone*noisyPath > y.settled {
+		trip = y.path.low.value() * 9 / 10
+	}
 	n := rate * int64(trip/time.Microsecond) * onePacket / 1_000_000
 	if arrived := y.quiet - y.noisy; arrived > 0 {
 		n = n * y.quiet / arrived
@@ -164,7 +168,7 @@ func (y *yielding) excused(all int64) int64 {
 	return (2*expected + min(expected, 3*onePacket)) / onePacket
 }
 
-// lower answers loss. Most of what the path itself holds at our rate need not go; all of it would leave others no more than they have.
+// lower answers loss. What the path itself holds at our rate need not go.
 func (y *yielding) lower(now time.Time, holds int64) {
 	from := int64(y.most) * onePacket
 	if y.bound > 0 {
@@ -175,7 +179,7 @@ func (y *yielding) lower(now time.Time, holds int64) {
 		peak = from * 17 / 20
 	}
 	y.peak = peak
-	y.bound = max(from*yieldFactor/1024, min(holds*9/10, from), leastBound)
+	y.bound = max(from*yieldFactor/1024, min(holds, from), leastBound)
 	y.friendly, y.epoch = y.bound, now
 	y.inflexion = cubeRoot(max(y.peak-y.bound, 0) * 10 / 4 * (1_000_000_000 / onePacket))
 }

@@ -112,20 +112,23 @@ func TestSharingABottleneck(t *testing.T) {
 		{products: 2, nodes: two},
 		{products: 4, nodes: two, long: true},
 		{products: 1, nodes: []msp.Congestion{msp.CongestionModel, msp.CongestionCUBIC}},
-		{products: 0.25, nodes: two[:1], tcp: true},
+		{products: 0.25, nodes: two[:1], tcp: true, long: true},
 		{products: 0.5, nodes: two[:1], tcp: true},
 		{products: 1, nodes: two[:1], tcp: true, long: true},
 		{products: 2, nodes: two[:1], tcp: true},
 		{products: 4, nodes: two[:1], tcp: true, long: true},
 	} {
-		// Half a minute is short: with 29 seeds, and whatever else moved by milliseconds, two of ours had 0.440 to 0.560, and we beside TCP at
-		// half a product 0.44 to 0.54, five times up to 0.73. What counts are four minutes.
-		during, bar := 30*time.Second, 0.43
+		// Half a minute is short: with 29 seeds, and whatever else moved by milliseconds, we beside TCP at half a product had 0.44 to 0.54, five
+		// times up to 0.73. What counts are four minutes.
+		during, bar := 30*time.Second, 0.45
 		if *long {
 			during, bar = 4*time.Minute, 0.48
 		}
 		if c.tcp || c.nodes[0] != c.nodes[1] {
 			bar = 0.3
+		}
+		if c.products < 0.5 {
+			bar = 0.25 // hardly longer than a round trip varies: ADR 0085
 		}
 		if c.long && !*long {
 			continue

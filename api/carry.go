@@ -47,6 +47,9 @@ func (s *Server) hijack(w http.ResponseWriter, peer sid.SID) (*client.Tube, erro
 	return client.NewTube(conn, buf.Reader), nil
 }
 
+// lastWord is how long what a program sent before it left may take on its way to the peer.
+const lastWord = time.Second
+
 // run carries until both directions have ended or one failed, or ctx ends.
 func (k *carrier) run(ctx context.Context) {
 	stop := context.AfterFunc(ctx, func() { k.t.Close() })
@@ -56,11 +59,16 @@ func (k *carrier) run(ctx context.Context) {
 	var done sync.WaitGroup
 	done.Go(func() { k.out(ctx, ended) })
 	err := k.in(ctx)
-	if errors.Is(err, client.ErrCut) { // out knows better how to end, unless it waits for the peer
+	if errors.Is(err, client.ErrCut) { // out knows better how to end: it reads what the program said last; unless it waits for the peer
+		give := time.AfterFunc(lastWord, func() {
+			cancel()
+			k.t.Close()
+			_ = k.c.SetWriteDeadline(time.Unix(1, 0)) // fails when out has closed it
+		})
+		done.Wait()
+		give.Stop()
 		cancel()
 		k.t.Close()
-		_ = k.c.SetWriteDeadline(time.Unix(1, 0)) // fails when out has closed it
-		done.Wait()
 		k.leave(err)
 		return
 	}

@@ -83,6 +83,7 @@ func streamDoc(st *host.Stream, name string) client.Stream {
 		Ours: st.Ours, Priority: st.Priority, Link: st.Link.String(),
 		Written: st.Written, Acked: st.Acked, Unsent: st.Unsent, Received: st.Received, Read: st.Read,
 		MaySend: st.MaySend, MayReceive: st.MayRecv, Children: st.Children, Waiting: st.Waiting,
+		DatagramsOut: st.Datagrams[0], DatagramsIn: st.Datagrams[1],
 		RTT: client.Round(ms(st.Path.RTT), 3), Loss: client.Round(st.Path.Loss(), 4), Window: st.Path.Window, InFlight: st.Path.InFlight,
 	}
 	if st.Sub {

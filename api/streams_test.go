@@ -161,6 +161,16 @@ func TestTubesThatFail(t *testing.T) {
 	if _, err := io.ReadAll(here); codeOf(err) != client.Failed || err.Error() != "beta ended it: nothing listens at 127.0.0.1:1" {
 		t.Errorf("a failure of the program there: %v", err)
 	}
+	for range 20 { // what came for the program that fails is on its way to it
+		here = dialled(t, a, "x", false)
+		here.Write(make([]byte, 1000))
+		failing := taken(t, b, came)
+		failing.Fail(client.Errorf(client.Failed, "the service does not answer"))
+		failing.Close()
+		if _, err := io.ReadAll(here); codeOf(err) != client.Failed || err.Error() != "beta ended it: the service does not answer" {
+			t.Fatalf("a program that failed and left: %v", err)
+		}
+	}
 	here = dialled(t, a, "x", false)
 	there := taken(t, b, came)
 	here.Write([]byte("half"))

@@ -15,6 +15,8 @@ type datagrams struct {
 	size   int        // bytes of those
 	number uint64     // of the newest sent
 	in     int        // bytes of those waiting to be taken, and of fragments
+	went   uint64     // bytes sent, and
+	came   uint64     // taken, so far
 	parts  []partial  // the oldest first
 }
 
@@ -40,6 +42,11 @@ func (s *Stream) SendDatagram(now time.Time, p []byte, reliable bool) error {
 	if piece := s.a.fragment(); !reliable && s.a.bestEffort(len(p), piece) {
 		return s.sendOnce(p, piece)
 	}
+	return s.sendWhole(now, p)
+}
+
+// sendWhole sends p as a substream of its own.
+func (s *Stream) sendWhole(now time.Time, p []byte) error {
 	if len(p) > s.a.e.limits.MaxRecord {
 		return ErrTooLong
 	}
@@ -57,6 +64,7 @@ func (s *Stream) SendDatagram(now time.Time, p []byte, reliable bool) error {
 	if len(p) > 0 && !c.send.write(&s.a.pool, p) {
 		panic("BUG: no memory where there was some")
 	}
+	s.kids().datagrams.went += uint64(len(p))
 	return c.Close(now)
 }
 
@@ -68,6 +76,7 @@ func (s *Stream) sendOnce(p []byte, piece int) error {
 		return ErrWouldBlock
 	}
 	g.number++
+	g.went += uint64(len(p))
 	g.size += len(p) + datagramCost
 	g.out = append(g.out, outgoing{data: append([]byte(nil), p...), number: g.number, after: s.send.end, piece: piece})
 	s.send.hold++

@@ -108,12 +108,14 @@ func (s *Stream) RecvDatagram(now time.Time, p []byte) (n, lost int, err error) 
 	s.family.waiting = slices.Delete(s.family.waiting, i, i+1)
 	if w.child == nil {
 		s.freeDatagram(len(w.data) + datagramCost)
+		s.family.datagrams.came += uint64(len(w.data))
 		n = copy(p, w.data)
 		return n, len(w.data) - n, nil
 	}
 	c := w.child
 	c.waitsIn = nil
 	size := c.wholeSize()
+	s.family.datagrams.came += uint64(size)
 	for n < len(p) && c.recv.base < c.recv.have {
 		before := c.recv.base
 		m, _ := c.recv.read(&s.a.pool, p[n:])

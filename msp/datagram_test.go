@@ -285,3 +285,19 @@ func TestDatagramsKeepTheirPlaceInTheStream(t *testing.T) {
 		t.Error("not all arrived")
 	}
 }
+
+// What a table of streams shows: a stream of datagrams alone is not one of nothing.
+func TestDatagramsAreCounted(t *testing.T) {
+	w := newWorld(t, 1, 2, road{delay: 10 * time.Millisecond})
+	a, b := w.tree()
+	w.pass(time.Second)
+	must(t, a.SendDatagram(w.now, pattern(500, 1), false))
+	must(t, a.SendDatagram(w.now, pattern(50_000, 2), true))
+	w.pass(time.Second)
+	if got := w.take(b); len(got) != 2 {
+		t.Fatalf("%d came", len(got))
+	}
+	if out, in := a.Stats().Datagrams, b.Stats().Datagrams; out != [2]uint64{50_500, 0} || in != [2]uint64{0, 50_500} {
+		t.Errorf("%d sent, %d taken", out, in)
+	}
+}

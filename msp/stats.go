@@ -17,10 +17,11 @@ type StreamStats struct {
 	Priority      int32
 	Link          LinkState
 
-	Written, Acked   uint64 // by us, and of those by the peer
-	Unsent           uint64 // written and not sent
-	Received, Read   uint64 // from the peer, in order, and of those by our owner
-	MayRecv, MaySend uint64 // granted and not used yet
+	Written, Acked   uint64    // by us, and of those by the peer
+	Unsent           uint64    // written and not sent
+	Received, Read   uint64    // from the peer, in order, and of those by our owner
+	MayRecv, MaySend uint64    // granted and not used yet
+	Datagrams        [2]uint64 // bytes of those sent, and of those taken
 	Children         int
 	Waiting          int // substreams and datagrams not taken
 
@@ -42,6 +43,9 @@ func (s *Stream) Stats() StreamStats {
 		Waiting: s.Waiting(),
 		RTT:     a.rtt.Smoothed(), MinRTT: a.rtt.Min(), Loss: float64(a.meter) / certain,
 		Window: a.cc.window(), InFlight: a.out.bytes,
+	}
+	if s.family != nil {
+		st.Datagrams = [2]uint64{s.family.datagrams.went, s.family.datagrams.came}
 	}
 	for range s.Children {
 		st.Children++

@@ -147,8 +147,8 @@ trip, at least 50 ms. Same seed, same figures. Written by
 
 Where it is less than one would think: a hop keeps at most 4,096 packets in flight, about 145 Mbit/s at 300 ms (O6.6). At 300 ms a hop drops what it could not bring over within a
 second (O6.5), which is most likely why so little comes through at 20 % of loss and more. Over several slow hops, of 5 % of loss and more, a bound of few packets (O6.9) costs
-up to a third. Where ten hops lose 20 or 30 % each, a stream now and then begins with a few packets in flight and stays so, for seconds or longer: of six seeds of 200 Mbit/s, 1 ms and 30 %, four carried 110 Mbit/s
-and two 1, and the table has one seed of each cell. Most likely because what is in flight is reckoned by the shortest round trip, which is a small part of the usual one where so much is sent again: a fault not mended yet. With another seed a cell of 1 Mbit/s differs by up to a fifth.
+up to a third. Where ten hops lose 30 % each, a stream begins late now and then:
+a message of its handshake is lost on the way (of 20 seeds of 200 Mbit/s and 1 ms one began after 3.5 s, 19 carried 95 Mbit/s and more in the third second). With another seed a cell differs: one of 1 Mbit/s by up to a fifth.
 `
 
 // TestGoodputTable writes docs/goodput.md, or some sections of it: -run GoodputTable/20_Mbit/10; without -rewrite it tells where a path

@@ -54,8 +54,12 @@ type Stream struct {
 	Read       uint64  `json:"read"`
 	MaySend    uint64  `json:"may_send"`    // more that the peer takes now
 	MayReceive uint64  `json:"may_receive"` // more that we take now
-	Children   int     `json:"children"`
-	Waiting    int     `json:"waiting"` // substreams and datagrams not taken
+
+	DatagramsOut uint64 `json:"datagrams_out"` // bytes of those sent, which Written and Acked do not have
+	DatagramsIn  uint64 `json:"datagrams_in"`  // and of those taken
+
+	Children int `json:"children"`
+	Waiting  int `json:"waiting"` // substreams and datagrams not taken
 
 	RTT      float64 `json:"rtt_ms"` // of the way to the peer, as what follows
 	Loss     float64 `json:"loss"`   // 0…1

@@ -104,7 +104,7 @@ func (e *exposing) came(ctx context.Context, i client.Incoming) {
 	if err != nil {
 		_ = t.Fail(client.Errorf(client.Failed, "the service does not answer"))
 		t.Close()
-		e.ended(line, err)
+		e.ended(line, client.Errorf(client.Failed, "nothing answers at %s: %s", client.Printable(e.local), plainly(err)))
 		return
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {

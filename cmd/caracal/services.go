@@ -55,8 +55,8 @@ func (c *command) streams() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "streams [PEER]", Short: "The streams that are open, and how they go",
 		Long: `The streams that are open, and how they go. PRIO: larger goes first. OUT and IN are the bytes the peer has acknowledged and the
-bytes that have come; UNSENT wait here, UNREAD wait for the program here. ROOM is what we and the peer grant each other
-to send now. A link that is "stalled" or "down", or to which there is "no way", ends no stream.`,
+bytes that have come, with those of datagrams sent and taken; UNSENT wait here, UNREAD wait for the program here. ROOM is what
+we and the peer grant each other to send now. A link that is "stalled" or "down", or to which there is "no way", ends no stream.`,
 		Example: "  caracal streams\n  caracal streams kitchen -w",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
@@ -117,7 +117,7 @@ func (c *command) streamsText(doc *client.Streams) {
 		if s.Parent != nil {
 			under = fmt.Sprint(*s.Parent)
 		}
-		rows.add(s.Name, fmt.Sprint(s.ID), under, serviceName(&s), fmt.Sprint(s.Priority), size64(s.Acked), size64(s.Received),
+		rows.add(s.Name, fmt.Sprint(s.ID), under, serviceName(&s), fmt.Sprint(s.Priority), size64(s.Acked+s.DatagramsOut), size64(s.Received+s.DatagramsIn),
 			size64(s.Unsent), size64(s.Received-min(s.Received, s.Read)), size64(s.MaySend)+"/"+size64(s.MayReceive), rtt(s.RTT), s.Link)
 	}
 	rows.print(c, "UNDER", "PRIO", "ROOM out/in", "UNREAD", "UNSENT", "RTT")

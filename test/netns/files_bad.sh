@@ -19,7 +19,7 @@ wire A ab 10.84.1.1/24 R ra 10.84.1.2/24
 wire R rb 10.84.2.1/24 B br 10.84.2.2/24
 mkdir -p "$WORK/disk"
 mount -t tmpfs -o size=64m "cc$$" "$WORK/disk"
-trap 'umount -l "$WORK/disk" 2>/dev/null || true; cleanup' EXIT
+undo() { umount -l "$WORK/disk" 2>/dev/null || true; }
 up A
 up R
 up B --accept all --files "$WORK/disk/files"
@@ -133,7 +133,6 @@ wait $INVITE || { cat "$WORK/invite.log"; die "the inviter failed"; }
 says join.log '^A added, trusted$'
 cc A trust | has '^B ' || die "A does not trust B"
 code 0 share.log cc A share "$WORK/large" --max 1
-rm "$WORK/disk/files/large"
 code 0 get.log cc B get A:large
 cmp "$WORK/large" "$WORK/disk/files/large" || die "what was fetched differs"
 code 6 spent.log cc R get A:large

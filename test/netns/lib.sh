@@ -26,8 +26,12 @@ has() {
 	grep -q "$@" <<<"$all"
 }
 
+# undo takes back what a script has done besides; one that does something puts its own here. A trap of its own would hide how it ended.
+undo() { :; }
+
 cleanup() {
 	status=$?
+	undo
 	{ jobs -p | xargs -r kill -9 && wait; } 2>/dev/null || true # also what is in no namespace, such as a loop of commands
 	for ns in $(ip netns list | awk '{print $1}' | grep "^$P-" || true); do
 		ip netns pids "$ns" | xargs -r kill -9 2>/dev/null || true

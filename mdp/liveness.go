@@ -14,6 +14,7 @@ const (
 	heldTimeout     = 30 * time.Second      // spec D3.7
 	keepaliveDelay  = time.Second           // spec D4.1
 	suspectDelay    = 3 * time.Second       // spec D4.2
+	suspectSlow     = 15 * time.Second      // on slow links
 	maxStrikes      = 4                     // spec D4.2: 3 s to 48 s
 	busyRetry       = 10 * time.Millisecond // until pending is tried again
 )
@@ -131,9 +132,18 @@ func (s *Switch) flush(now time.Time, p *peer) (sent bool) {
 func (s *Switch) sealed(now time.Time, p *peer, datagram bool) {
 	p.greet, p.keepaliveAt = false, time.Time{}
 	if datagram && p.suspectAt.IsZero() {
-		p.suspectAt = now.Add(suspectDelay << p.strikes)
+		p.suspectAt = now.Add(s.suspects(p))
 	}
 	s.used(now, p)
+}
+
+// suspects is how long the peer may be silent after a datagram (spec D4.2). On slow links one packet sent again takes seconds, and a
+// handshake and questions for it have the next ones wait, too.
+func (s *Switch) suspects(p *peer) time.Duration {
+	if s.slow(p) {
+		return min(suspectSlow<<p.strikes, suspectDelay<<maxStrikes)
+	}
+	return suspectDelay << p.strikes
 }
 
 // opened notes that a packet from p was opened, with or without a datagram.

@@ -203,7 +203,7 @@ func (n *neighbour) beLazy(now time.Time) {
 // announce has the neighbour be told of new link state.
 func (n *neighbour) announce(now time.Time, o *origin) {
 	s := &n.sync
-	if !o.admitted || o.unlinked() || !n.isUp() || n.active == nil {
+	if !o.admitted || n.withholds(o) || !n.isUp() || n.active == nil {
 		return
 	}
 	if len(s.haves) == maxHaves {

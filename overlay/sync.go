@@ -95,7 +95,7 @@ func (m *Mesh) linked(o *origin, other wire.NID) bool {
 // give queues the link state of o for the neighbour, once. A neighbour that is not up is
 // told everything when it comes up.
 func (n *neighbour) give(o *origin) {
-	if !n.isUp() || o.seq == 0 || !o.admitted || o.unlinked() || n.sync.pending.has(o.slot) {
+	if !n.isUp() || o.seq == 0 || !o.admitted || n.withholds(o) || n.sync.pending.has(o.slot) {
 		return
 	}
 	n.sync.pending.set(o.slot)
@@ -103,9 +103,11 @@ func (n *neighbour) give(o *origin) {
 	n.dirty = true
 }
 
-// unlinked reports whether it is ours and tells of no link: who hears it soon hears of the links by which it does, and that alone is of
-// use (spec O8.8).
-func (o *origin) unlinked() bool { return o.local >= 0 && len(o.links) == 0 }
+// withholds reports whether the link state is ours and tells of no link: who hears it soon hears of the links by which it does, and that
+// alone is of use (spec O8.8). On slow links that is not soon.
+func (n *neighbour) withholds(o *origin) bool {
+	return o.local >= 0 && len(o.links) == 0 && !n.slow()
+}
 
 // spare takes back what give queued: the neighbour has it.
 func (n *neighbour) spare(o *origin) {
@@ -324,7 +326,7 @@ func (n *neighbour) synchronise(now time.Time) {
 func (n *neighbour) summarise(now time.Time) {
 	w := wire.Summary{}
 	for _, o := range n.m.db.sorted {
-		if !n.m.listed(now, o) {
+		if !n.m.listed(now, o) || n.withholds(o) {
 			continue
 		}
 		if w.N == wire.MaxSummary {
@@ -344,7 +346,7 @@ func (n *neighbour) summarise(now time.Time) {
 // listed reports whether the origin is part of what neighbours keep in step: it is
 // connected, or so new that its links may only be on their way.
 func (m *Mesh) listed(now time.Time, o *origin) bool {
-	return o.admitted && !o.unlinked() && (o.connected || now.Sub(m.timeOf(o.taken)) < listedFor)
+	return o.admitted && (o.connected || now.Sub(m.timeOf(o.taken)) < listedFor)
 }
 
 // before is the NID below n, which is not the lowest.

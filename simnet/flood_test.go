@@ -74,7 +74,6 @@ func (f *handshakeFlood) from(own netip.Addr) link.Path {
 // 100,000 forged handshakes per second neither slow what two nodes say to each other, nor keep a
 // third one out, nor take memory.
 func TestThreat08HandshakeFlood(t *testing.T) { // spec S6, threat 8
-	t.Parallel()
 	seconds := 2
 	if testing.Short() {
 		seconds = 1

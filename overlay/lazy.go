@@ -200,6 +200,12 @@ func (n *neighbour) beLazy(now time.Time) {
 	}
 }
 
+// withholds reports whether the link state is ours and tells of no link: who hears it soon hears of the links by which it does, and that
+// alone is of use (spec O8.8). On slow links that is not soon.
+func (n *neighbour) withholds(o *origin) bool {
+	return o.local >= 0 && len(o.links) == 0 && !n.slow()
+}
+
 // announce has the neighbour be told of new link state.
 func (n *neighbour) announce(now time.Time, o *origin) {
 	s := &n.sync

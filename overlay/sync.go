@@ -103,12 +103,6 @@ func (n *neighbour) give(o *origin) {
 	n.dirty = true
 }
 
-// withholds reports whether the link state is ours and tells of no link: who hears it soon hears of the links by which it does, and that
-// alone is of use (spec O8.8). On slow links that is not soon.
-func (n *neighbour) withholds(o *origin) bool {
-	return o.local >= 0 && len(o.links) == 0 && !n.slow()
-}
-
 // spare takes back what give queued: the neighbour has it.
 func (n *neighbour) spare(o *origin) {
 	if !n.sync.pending.has(o.slot) {

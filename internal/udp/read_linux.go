@@ -31,6 +31,7 @@ type Reader struct {
 	buffer   []byte
 	got      int
 	bytes    int
+	little   bool // the call before took so few that the runtime need not know of the next: it does not wait, and copies little
 	errno    unix.Errno
 	try      func(fd uintptr) bool
 	tryMore  func(fd uintptr) bool
@@ -109,8 +110,13 @@ func (r *Reader) receive(fd uintptr) bool {
 	errno := unix.EINTR
 	var n uintptr
 	for errno == unix.EINTR {
-		n, _, errno = unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.headers[0])),
-			uintptr(len(r.headers)), unix.MSG_DONTWAIT, 0, 0)
+		if r.little {
+			n, _, errno = unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.headers[0])),
+				uintptr(len(r.headers)), unix.MSG_DONTWAIT, 0, 0)
+		} else {
+			n, _, errno = unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.headers[0])),
+				uintptr(len(r.headers)), unix.MSG_DONTWAIT, 0, 0)
+		}
 	}
 	if errno == unix.EAGAIN {
 		return false
@@ -122,6 +128,7 @@ func (r *Reader) receive(fd uintptr) bool {
 	for i := range r.got {
 		r.bytes += int(r.headers[i].n)
 	}
+	r.little = r.bytes <= smallRead
 	return true
 }
 

@@ -11,6 +11,7 @@ const (
 	writeMessages = 64    // messages per sendmmsg
 	maxSegments   = 64    // datagrams per message (UDP_MAX_SEGMENTS of Linux 4.18)
 	maxRunBytes   = 65000 // bytes per message, headers of either family left out
+	smallWrite    = 2048  // bytes that are sent within some microseconds
 )
 
 // An outbox holds the messages of the next sendmmsg call.
@@ -99,8 +100,13 @@ func (f *family) send(fd uintptr) bool {
 	errno := unix.EINTR
 	var n uintptr
 	for errno == unix.EINTR {
-		n, _, errno = unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&o.headers[o.sent])),
-			uintptr(o.n-o.sent), unix.MSG_DONTWAIT, 0, 0)
+		if o.n-o.sent == 1 && len(o.runs[o.sent].Data) <= smallWrite { // it does not wait: the runtime need not know
+			n, _, errno = unix.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&o.headers[o.sent])),
+				1, unix.MSG_DONTWAIT, 0, 0)
+		} else {
+			n, _, errno = unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&o.headers[o.sent])),
+				uintptr(o.n-o.sent), unix.MSG_DONTWAIT, 0, 0)
+		}
 	}
 	if errno == unix.EAGAIN {
 		return false

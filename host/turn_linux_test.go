@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -100,17 +101,21 @@ func TestALoanOfAQuietSocketEnds(t *testing.T) {
 	defer s.Close()
 	by := &turn{reader: s.Readers()[0]}
 	by.mu.Lock()
+	var began atomic.Bool
 	read := make(chan error, 1)
 	go func() {
-		for !by.lent.Load() {
-			runtime.Gosched()
-		}
 		by.mu.Lock()
 		defer by.mu.Unlock()
+		began.Store(true)
 		read <- by.reader.Read()
 	}()
-	ended := make(chan int)
-	go func() { ended <- by.lend() }()
+	ended := make(chan struct{})
+	go func() {
+		for !began.Load() { // a loan may be over before the other has had a turn
+			by.lend()
+		}
+		close(ended)
+	}()
 	select {
 	case <-ended:
 	case <-time.After(time.Minute):

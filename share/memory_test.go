@@ -50,7 +50,7 @@ func (p *pair) goOnWith(t *testing.T, double string) (streams int) {
 	if n := p.leftovers(); n != 0 {
 		t.Errorf("%d files are left of it", n)
 	}
-	if list, _ := os.ReadDir(filepath.Join(p.a.cfg.Home, memories)); len(list) > 0 {
+	if list := p.remembers(); len(list) > 0 {
 		t.Errorf("the sender remembers what is done: %v", list)
 	}
 	return streams
@@ -107,7 +107,10 @@ func TestWhatIsRememberedIsNotBelieved(t *testing.T) { // spec F5.8
 		return func(p *pair) string { return filepath.Join(p.src, "t", name) }
 	}
 	theirs := func(p *pair) string { return p.only(filepath.Join(p.files, partialDir, "*"+memorySuffix)) }
-	mine := func(p *pair) string { return p.only(filepath.Join(p.a.cfg.Home, memories, "*")) }
+	mine := func(p *pair) string {
+		p.remembers()
+		return p.only(filepath.Join(p.a.cfg.Home, memories, "*"))
+	}
 	const record = recordHead + 32 + recordTail
 	for what, c := range map[string]struct {
 		path    func(*pair) string
@@ -226,10 +229,28 @@ func TestWhatWasWrittenJustNowIsNotRemembered(t *testing.T) { // spec F5.8
 	later := time.Now().Add(time.Hour) // as if it were written at the end of all this
 	os.Chtimes(path, later, later)
 	p.interrupt(path, 18*mb)
-	if list, _ := os.ReadDir(filepath.Join(p.a.cfg.Home, memories)); len(list) > 0 {
+	if list := p.remembers(); len(list) > 0 {
 		t.Errorf("the sender remembers %v", list)
 	}
 	if err := p.send("a"); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// remembers is what the sender remembers, once no transfer of its runs any more: Send may return before.
+func (p *pair) remembers() []os.DirEntry {
+	p.t.Helper()
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		p.a.mu.Lock()
+		running := len(p.a.recalled)
+		p.a.mu.Unlock()
+		if running == 0 {
+			break
+		}
+		if time.Now().After(end) {
+			p.t.Fatal("a transfer goes on")
+		}
+	}
+	list, _ := os.ReadDir(filepath.Join(p.a.cfg.Home, memories))
+	return list
 }

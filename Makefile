@@ -124,8 +124,8 @@ bench: ## measure throughput and latency beside other transports, on all sorts o
 	DOC=../docs/performance.md ./bench/paths.sh
 	DOC=../docs/performance.md ./bench/relay.sh
 
-bench-files: ## measure files beside one bare stream; fails below 0.8 of it or above 64 MB of memory (needs root)
-	BAR=0.8 bench/files.sh
+bench-files: ## measure files beside one bare stream on a wire of 1 Gbit/s; fails below 0.8 of it or above 64 MB of memory (needs root)
+	RATE=1gbit FILE_MB=2048 STREAM_MB=1000 BAR=0.8 bench/files.sh
 
 bench-quick: ## the most telling ratios of the same, in less than 50 s (needs root)
 	./bench/quick.sh

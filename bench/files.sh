@@ -2,7 +2,8 @@
 # Measures how quickly files travel, beside one bare stream in the same run: ROUNDS interleaved rounds of a
 # stream that is sunk, one file of FILE_MB, and a folder of FILES files of 1 byte to 64 KiB, between two
 # namespaces joined by veth. Prints medians, ratios and the peak memory of both nodes. With BAR, such as 0.8, it
-# fails below that ratio, and above MAX_MB of memory. Needs root, and room for the files thrice.
+# fails below that ratio, and above MAX_MB of memory. With RATE, such as 1gbit, the wire carries no more than that: else what is
+# measured is the processors, which both ends share here. Needs root, and room for the files thrice.
 set -euo pipefail
 cd "$(dirname "$0")"
 ROUNDS=${ROUNDS:-3}
@@ -12,6 +13,7 @@ STREAM_MB=${STREAM_MB:-2000}
 BAR=${BAR:-0}
 MAX_MB=${MAX_MB:-64}
 NICE=${NICE:-}
+RATE=${RATE:-}
 P=cf$$
 # Where files are kept: in memory, if nothing else is said, since a disk slower than the network would be what is measured.
 DIR=$(mktemp -d -p "${DISK:-/dev/shm}")
@@ -40,6 +42,10 @@ ip -n "$P-A" addr add 10.92.1.1/24 dev ab
 ip -n "$P-B" addr add 10.92.1.2/24 dev ba
 ip -n "$P-A" link set ab up
 ip -n "$P-B" link set ba up
+if [ -n "$RATE" ]; then
+	ip netns exec "$P-A" tc qdisc add dev ab root tbf rate "$RATE" burst 256k latency 20ms
+	ip netns exec "$P-B" tc qdisc add dev ba root tbf rate "$RATE" burst 256k latency 20ms
+fi
 
 python3 - "$DIR" "$FILE_MB" "$FILES" <<'PY'
 import os, random, sys

@@ -119,10 +119,11 @@ func TestSharingABottleneck(t *testing.T) {
 		{products: 4, nodes: two[:1], tcp: true, long: true},
 	} {
 		// Half a minute is short: with 29 seeds, and whatever else moved by milliseconds, we beside TCP at half a product had 0.44 to 0.54, five
-		// times up to 0.73. What counts are four minutes.
-		during, bar := 30*time.Second, 0.45
+		// times up to 0.73. What counts are four minutes. In half a minute two of ours at half a product are out of the bar with two seeds of
+		// ten: 0.149 with seed 1, 0.349 with seed 8; over four minutes seed 1 has 0.433, which -long shows.
+		during, bar, seeds := 30*time.Second, 0.45, []uint64{3}
 		if *long {
-			during, bar = 4*time.Minute, 0.48
+			during, bar, seeds = 4*time.Minute, 0.48, []uint64{1, 3}
 		}
 		if c.tcp || c.nodes[0] != c.nodes[1] {
 			bar = 0.3
@@ -133,13 +134,15 @@ func TestSharingABottleneck(t *testing.T) {
 		if c.long && !*long {
 			continue
 		}
-		w := newHousehold(t, 3, c.products, c.tcp, c.nodes...)
-		w.carry(5 * time.Second)
-		r := w.carry(during)
-		share := r[0] / (r[0] + r[1])
-		fmt.Fprintf(&b, "%v: %.2f %.2f, %.3f\n", c, r[0]/1e6, r[1]/1e6, share)
-		if share < bar || share > 1-bar || r[0]+r[1] < 0.85*lineRate {
-			t.Errorf("%v: %.2f and %.2f Mbit/s, %.3f", c, r[0]/1e6, r[1]/1e6, share)
+		for _, seed := range seeds {
+			w := newHousehold(t, seed, c.products, c.tcp, c.nodes...)
+			w.carry(5 * time.Second)
+			r := w.carry(during)
+			share := r[0] / (r[0] + r[1])
+			fmt.Fprintf(&b, "%v: %.2f %.2f, %.3f\n", c, r[0]/1e6, r[1]/1e6, share)
+			if share < bar || share > 1-bar || r[0]+r[1] < 0.85*lineRate {
+				t.Errorf("%v, seed %d: %.2f and %.2f Mbit/s, %.3f", c, seed, r[0]/1e6, r[1]/1e6, share)
+			}
 		}
 	}
 	if !*long {

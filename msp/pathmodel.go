@@ -139,7 +139,7 @@ func (m *pathModel) judge(e ackEvent) {
 		m.yield(e)
 		return
 	}
-	if m.hi > 0 && m.phase == up && m.inFlight >= m.hi*3/4 {
+	if m.hi > 0 && m.phase == up && m.inFlight+int64(e.acked) >= m.hi*3/4 {
 		m.hi += int64(leastModel<<min(m.rounds, 10)) * m.packet
 		m.still = 0
 		return

@@ -99,6 +99,23 @@ func TestNoiseCostsWhatItLoses(t *testing.T) {
 	}
 }
 
+// spec M9.8: a bound of a few packets is raised, too, though an acknowledgement of two leaves few of them in flight.
+func TestASmallBoundIsRaised(t *testing.T) {
+	for _, packets := range []int64{leastModel, 5, 6, 9} {
+		w := newWorld(t, 5, 2, road{delay: 20 * time.Millisecond, rate: 5 * mbit, drops: true, queue: 25_000})
+		x := w.load(w.engines[0], w.engines[1], 100)
+		x.model()
+		w.carry(time.Second, x)
+		m := x.from.a.cc.(*pathModel)
+		m.hi = packets * m.packet
+		m.rates = [2]int64{m.hi * 1000 / 42, 0}
+		w.carry(10*time.Second, x)
+		if got := w.carry(5*time.Second, x)[0]; got < 4.2e6 {
+			t.Errorf("a bound of %d packets leaves %.2f of 5 Mbit/s after ten seconds; now %d", packets, got/1e6, m.hi/m.packet)
+		}
+	}
+}
+
 // rivals has two associations share a bottleneck of so many Mbit/s and 40 ms with a queue of so
 // many products of the two. It returns the share of the first, which the model controls, beside CUBIC, over a minute.
 func rivals(t *testing.T, rate int, queue float64) float64 {

@@ -5,10 +5,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/pprof"
 	"strings"
 	"syscall"
@@ -20,7 +22,7 @@ type config struct {
 	proto, role, listen, peer, to, via string
 	seed, mb, size, queue              int
 	tests                              string
-	seconds, rtt                       time.Duration
+	seconds, requests, rtt             time.Duration
 	rate, loss                         float64
 }
 
@@ -36,13 +38,18 @@ func main() {
 	flag.IntVar(&c.mb, "mb", 1000, "megabytes to send")
 	flag.StringVar(&c.tests, "tests", "first,ping,requests,bulk", "what a client measures, in this order")
 	seconds := flag.Float64("seconds", 10, "how long the tests timed, beside and datagrams take")
+	flag.DurationVar(&c.requests, "requests", time.Second, "how long the test of that name takes")
 	flag.IntVar(&c.size, "size", 1400, "bytes of a datagram (datagrams)")
 	flag.Float64Var(&c.rate, "rate", 100, "Mbit/s of the link (impair)")
 	rtt := flag.Float64("rtt", 40, "round trip of the link in ms (impair)")
 	flag.Float64Var(&c.loss, "loss", 0, "packets lost in each direction, in % (impair)")
 	flag.IntVar(&c.queue, "queue", 500, "KB that wait for the link at most (impair)")
 	profile := flag.String("cpuprofile", "", "file for a CPU profile of this role")
+	memory := flag.String("memprofile", "", "file for a profile of all that this role allocates")
 	flag.Parse()
+	if *memory != "" {
+		runtime.MemProfileRate = 1 << 14
+	}
 	c.seconds = time.Duration(*seconds * float64(time.Second))
 	c.rtt = time.Duration(*rtt * float64(time.Millisecond))
 	if *profile != "" {
@@ -57,10 +64,23 @@ func main() {
 	}
 	err := run(c)
 	pprof.StopCPUProfile()
+	if *memory != "" {
+		err = errors.Join(err, writeMemory(*memory))
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// writeMemory writes what was allocated since the start.
+func writeMemory(file string) error {
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return pprof.Lookup("allocs").WriteTo(f, 0)
 }
 
 func run(c config) error {

@@ -28,7 +28,6 @@ const (
 	leastOpenings = 5
 	openingsFor   = time.Second
 	parallel      = 64
-	requestsFor   = time.Second
 	pingSize      = 64
 	settleAfter   = 20 * time.Millisecond
 	microseconds  = 1e6
@@ -101,16 +100,21 @@ func ping(ctx context.Context, _ config, p peer, figures map[string]any) error {
 	return nil
 }
 
-// requests is how many a second are answered of 256 bytes with 4 KiB, a new stream each, 64 at a time.
-func requests(ctx context.Context, _ config, p peer, figures map[string]any) error {
+// requests is how many a second are answered of 256 bytes with 4 KiB, a new stream each, 64 at a time, and request_us what
+// one costs all processes, in microseconds of CPU.
+func requests(ctx context.Context, c config, p peer, figures map[string]any) error {
 	var done atomic.Int64
 	var failed atomic.Pointer[error]
 	var all sync.WaitGroup
-	begun := time.Now()
+	theirs, err := p.cpu(ctx)
+	if err != nil {
+		return err
+	}
+	ours, begun := cpuSeconds(), time.Now()
 	for range parallel {
 		all.Go(func() {
 			buf := make([]byte, responseSize)
-			for time.Since(begun) < requestsFor && failed.Load() == nil {
+			for time.Since(begun) < c.requests && failed.Load() == nil {
 				if err := request(ctx, p, buf); err != nil {
 					failed.Store(&err)
 					return
@@ -124,7 +128,10 @@ func requests(ctx context.Context, _ config, p peer, figures map[string]any) err
 		return *err
 	}
 	figures["requests_s"] = float64(done.Load()) / time.Since(begun).Seconds()
-	return nil
+	ours = cpuSeconds() - ours
+	after, err := p.cpu(ctx)
+	figures["request_us"] = (ours + after - theirs) / float64(done.Load()) * microseconds
+	return err
 }
 
 func request(ctx context.Context, p peer, buf []byte) error {

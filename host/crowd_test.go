@@ -1,7 +1,10 @@
 package host
 
 import (
+	"io"
+	"net"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -71,5 +74,103 @@ func TestOneOfACrowdIsNotForgotten(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatal("nobody processes")
 		}
+	}
+}
+
+// Those who were woken together speak together: who asked first that it be sent does not have it sent before the others had their turn.
+func TestThoseWokenTogetherSpeakTogether(t *testing.T) {
+	const said = 64
+	a, b := pair(t)
+	from, err := a.ListenPacket(7000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := b.ListenPacket(7000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	say := func() {
+		if _, err := from.WriteTo([]byte("a word"), mdp.Addr{SID: b.Self(), Port: 7000}); err != nil {
+			t.Error(err)
+		}
+	}
+	hear := func() {
+		to.SetReadDeadline(time.Now().Add(time.Minute))
+		if _, _, err := to.ReadFrom(make([]byte, 100)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say()
+	hear() // now there are keys
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	a.readers.Add(crowd)
+	defer a.readers.Add(-crowd)
+	before := a.Status().Counters.UDP.Sent
+	var all sync.WaitGroup
+	for range said {
+		all.Go(say)
+	}
+	all.Wait()
+	for range said {
+		hear()
+	}
+	sent := a.Status().Counters.UDP.Sent - before
+	t.Logf("%d packets for %d short datagrams", sent, said)
+	if sent > said/4 {
+		t.Error("they were not gathered")
+	}
+}
+
+// What those answer who were woken together travels together, with what is acknowledged.
+func TestAnswersOfACrowdAreGathered(t *testing.T) {
+	const streams, rounds = 2 * crowd, 50
+	a, b := pair(t)
+	l, err := b.ListenPort(7000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go io.Copy(c, c)
+		}
+	}()
+	defer l.Close()
+	var all []net.Conn
+	for range streams {
+		c, err := a.DialPort(t.Context(), b.Self(), 7000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		all = append(all, c)
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	a.readers.Add(crowd)
+	defer a.readers.Add(-crowd)
+	round := func() {
+		for _, c := range all {
+			if _, err := c.Write([]byte{1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, c := range all {
+			if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	round()
+	before := b.Status().Counters.UDP.Sent
+	for range rounds {
+		round()
+	}
+	sent := b.Status().Counters.UDP.Sent - before
+	t.Logf("%d packets for %d rounds of %d answers", sent, rounds, streams)
+	if sent > 4*rounds {
+		t.Error("they were not gathered")
 	}
 }

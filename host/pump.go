@@ -1,6 +1,7 @@
 package host
 
 import (
+	"runtime"
 	"time"
 
 	"github.com/caracal-mesh/caracal/internal/lan"
@@ -90,6 +91,7 @@ func (p *pump) runWanted() {
 		case <-p.h.ctx.Done():
 			return
 		case <-p.wanted:
+			runtime.Gosched() // Go runs next what was readied last: others shall have their turn before
 			p.h.mu.Lock()
 			p.run()
 		}

@@ -142,7 +142,10 @@ func (h *Host) take(t *turn) (woken int) {
 		h.mu.Lock()
 		h.receive(t.reader)
 	}
-	woken = h.woken
-	h.pump.run()
+	if woken = h.woken; woken > 0 && h.crowded() {
+		h.pump.later() // they are about to answer
+	} else {
+		h.pump.run()
+	}
 	return woken
 }

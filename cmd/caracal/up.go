@@ -217,6 +217,7 @@ func (u *upRun) foreground(ctx context.Context) error {
 		cfg.Log.Warn("cannot give up the right to write outside the node's folders", "error", err)
 	}
 	u.attend(d)
+	u.settle(d)
 	if os.Getenv(detached) == "" && !u.flags.service {
 		w := welcome{c: u.c, up: u}
 		go w.show(ctx, client.New(u.home))

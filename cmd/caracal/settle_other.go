@@ -1,0 +1,6 @@
+//go:build !linux
+
+package main
+
+// forgetFilePages leaves them to the system.
+func forgetFilePages() error { return nil }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caracal-mesh/caracal/link"
@@ -25,11 +26,10 @@ type Conn struct {
 	writable      gate        // only when Write would not
 	by            *turn       // that woke who waited for one of these last; guarded by the Doer, too
 	local, remote mdp.Addr
-	dialled       net.Addr // for errors: the peer as it was dialled; nil when it dialled us
+	dialled       bool // by us: errors name the peer as it was dialled
 	read, write   deadline
 	writing       sync.Mutex // one Write at a time: its bytes stay together
-	closing       sync.Once
-	closed        chan struct{}
+	closed        atomic.Bool
 }
 
 var _ net.Conn = (*Conn)(nil)
@@ -37,7 +37,7 @@ var _ net.Conn = (*Conn)(nil)
 // newConn is called inside the Doer.
 func newConn(x *Net, s *msp.Stream) *Conn {
 	c := &Conn{
-		net: x, stream: s, closed: make(chan struct{}),
+		net: x, stream: s,
 		local:  mdp.Addr{SID: s.Local(), Port: s.LocalPort()},
 		remote: mdp.Addr{SID: s.Remote(), Port: s.RemotePort()},
 	}
@@ -68,7 +68,7 @@ func (c *Conn) woken(d *deadline) {
 
 // Read waits for bytes and takes as many as there are; io.EOF after the last.
 func (c *Conn) Read(p []byte) (n int, err error) {
-	w := waiter{&c.read, c.closed, c.net.shut}
+	w := waiter{&c.read, &c.closed, c.net.shut}
 	for {
 		if err := w.ready(); err != nil {
 			return 0, c.opError("read", err)
@@ -142,7 +142,7 @@ func (r *reading) take(now time.Time, n *node.Node) (changed bool) {
 func (c *Conn) Write(p []byte) (n int, err error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	w := waiter{&c.write, c.closed, c.net.shut}
+	w := waiter{&c.write, &c.closed, c.net.shut}
 	for {
 		if err := w.ready(); err != nil {
 			return n, c.opError("write", err)
@@ -196,37 +196,74 @@ func (r *writing) give(now time.Time, _ *node.Node) {
 // Close ends both directions. What was written is still delivered, in the
 // background.
 func (c *Conn) Close() error {
-	err := net.ErrClosed
-	c.closing.Do(func() {
-		close(c.closed)
-		c.read.look()
-		c.write.look()
-		c.net.doer.Do(func(now time.Time, _ *node.Node) { err = c.stream.Close(now) })
-	})
-	return c.opError("close", err)
+	if c.closed.Swap(true) {
+		return c.opError("close", net.ErrClosed)
+	}
+	c.read.look()
+	c.write.look()
+	return c.opError("close", c.end(true))
 }
 
 // CloseWrite ends our direction; the peer reads io.EOF after what was written.
 func (c *Conn) CloseWrite() error {
-	err := net.ErrClosed
-	if !isClosed(c.closed) {
-		c.net.doer.Do(func(now time.Time, _ *node.Node) { err = c.stream.CloseWrite(now) })
+	if c.closed.Load() {
+		return c.opError("close", net.ErrClosed)
 	}
-	return c.opError("close", err)
+	return c.opError("close", c.end(false))
+}
+
+// end ends the stream, or our direction of it only.
+func (c *Conn) end(both bool) error {
+	e := endings.Get().(*ending)
+	e.c, e.both = c, both
+	c.net.doer.Do(e.end)
+	err := e.err
+	*e = ending{end: e.end}
+	endings.Put(e)
+	return err
+}
+
+// An ending is to Close and CloseWrite what a reading is to Read.
+type ending struct {
+	c    *Conn
+	both bool
+	err  error
+	end  func(now time.Time, n *node.Node)
+}
+
+var endings = sync.Pool{New: func() any {
+	e := &ending{}
+	e.end = e.close
+	return e
+}}
+
+func (e *ending) close(now time.Time, _ *node.Node) {
+	if !e.both {
+		e.err = e.c.stream.CloseWrite(now)
+		return
+	}
+	e.err = e.c.stream.Close(now)
+	e.c.rouse()
+}
+
+// rouse has all go on who wait, to see what else there is. It is called inside the Doer.
+func (c *Conn) rouse() {
+	c.changed.open()
+	c.readable.open()
+	c.writable.open()
 }
 
 // Reset ends both directions now, with a reason for the peer. Nothing more is delivered.
 func (c *Conn) Reset(code uint32, reason string) {
-	c.closing.Do(func() {
-		close(c.closed)
-		c.net.doer.Do(func(now time.Time, _ *node.Node) { c.stream.Reset(now, code, reason) })
-	})
+	if !c.closed.Swap(true) {
+		c.do(func(now time.Time) { c.stream.Reset(now, code, reason); c.rouse() })
+	}
 }
 
 // Flush waits until the peer has acknowledged all that was written, and the
 // end too when it was closed for writing. The write deadline applies.
 func (c *Conn) Flush() error {
-	w := waiter{&c.write, c.closed, c.net.shut}
+	w := waiter{&c.write, &c.closed, c.net.shut}
 	for {
 		if err := w.ready(); err != nil {
 			return c.opError("flush", err)
@@ -272,10 +309,12 @@ func (c *Conn) SetReadDeadline(t time.Time) error { return c.setDeadline(&c.read
 func (c *Conn) SetWriteDeadline(t time.Time) error { return c.setDeadline(&c.write, t) }
 
 func (c *Conn) setDeadline(d *deadline, t time.Time) error {
-	if isClosed(c.closed) {
+	if c.closed.Load() {
 		return c.opError("set", net.ErrClosed)
 	}
-	d.set(t)
+	if d.set(t) {
+		c.do(func(time.Time) { c.rouse() })
+	}
 	d.look()
 	return nil
 }
@@ -288,8 +327,8 @@ func (c *Conn) opError(op string, err error) error {
 	if errors.Is(err, msp.ErrClosed) && isClosed(c.net.shut) { // the host ended between two looks
 		err = net.ErrClosed
 	}
-	if c.dialled != nil {
-		return opError(op, c.local, c.dialled, err)
+	if c.dialled {
+		return opError(op, c.local, targetAddr{c.remote.SID, c.stream.Target()}, err)
 	}
 	return opError(op, c.local, c.remote, err)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caracal-mesh/caracal/mdp"
@@ -20,8 +21,7 @@ type Listener struct {
 	changed  gate          // guarded by the Doer
 	addr     mdp.Addr
 	accept   deadline
-	closing  sync.Once
-	closed   chan struct{}
+	closed   atomic.Bool
 	lasting  bool // what it accepts does not give up on silence
 }
 
@@ -55,7 +55,7 @@ func (x *Net) listen(local sid.SID, target msp.Target) (net.Listener, error) {
 }
 
 func (x *Net) listenAs(local sid.SID, target msp.Target, about msp.About, lasting bool) (*Listener, error) {
-	k := &Listener{net: x, closed: make(chan struct{}), lasting: lasting}
+	k := &Listener{net: x, lasting: lasting}
 	var err error
 	x.doer.Do(func(_ time.Time, n *node.Node) {
 		if k.listener, err = n.MSP().ListenAs(local, target, about); err == nil {
@@ -80,21 +80,12 @@ func (k *Listener) Accept() (net.Conn, error) {
 
 // AcceptContext is Accept that also ends with ctx, and with the error of that.
 func (k *Listener) AcceptContext(ctx context.Context) (*Conn, error) {
-	w := waiter{&k.accept, k.closed, k.net.shut}
+	w := waiter{&k.accept, &k.closed, k.net.shut}
 	for {
 		if err := w.ready(); err != nil {
 			return nil, opError("accept", k.addr, nil, err)
 		}
-		var changed <-chan struct{}
-		var c *Conn
-		var ended error
-		k.net.doer.Do(func(time.Time, *node.Node) {
-			if s := k.listener.Accept(); s != nil {
-				c = newConn(k.net, s)
-				s.GiveUpOnSilence(!k.lasting)
-			}
-			ended, changed = k.listener.Err(), k.changed.next()
-		})
+		c, ended, changed := k.take()
 		switch {
 		case c != nil:
 			return c, nil
@@ -111,6 +102,42 @@ func (k *Listener) AcceptContext(ctx context.Context) (*Conn, error) {
 	}
 }
 
+// take takes the next stream. When there is none it tells why there will be no more, or what to wait for.
+func (k *Listener) take() (c *Conn, ended error, changed <-chan struct{}) {
+	a := acceptings.Get().(*accepting)
+	a.k = k
+	k.net.doer.Do(a.take)
+	c, ended, changed = a.c, a.ended, a.changed
+	*a = accepting{take: a.take}
+	acceptings.Put(a)
+	return c, ended, changed
+}
+
+// An accepting is to Accept what a reading is to Read.
+type accepting struct {
+	k       *Listener
+	c       *Conn
+	ended   error
+	changed <-chan struct{}
+	take    func(now time.Time, n *node.Node)
+}
+
+var acceptings = sync.Pool{New: func() any {
+	a := &accepting{}
+	a.take = a.accept
+	return a
+}}
+
+func (a *accepting) accept(time.Time, *node.Node) {
+	k := a.k
+	if s := k.listener.Accept(); s != nil {
+		a.c = newConn(k.net, s)
+		s.GiveUpOnSilence(!k.lasting)
+		return
+	}
+	a.ended, a.changed = k.listener.Err(), k.changed.next()
+}
+
 // Subs says which substreams and datagrams the streams accepted from now on take; none when it is not called.
 func (k *Listener) Subs(mode msp.ListenMode) {
 	k.net.doer.Do(func(time.Time, *node.Node) { k.listener.Subs(mode) })
@@ -118,7 +145,9 @@ func (k *Listener) Subs(mode msp.ListenMode) {
 
 // SetDeadline sets when Accept gives up; zero is never.
 func (k *Listener) SetDeadline(t time.Time) error {
-	k.accept.set(t)
+	if k.accept.set(t) {
+		k.net.doer.Do(func(time.Time, *node.Node) { k.changed.open() })
+	}
 	return nil
 }
 
@@ -127,11 +156,9 @@ func (k *Listener) Addr() net.Addr { return k.addr }
 
 // Close stops listening; streams not yet accepted are refused, others go on.
 func (k *Listener) Close() error {
-	err := net.ErrClosed
-	k.closing.Do(func() {
-		close(k.closed)
-		k.net.doer.Do(func(now time.Time, _ *node.Node) { k.listener.Close(now) })
-		err = nil
-	})
-	return opError("close", k.addr, nil, err)
+	if k.closed.Swap(true) {
+		return opError("close", k.addr, nil, net.ErrClosed)
+	}
+	k.net.doer.Do(func(now time.Time, _ *node.Node) { k.listener.Close(now) }) // which wakes who waits
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/caracal-mesh/caracal/msp"
@@ -58,7 +59,7 @@ func (x *Net) Dial(ctx context.Context, peer sid.SID, to msp.Target, options ...
 	if err != nil || d.lazy {
 		return c, err
 	}
-	err = c.await(ctx, &deadline{}, func(time.Time) error { return taken(c.stream.Known(), c.stream.Err()) })
+	err = c.await(ctx, &never, func(time.Time) error { return taken(c.stream.Known(), c.stream.Err()) })
 	if err != nil {
 		c.Reset(0, "not wanted any more")
 		return nil, c.opError("dial", err)
@@ -88,22 +89,12 @@ func (x *Net) open(ctx context.Context, peer sid.SID, to msp.Target, d dialing) 
 	if isClosed(x.shut) {
 		return nil, opError("dial", nil, remote, net.ErrClosed)
 	}
-	var c *Conn
-	var err error
-	x.doer.Do(func(now time.Time, n *node.Node) {
-		if peer != n.SID() && !d.lazy { // of oneself msp has a better word
-			_, err = n.MDP().MaxPayload(peer)
-		}
-		var s *msp.Stream
-		if err == nil {
-			s, err = n.MSP().Dial(now, d.local, peer, to)
-		}
-		if err == nil {
-			c = newConn(x, s)
-			c.dialled = remote
-			d.apply(now, s)
-		}
-	})
+	o := openings.Get().(*opening)
+	o.net, o.to, o.d = x, remote, d
+	x.doer.Do(o.open)
+	c, err := o.c, o.err
+	*o = opening{open: o.open}
+	openings.Put(o)
 	if errors.Is(err, overlay.ErrNoRoute) {
 		err = fmt.Errorf("%s cannot be reached now: %w", peer.Short(), err)
 	}
@@ -111,6 +102,36 @@ func (x *Net) open(ctx context.Context, peer sid.SID, to msp.Target, d dialing) 
 		return nil, opError("dial", nil, remote, err)
 	}
 	return c, nil
+}
+
+// An opening is to dialling what a reading is to Read.
+type opening struct {
+	net  *Net
+	to   targetAddr
+	d    dialing
+	c    *Conn
+	err  error
+	open func(now time.Time, n *node.Node)
+}
+
+var openings = sync.Pool{New: func() any {
+	o := &opening{}
+	o.open = o.dial
+	return o
+}}
+
+func (o *opening) dial(now time.Time, n *node.Node) {
+	if o.to.peer != n.SID() && !o.d.lazy { // of oneself msp has a better word
+		if _, o.err = n.MDP().MaxPayload(o.to.peer); o.err != nil {
+			return
+		}
+	}
+	var s *msp.Stream
+	if s, o.err = n.MSP().Dial(now, o.d.local, o.to.peer, o.to.target); o.err == nil {
+		o.c = newConn(o.net, s)
+		o.c.dialled = true
+		o.d.apply(now, s)
+	}
 }
 
 // apply gives a new stream what was asked for.
@@ -129,15 +150,19 @@ func (d *dialing) apply(now time.Time, s *msp.Stream) {
 
 // await calls try inside the Doer until it does not answer msp.ErrWouldBlock.
 func (c *Conn) await(ctx context.Context, d *deadline, try func(now time.Time) error) error {
-	w := waiter{d, c.closed, c.net.shut}
+	w := waiter{d, &c.closed, c.net.shut}
 	for {
 		if err := w.ready(); err != nil {
 			return err
 		}
 		var err error
 		var changed <-chan struct{}
-		c.net.doer.Do(func(now time.Time, _ *node.Node) { err, changed = try(now), c.changed.next() })
-		if !errors.Is(err, msp.ErrWouldBlock) {
+		c.net.doer.Do(func(now time.Time, _ *node.Node) {
+			if err = try(now); errors.Is(err, msp.ErrWouldBlock) {
+				changed = c.changed.next()
+			}
+		})
+		if changed == nil {
 			return err
 		}
 		if err := w.untilDone(changed, ctx.Done()); errors.Is(err, errDone) {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caracal-mesh/caracal/link"
@@ -25,8 +25,7 @@ type PacketConn struct {
 	changed     gate        // guarded by the Doer
 	addr        mdp.Addr
 	read, write deadline
-	closing     sync.Once
-	closed      chan struct{}
+	closed      atomic.Bool
 }
 
 var _ net.PacketConn = (*PacketConn)(nil)
@@ -36,7 +35,7 @@ func (x *Net) ListenPacket(port uint32) (*PacketConn, error) { return x.listenPa
 
 // listenPacket binds the port of our local; zero is all of ours.
 func (x *Net) listenPacket(local sid.SID, port uint32) (*PacketConn, error) {
-	p := &PacketConn{net: x, closed: make(chan struct{})}
+	p := &PacketConn{net: x}
 	var err error
 	x.doer.Do(func(_ time.Time, n *node.Node) {
 		if p.socket, err = n.MDP().Bind(local, port); err == nil {
@@ -63,7 +62,7 @@ func (p *PacketConn) ReadFrom(b []byte) (n int, from net.Addr, err error) {
 
 // receive is ReadFrom that also tells the node's time at which it took the datagram.
 func (p *PacketConn) receive(b []byte) (at time.Time, n int, from mdp.Addr, err error) {
-	w := waiter{&p.read, p.closed, p.net.shut}
+	w := waiter{&p.read, &p.closed, p.net.shut}
 	for {
 		if err := w.ready(); err != nil {
 			return at, 0, from, opError("read", p.addr, nil, err)
@@ -101,7 +100,7 @@ func (p *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
 
 // send tries until the queues have room.
 func (p *PacketConn) send(try func(now time.Time) error) error {
-	w := waiter{&p.write, p.closed, p.net.shut}
+	w := waiter{&p.write, &p.closed, p.net.shut}
 	for {
 		err := w.ready()
 		if err != nil {
@@ -126,33 +125,38 @@ func (p *PacketConn) LocalAddr() net.Addr { return p.addr }
 
 // SetDeadline sets both deadlines, by the wall clock; zero is never.
 func (p *PacketConn) SetDeadline(t time.Time) error {
-	p.read.set(t)
-	p.write.set(t)
+	p.setDeadline(&p.read, t)
+	p.setDeadline(&p.write, t)
 	return nil
 }
 
 // SetReadDeadline sets when ReadFrom gives up.
 func (p *PacketConn) SetReadDeadline(t time.Time) error {
-	p.read.set(t)
+	p.setDeadline(&p.read, t)
 	return nil
 }
 
 // SetWriteDeadline sets when WriteTo gives up.
 func (p *PacketConn) SetWriteDeadline(t time.Time) error {
-	p.write.set(t)
+	p.setDeadline(&p.write, t)
 	return nil
+}
+
+func (p *PacketConn) setDeadline(d *deadline, t time.Time) {
+	if d.set(t) {
+		p.net.doer.Do(func(time.Time, *node.Node) { p.changed.open() })
+	}
 }
 
 // Close unbinds the port.
 func (p *PacketConn) Close() error {
-	err := net.ErrClosed
-	p.closing.Do(func() {
-		close(p.closed)
-		p.net.doer.Do(func(time.Time, *node.Node) {
-			p.socket.Close()
-			p.net.packets = slices.DeleteFunc(p.net.packets, func(o *PacketConn) bool { return o == p })
-		})
-		err = nil
+	if p.closed.Swap(true) {
+		return opError("close", p.addr, nil, net.ErrClosed)
+	}
+	p.net.doer.Do(func(time.Time, *node.Node) {
+		p.socket.Close()
+		p.net.packets = slices.DeleteFunc(p.net.packets, func(o *PacketConn) bool { return o == p })
+		p.changed.open()
 	})
-	return opError("close", p.addr, nil, err)
+	return nil
 }

@@ -16,7 +16,7 @@ import (
 // peer. It begins as this one as to silence, and lives on when this one is closed. The peer's end gets it by
 // AcceptSub, if it listens. msp.ErrWouldBlock when there are too many streams.
 func (c *Conn) OpenSub() (sub *Conn, err error) {
-	if isClosed(c.closed) {
+	if c.closed.Load() {
 		return nil, c.opError("open", net.ErrClosed)
 	}
 	c.do(func(now time.Time) {
@@ -182,7 +182,7 @@ func (c *Conn) WriteTo(w io.Writer) (n int64, err error) {
 
 // CloseRead discards what was received and all that comes. The peer is not told.
 func (c *Conn) CloseRead() error {
-	if isClosed(c.closed) {
+	if c.closed.Load() {
 		return c.opError("close", net.ErrClosed)
 	}
 	c.do(func(now time.Time) { c.stream.CloseRead(now); c.changed.open(); c.readable.open() })
@@ -192,10 +192,9 @@ func (c *Conn) CloseRead() error {
 // Abandon ends the stream now and returns what the peer had not acknowledged: some of it may
 // have arrived all the same. After Close it returns nothing.
 func (c *Conn) Abandon() (u msp.Undelivered) {
-	c.closing.Do(func() {
-		close(c.closed)
-		c.do(func(now time.Time) { u = c.stream.Abandon(now) })
-	})
+	if !c.closed.Swap(true) {
+		c.do(func(now time.Time) { u = c.stream.Abandon(now); c.rouse() })
+	}
 	return u
 }
 
@@ -212,7 +211,7 @@ func (c *Conn) Replay(u msp.Undelivered) error {
 // Events waits for something to happen to the stream and returns all that has since the last call, each kind
 // once, and the bytes acknowledged. After an end it returns what is left, then the error, io.EOF or of ctx.
 func (c *Conn) Events(ctx context.Context) (what msp.Event, acked uint64, err error) {
-	err = c.await(ctx, &deadline{}, func(time.Time) error {
+	err = c.await(ctx, &never, func(time.Time) error {
 		if what, acked = c.stream.Events(); what != 0 || acked != 0 {
 			return nil
 		}

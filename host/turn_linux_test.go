@@ -153,7 +153,7 @@ func TestWhoReadsTheSocketSeesItsEndAtOnce(t *testing.T) {
 		by := &turn{reader: s.Readers()[0]} // which no goroutine looks after
 		by.lent.Store(true)
 		failed := make(chan error, 1)
-		go func() { failed <- c.arrival(by, waiter{&c.read, c.closed, a.shut}, nil) }()
+		go func() { failed <- c.arrival(by, waiter{&c.read, &c.closed, a.shut}, nil) }()
 		for n := 0; n < 100 && by.mu.TryLock(); n++ { // it does not read when it asked just while we looked: then it waits, and ends, too
 			by.mu.Unlock()
 			time.Sleep(time.Millisecond)

@@ -11,17 +11,22 @@ import (
 
 // A deadline is the point in time after which calls fail. The zero deadline never comes.
 type deadline struct {
+	used    atomic.Bool // it was set once: most never are
 	mu      sync.Mutex
 	timer   *time.Timer
 	moved   int                  // times it was set: a timer of before does nothing
-	expired chan struct{}        // closed when it has come; made anew when it is moved after that
+	expired chan struct{}        // closed when it has come; made anew when it is moved after that; nil until it is used
 	reads   atomic.Pointer[turn] // of the socket that who waits may read; the latest one's, where several wait
 }
 
-// set moves the deadline to t, zero for never.
-func (d *deadline) set(t time.Time) {
+// never is a deadline that nobody sets.
+var never deadline
+
+// set moves the deadline to t, zero for never. The first time, who waits does not know of it yet and is to be woken.
+func (d *deadline) set(t time.Time) (first bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	first = !d.used.Swap(true)
 	d.moved++
 	if d.timer != nil {
 		d.timer.Stop()
@@ -30,15 +35,16 @@ func (d *deadline) set(t time.Time) {
 		d.expired = make(chan struct{})
 	}
 	if t.IsZero() {
-		return
+		return first
 	}
 	left := time.Until(t)
 	if left <= 0 {
 		close(d.expired)
-		return
+		return first
 	}
 	moved := d.moved
 	d.timer = time.AfterFunc(left, func() { d.expire(moved) })
+	return first
 }
 
 // expire is the timer that was set with the given move.
@@ -50,22 +56,18 @@ func (d *deadline) expire(moved int) {
 	}
 }
 
-// wait is closed once the deadline has come.
+// wait is closed once the deadline has come; nil while it was never set.
 func (d *deadline) wait() <-chan struct{} {
+	if !d.used.Load() {
+		return nil
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.expired == nil {
-		d.expired = make(chan struct{})
-	}
 	return d.expired
 }
 
 // passed reports whether it has come.
-func (d *deadline) passed() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.expired != nil && isClosed(d.expired)
-}
+func (d *deadline) passed() bool { return d.used.Load() && isClosed(d.wait()) }
 
 // look has who waits by reading a socket see that something has ended it.
 func (d *deadline) look() {
@@ -83,17 +85,18 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
-// A waiter tells what ends the waiting of one side of a connection.
+// A waiter tells what ends the waiting of one side of a connection. Who closes that, or sets the deadline for the first time, wakes
+// who waits by what it waits for.
 type waiter struct {
 	deadline *deadline
-	closed   <-chan struct{} // this connection
+	closed   *atomic.Bool    // this connection
 	shut     <-chan struct{} // all of them
 }
 
 // ready is nil while a call may go on.
 func (w waiter) ready() error {
 	switch {
-	case isClosed(w.closed), isClosed(w.shut):
+	case w.closed.Load(), isClosed(w.shut):
 		return net.ErrClosed
 	case w.deadline.passed():
 		return os.ErrDeadlineExceeded
@@ -109,6 +112,9 @@ func (w waiter) untilDone(changed, done <-chan struct{}) error {
 	if isClosed(done) {
 		return errDone
 	}
+	if w.closed.Load() {
+		return net.ErrClosed
+	}
 	select {
 	case <-changed:
 		return nil
@@ -116,8 +122,6 @@ func (w waiter) untilDone(changed, done <-chan struct{}) error {
 		return errDone
 	case <-w.deadline.wait():
 		return os.ErrDeadlineExceeded
-	case <-w.closed:
-		return net.ErrClosed
 	case <-w.shut:
 		return net.ErrClosed
 	}

@@ -132,7 +132,7 @@ func (r *reading) take(now time.Time, n *node.Node) (changed bool) {
 	for mark := true; mark && r.n == 0 && r.err == nil; { // past records that are empty
 		r.n, mark, r.err = r.c.stream.Read(now, r.p)
 	}
-	if r.n == 0 {
+	if r.n == 0 && errors.Is(r.err, msp.ErrWouldBlock) {
 		r.changed, r.by = r.c.readable.next(), r.c.by
 	}
 	return n.MSP().Pending()

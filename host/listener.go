@@ -85,7 +85,7 @@ func (k *Listener) AcceptContext(ctx context.Context) (*Conn, error) {
 		if err := w.ready(); err != nil {
 			return nil, opError("accept", k.addr, nil, err)
 		}
-		c, ended, changed := k.take()
+		c, changed, ended := k.take()
 		switch {
 		case c != nil:
 			return c, nil
@@ -103,14 +103,14 @@ func (k *Listener) AcceptContext(ctx context.Context) (*Conn, error) {
 }
 
 // take takes the next stream. When there is none it tells why there will be no more, or what to wait for.
-func (k *Listener) take() (c *Conn, ended error, changed <-chan struct{}) {
+func (k *Listener) take() (c *Conn, changed <-chan struct{}, ended error) {
 	a := acceptings.Get().(*accepting)
 	a.k = k
 	k.net.doer.Do(a.take)
-	c, ended, changed = a.c, a.ended, a.changed
+	c, changed, ended = a.c, a.changed, a.ended
 	*a = accepting{take: a.take}
 	acceptings.Put(a)
-	return c, ended, changed
+	return c, changed, ended
 }
 
 // An accepting is to Accept what a reading is to Read.

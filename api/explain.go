@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caracal-mesh/caracal/api/client"
@@ -102,6 +103,7 @@ var reasons = map[string]string{
 	string(overlay.ReasonDearer):   "the way before became dearer, or was cut farther on",
 	string(overlay.ReasonNoAnswer): "the next hop before did not answer any more",
 	string(overlay.ReasonNoPath):   "the interface, or the last path, to the next hop before is gone",
+	string(overlay.ReasonLeft):     "the next hop before was stopped, and said so",
 	string(overlay.ReasonLost):     "a link farther on was lost, and there is no other way",
 }
 
@@ -120,7 +122,7 @@ func (s *Server) change(e *host.Reasoning) client.Change {
 	}
 	from := "no way"
 	if !e.Change.From.IsZero() {
-		c.From, from = e.Change.From.String(), "via "+s.nameOf(e.Change.From)
+		c.From, from = e.Change.From.String(), s.towards(e.Change.From, e.Dst)
 	}
 	to, iface := e.Hop.SID, e.Hop.Iface
 	routed := len(e.Candidates) > 0 && e.Candidates[0].Verdict == overlay.InUse
@@ -132,7 +134,11 @@ func (s *Server) change(e *host.Reasoning) client.Change {
 			}
 		}
 	}
-	c.Text = fmt.Sprintf("%s → %s: %s", from, s.towards(to, e.Dst), reasons[c.Reason])
+	why := reasons[c.Reason]
+	if e.Left || e.Change.From == e.Dst {
+		why = strings.Replace(why, "the next hop before", "it", 1)
+	}
+	c.Text = fmt.Sprintf("%s → %s: %s", from, s.towards(to, e.Dst), why)
 	if !routed {
 		return c
 	}

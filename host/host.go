@@ -218,12 +218,12 @@ func (h *Host) Look(f func(now time.Time, n *node.Node) (changed bool)) {
 
 // Close stops the node. Streams that were closed have a second to deliver what they
 // still hold; Conn.Flush waits longer. Those open end, here with net.ErrClosed,
-// at their peers with msp.ErrPeerRestarted.
+// at their peers with msp.ErrPeerRestarted. The neighbours are told, and go other ways at once.
 func (h *Host) Close() error {
 	h.closing.Do(func() {
 		h.settle(lingerFor, func() bool { return h.node.MSP().Delivering() })
 		h.Shut()
-		h.Do(func(_ time.Time, n *node.Node) { n.MSP().Leave() })
+		h.Do(func(_ time.Time, n *node.Node) { n.Leave() })
 		h.settle(leaveFor, func() bool { return h.pump.running || h.pump.stale })
 		h.cancel()
 		h.release()

@@ -84,6 +84,7 @@ type PeerStatus struct {
 	Link      string  `json:"link"`
 	Addr      string  `json:"addr"` // of the first hop
 	Via       string  `json:"via"`  // SID of the first hop, "" when direct
+	Left      bool    `json:"left"` // it was stopped, and said so; it is Unreachable then
 	LastHeard float64 `json:"last_s"`
 	Since     float64 `json:"since_s"`
 	Distance  uint32  `json:"distance"`
@@ -169,6 +170,9 @@ func peerStatus(now time.Time, n *node.Node, contacts map[sid.SID]sid.Contact) [
 		}
 		p.LastHeard, p.Since = ago(now, m.Heard), ago(now, m.Since)
 		p.route(m)
+		if p.Left = m.Left; p.Left {
+			p.LastHeard = p.Since // its goodbye
+		}
 		out = append(out, p)
 	}
 	slices.SortStableFunc(out, func(a, b PeerStatus) int { return rank(a.State) - rank(b.State) })

@@ -77,6 +77,7 @@ type Node struct {
 	msp  *msp.Engine
 
 	lookAt time.Time // who is spoken to over others is looked for not before
+	left   bool
 }
 
 // New puts a node together at the time now. It has no interfaces yet.
@@ -135,17 +136,33 @@ func New(now time.Time, cfg Config) (*Node, error) {
 // Receive takes one datagram from the world, opened in place. It sends nothing:
 // call Processing after the last datagram of a batch.
 func (n *Node) Receive(now time.Time, from link.Path, datagram []byte) {
-	if nat.Takes(datagram) {
+	switch {
+	case n.left:
+	case nat.Takes(datagram):
 		n.nat.Receive(now, from, datagram)
-		return
+	default:
+		n.mesh.Receive(now, from, datagram)
 	}
-	n.mesh.Receive(now, from, datagram)
+}
+
+// Leave ends the node's part in the mesh: its streams end with msp.ErrClosed, those at the peers with msp.ErrPeerRestarted, and
+// Processing sends the last words and tells the neighbours that the node stops, which then go other ways at once (spec O3.9).
+// After that it sends nothing, and Receive takes nothing. Who just stops calling a node is missed after a few seconds.
+func (n *Node) Leave() {
+	n.left = true
+	n.msp.Leave()
+	n.mesh.Leave()
 }
 
 // Processing lets every floor do what is due, top to bottom, and puts what is to be
 // sent into out. It reports when to be called again: zero is never, now means at
 // once, after out has been written.
 func (n *Node) Processing(now time.Time, out *link.Batch) (next time.Time) {
+	if n.left {
+		n.msp.Processing(now)
+		n.mdp.Processing(now)
+		return n.mesh.Processing(now, out)
+	}
 	next = n.lookForUse(now)
 	next = agenda.Soonest(next, n.nat.Processing(now, out))
 	next = agenda.Soonest(next, n.dir.Processing(now))

@@ -19,6 +19,7 @@ const (
 	ReasonDearer   Reason = "dearer"    // the old way became dearer, or was cut farther on
 	ReasonNoAnswer Reason = "no-answer" // the former next hop does not answer any more
 	ReasonNoPath   Reason = "no-path"   // the interface or the last path to the former next hop is gone
+	ReasonLeft     Reason = "left"      // the former next hop stopped, and said so
 	ReasonLost     Reason = "lost"      // there is no way left; the link that was lost is not ours
 )
 
@@ -40,7 +41,7 @@ type Switch struct {
 type cause uint8
 
 // causes are the reasons, in the order of their numbers; 0 = none yet.
-var causes = [...]Reason{"", ReasonFound, ReasonNewLink, ReasonCheaper, ReasonDearer, ReasonNoAnswer, ReasonNoPath, ReasonLost}
+var causes = [...]Reason{"", ReasonFound, ReasonNewLink, ReasonCheaper, ReasonDearer, ReasonNoAnswer, ReasonNoPath, ReasonLost, ReasonLeft}
 
 func causeOf(r Reason) cause { return cause(max(0, slices.Index(causes[:], r))) }
 
@@ -54,6 +55,8 @@ func (m *Mesh) changed(o *origin, via *neighbour, distance uint32) {
 	}
 	reason := ReasonDearer
 	switch {
+	case via == nil && o.left:
+		reason = ReasonLeft
 	case o.via == nil:
 		reason = ReasonFound
 	case o.via.fell != "" && !o.via.isUp():

@@ -34,6 +34,7 @@ type origin struct {
 	crowded   bool // in the region that more than half of a full table is in (spec O13.3)
 	connected bool // two-sided links lead there, whether or not they carry us
 	shrunk    bool // a link of the version before is gone
+	left      bool // its present run has said goodbye to us: no route leads there (spec O3.9)
 }
 
 // A rarity is what is known of few origins only.
@@ -167,6 +168,7 @@ func (d *database) unhold(o *origin) {
 // take makes the state the present one of its node.
 func (d *database) take(now moment, o *origin, s *state) {
 	d.links += len(s.links) - len(o.links)
+	o.left = o.left && o.boot == s.boot
 	o.shrunk = o.state != nil && slices.ContainsFunc(o.links, func(was wire.Link) bool { return s.link(was.NID) == nil })
 	o.state = s
 	o.taken = now

@@ -24,16 +24,20 @@ const (
 
 // A wantedPeer is an address at which we were told to find a neighbour.
 type wantedPeer struct {
-	path link.Path
-	at   time.Time // of the next beacon there; zero = a neighbour is up there
-	wait time.Duration
+	path    link.Path
+	at      time.Time // of the next beacon there; zero = a neighbour is up there
+	wait    time.Duration
+	brisk   time.Time // until then the waits are short: somebody there said goodbye (spec O3.9)
+	passing bool      // we were not told to call there: it ends then
 }
 
 // AddPeer asks for a neighbour at an address, tried for ever with back-off.
 // At most 256 addresses are kept.
 func (m *Mesh) AddPeer(now time.Time, to link.Path) {
+	m.endRecalls(now)
 	for _, w := range m.wanted {
 		if w.path == to {
+			w.passing = false
 			return
 		}
 	}
@@ -53,7 +57,7 @@ func (m *Mesh) RemovePeer(to link.Path) {
 // isWanted reports whether we were told to call at the address.
 func (m *Mesh) isWanted(to link.Path) bool {
 	return slices.ContainsFunc(m.wanted, func(w *wantedPeer) bool {
-		return w.path.Addr == to.Addr && (w.path.Iface == 0 || w.path.Iface == to.Iface)
+		return !w.passing && w.path.Addr == to.Addr && (w.path.Iface == 0 || w.path.Iface == to.Iface)
 	})
 }
 
@@ -216,6 +220,7 @@ func (m *Mesh) discover(now time.Time, out *link.Batch) bool {
 			}
 		}
 	}
+	m.endRecalls(now)
 	for _, w := range m.wanted {
 		if !m.call(now, w, out) {
 			return false
@@ -306,5 +311,8 @@ func (m *Mesh) call(now time.Time, w *wantedPeer, out *link.Batch) bool {
 	}
 	w.at = now.Add(m.jitter(w.wait))
 	w.wait = min(2*w.wait, wantedMost)
+	if now.Before(w.brisk) {
+		w.wait = min(w.wait, briskMost)
+	}
 	return true
 }

@@ -16,6 +16,7 @@ type Explanation struct {
 	Dst        sid.SID
 	Since      time.Time   // the present route, or the lack of one, began
 	Change     Change      // how it came about
+	Left       bool        // it has said goodbye to us: it was stopped then
 	Candidates []Candidate // the one in use first, then by distance; empty: no neighbour leads there
 }
 
@@ -66,7 +67,7 @@ func (m *Mesh) Explain(dst sid.SID) (Explanation, error) {
 	m.spf.alternates = nil
 	m.findAlternates()
 	m.search(o) // links cost the same both ways: the distance from o to a neighbour is the neighbour's to o
-	e := Explanation{Dst: dst, Since: m.timeOf(o.since), Change: m.change(o)}
+	e := Explanation{Dst: dst, Since: m.timeOf(o.since), Change: m.change(o), Left: o.left}
 	self := m.db.byNID(m.nid)
 	for _, n := range m.neighbours {
 		if n == nil || !n.isUp() || !m.linked(self, n.nid) {

@@ -58,7 +58,7 @@ func (m *Mesh) Neighbours(f func(Neighbour)) {
 // Called is at how many addresses beyond our links we were told to call.
 func (m *Mesh) Called() (n int) {
 	for _, w := range m.wanted {
-		if w.path.Iface == 0 {
+		if w.path.Iface == 0 && !w.passing {
 			n++
 		}
 	}

@@ -65,6 +65,8 @@ type Mesh struct {
 
 	promised    time.Time // when we asked to be called
 	listenUntil time.Time // nothing counts as lost before: we were late
+	leaving     bool      // we stop
+	gone        bool      // and have said so: nothing happens any more
 
 	bcast broadcastState
 
@@ -138,8 +140,11 @@ func (m *Mesh) emit(e trace.Event) {
 }
 
 // Receive takes a datagram from the world. It is opened in place. Nothing is sent. What
-// comes from an interface that is not (or no more) ours is dropped.
+// comes from an interface that is not (or no more) ours is dropped, as is everything after Leave.
 func (m *Mesh) Receive(now time.Time, from link.Path, datagram []byte) {
+	if m.leaving {
+		return
+	}
 	f := m.iface(from.Iface)
 	if f == nil {
 		m.stats.NoInterface++
@@ -205,6 +210,12 @@ func (m *Mesh) wakeUp(now time.Time) {
 }
 
 func (m *Mesh) processAll(now time.Time, out *link.Batch) (next time.Time) {
+	if m.leaving {
+		if m.gone = m.gone || m.takeLeave(now, out); !m.gone {
+			return now
+		}
+		return time.Time{}
+	}
 	m.rest(now)
 	if m.deliverLoop(now) {
 		return now // the floor above has news

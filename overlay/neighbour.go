@@ -44,29 +44,31 @@ type neighbour struct {
 	risen time.Time // when it came up last
 	fell  Reason    // why it fell last
 
-	paths    []*path // in the order found
-	active   *path   // the one in use; nil only while greeting or down
-	latest   *path   // where the newest packet came from, nil = unknown
-	switched Switch  // how the one in use came to be
-	start    link.Path
-	credit   int                 // bytes that may be sent there while greeting (spec O1.3)
-	replies  [maxReplies]replyTo // where handshakes 1 came from
-	queues   queues
-	window   window
-	yield    yielding
-	cutting  cutting
-	tx       flight
-	old      flight // of the epoch before
-	rx       []*arrivals
-	probe    bool      // a probe goes out on the active path
-	heard    time.Time // last authentic packet
-	sync     syncState
-	echoes   bucket       // probes that answer what came while down
-	checks   bucket       // signatures checked for this neighbour
-	gifts    bucket       // link state that it is sent because it asked
-	relays   bucket       // broadcasts
-	brought  bucket       // nodes that were not known before, when many are
-	assembl  *[8]assembly // of link state that comes in pieces; nil = none ever did
+	paths     []*path // in the order found
+	active    *path   // the one in use; nil only while greeting or down
+	latest    *path   // where the newest packet came from, nil = unknown
+	switched  Switch  // how the one in use came to be
+	start     link.Path
+	credit    int                 // bytes that may be sent there while greeting (spec O1.3)
+	replies   [maxReplies]replyTo // where handshakes 1 came from
+	queues    queues
+	window    window
+	yield     yielding
+	cutting   cutting
+	tx        flight
+	old       flight // of the epoch before
+	rx        []*arrivals
+	probe     bool      // a probe goes out on the active path
+	left      uint32    // the run that has said goodbye; 0 = none
+	farewells uint8     // goodbyes said to it
+	heard     time.Time // last authentic packet
+	sync      syncState
+	echoes    bucket       // probes that answer what came while down
+	checks    bucket       // signatures checked for this neighbour
+	gifts     bucket       // link state that it is sent because it asked
+	relays    bucket       // broadcasts
+	brought   bucket       // nodes that were not known before, when many are
+	assembl   *[8]assembly // of link state that comes in pieces; nil = none ever did
 
 	sessionAt time.Time // the session's own deadline
 	lossAt    time.Time // the oldest packet in flight counts as lost
@@ -151,6 +153,10 @@ func (n *neighbour) rise(now time.Time, p *path) {
 	}
 	n.enter(now, up)
 	n.risen = now
+	o := n.m.db.byNID(n.nid)
+	if o != nil {
+		o.left = false
+	}
 	n.use(now, p, "up")
 	n.m.emit(trace.Event{At: now, Kind: trace.NeighbourUp, Peer: n.sid, Path: p.to})
 	n.cost = p.cost()
@@ -158,7 +164,7 @@ func (n *neighbour) rise(now time.Time, p *path) {
 	n.hello()
 	n.m.linkChanged(now)
 	n.sync = syncState{due: now, lazy: n.m.beginsLazy(n)}
-	if o := n.m.db.byNID(n.nid); o != nil && !o.admitted && n.m.admit(now, o) {
+	if o != nil && !o.admitted && n.m.admit(now, o) {
 		n.m.spreadState(now, o, n)
 	}
 	n.dirty = true
@@ -193,8 +199,10 @@ func (n *neighbour) fall(now time.Time, reason Reason) {
 	m.signSoon(now, true)
 	m.runSPF(now)
 	n.reroute(now)
-	n.peer.Start(now, nil)
-	m.beaconAfresh(now)
+	if reason != ReasonLeft {
+		n.peer.Start(now, nil)
+		m.beaconAfresh(now)
+	}
 	m.wantAgain(now)
 }
 
@@ -204,7 +212,11 @@ const greetFor = 25 * time.Second
 // processing does what is due for this neighbour. It reports whether the batch is
 // full; then it is to be called again.
 func (n *neighbour) processing(now time.Time, out *link.Batch) (next time.Time, full bool) {
-	if n.overdue(now) {
+	switch {
+	case n.left != 0 && n.left == n.peer.RemoteBoot():
+		n.part(now)
+		return time.Time{}, false
+	case n.overdue(now):
 		n.m.forget(now, n)
 		return time.Time{}, false
 	}

@@ -113,7 +113,7 @@ func (m *Mesh) receiveData(now time.Time, from link.Path, pkt []byte) {
 	n.dirty = true
 	a := n.arrivalsOf(o.Epoch)
 	n.hear(now, from, o, a)
-	if asks, all := m.takeFrames(now, n, a, o.Epoch, o.Plain, lp.Section); all {
+	if asks, all := m.takeFrames(now, n, a, &o, lp.Section); all {
 		a.arrived(now, o.Counter, len(pkt), asks)
 	}
 }
@@ -178,10 +178,10 @@ func (n *neighbour) arrivalsOf(epoch uint32) *arrivals {
 // takeFrames acts on the frames of a packet. asks tells whether one of them wants an
 // acknowledgement. all is false when the packet must not be acknowledged, because
 // it uses an alias that we have not been told (spec O5.3).
-func (m *Mesh) takeFrames(now time.Time, n *neighbour, a *arrivals, epoch uint32, plain, section []byte) (asks, all bool) {
+func (m *Mesh) takeFrames(now time.Time, n *neighbour, a *arrivals, o *session.Opened, section []byte) (asks, all bool) {
 	all = true
 	s := m.received
-	r := wire.Read(plain)
+	r := wire.Read(o.Plain)
 	sections := 0
 	m.way = wire.Route{}
 	for r.Len() > 0 {
@@ -196,7 +196,7 @@ func (m *Mesh) takeFrames(now time.Time, n *neighbour, a *arrivals, epoch uint32
 			continue
 		case wire.FrameAck:
 			if r.Ack(&s.ack); r.Err() == nil {
-				n.receiveAcks(now, epoch, &s.ack)
+				n.receiveAcks(now, o.Epoch, &s.ack)
 			}
 		case wire.FrameForward, wire.FrameSection:
 			asks = true
@@ -206,6 +206,8 @@ func (m *Mesh) takeFrames(now time.Time, n *neighbour, a *arrivals, epoch uint32
 			m.way = wire.Route{}
 		case wire.FrameRoute:
 			r.Route(&m.way)
+		case wire.FrameGoodbye:
+			n.hearGoodbye(o.Boot)
 		case wire.FrameAlias:
 			asks = true
 			if alias, of := r.Alias(); r.Err() == nil && !a.define(alias, of) {

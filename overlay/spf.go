@@ -113,7 +113,7 @@ func (m *Mesh) relax(root, o *origin) {
 	for i := range o.links {
 		l := &o.links[i]
 		to := m.db.byNID(l.NID)
-		if to == nil || m.visit(to).done || (overload && to.flags&wire.LinkStateStub == 0) {
+		if to == nil || to.left || m.visit(to).done || (overload && to.flags&wire.LinkStateStub == 0) {
 			continue // spec O10.3
 		}
 		back := to.link(o.nid)
@@ -197,8 +197,11 @@ func (m *Mesh) adoptRoutes(now time.Time) {
 		}
 		if v.via != o.via {
 			e := trace.Event{At: now, Kind: trace.RouteChanged, Dst: o.sid, Size: v.hops}
-			if v.via != nil {
+			switch {
+			case v.via != nil:
 				e.Peer = v.via.sid
+			case o.left:
+				e.Reason = string(ReasonLeft)
 			}
 			m.emit(e)
 			m.changed(o, v.via, v.distance)

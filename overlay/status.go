@@ -73,6 +73,7 @@ type Node struct {
 	Hop   Hop       // zero SID: unreachable now
 	Heard time.Time // neighbours: last authentic packet or beacon
 	Since time.Time // when the present route, or the lack of one, began
+	Left  bool      // it has said goodbye to us: it was stopped then
 }
 
 // Nodes lists all known members, ordered by SID.
@@ -82,7 +83,7 @@ func (m *Mesh) Nodes() []Node {
 		if !o.admitted {
 			continue
 		}
-		n := Node{SID: o.sid, Name: o.name, Local: o.local >= 0, Hop: m.hop(o), Since: m.timeOf(o.since)}
+		n := Node{SID: o.sid, Name: o.name, Local: o.local >= 0, Hop: m.hop(o), Since: m.timeOf(o.since), Left: o.left}
 		if b := m.bySID[o.sid]; b != nil {
 			n.Heard = b.lastHeard()
 		}
@@ -148,6 +149,7 @@ type Stats struct {
 	DetoursTried, DetoursKept, DetoursForgotten, RoutesLeft                           uint64 // ways that a source chooses; those that led no further
 	Cut                                                                               uint64 // link packets sent as a run of fragments
 	Fragmented                                                                        uint64 // datagrams too long for their link
+	Goodbyes, GoodbyesRefused                                                         uint64 // of neighbours; of a former run of theirs
 	NoInterface                                                                       uint64 // datagrams from one that is gone
 }
 

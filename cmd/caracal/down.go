@@ -14,6 +14,7 @@ const downLimit = 15 * time.Second
 func (c *command) down() *cobra.Command {
 	return &cobra.Command{
 		Use: "down", Short: "Stop the node", Args: exactly(0),
+		Long: "Stop the node. What it still has to deliver has a second for that; its neighbours are told, and go other ways at once.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			n, err := c.node()
 			if err != nil {

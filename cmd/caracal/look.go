@@ -102,6 +102,9 @@ func (c *command) peerTable(list []host.PeerStatus) {
 		case host.Mesh: // what was measured is of the first link only: caracal routes
 			row[5], row[6] = "–", "–"
 		case host.Unreachable:
+			if p.Left {
+				state = "left"
+			}
 			row = []string{named(p.Name), short(p.SID), state, "–", "–", "–", "–", span(p.LastHeard), "–"}
 		}
 		if p.Name == "" {

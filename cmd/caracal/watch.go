@@ -85,11 +85,17 @@ func eventText(e *client.Event) string {
 	case "suspect":
 		return who + "does not answer " + at
 	case "down":
+		if e.Reason == "left" {
+			return who + "was stopped, and said so"
+		}
 		return who + "no neighbour any more (" + inWords(e.Reason) + ")"
 	case "path":
 		return who + "now over " + at + " (" + inWords(e.Reason) + ")"
 	case "appeared":
 		return who + "is there, " + way(e)
+	}
+	if e.Reason == "left" {
+		return who + "has left"
 	}
 	return who + "has left, or cannot be reached"
 }

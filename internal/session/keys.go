@@ -128,6 +128,7 @@ func (p *Peer) Seal(now time.Time, pkt []byte, from, to int, extra []byte) (coun
 type Opened struct {
 	Peer    *Peer
 	Epoch   uint32 // epoch of the session that opened it; may lag behind Peer.Epoch
+	Boot    uint32 // of the remote, when that session was made
 	Counter uint64
 	Plain   []byte // pkt[from:to-TagSize], opened in place, borrowed
 	// Confirmed is set on the packet that confirmed a session we accepted.
@@ -166,7 +167,7 @@ func (t *Table) Open(now time.Time, pkt []byte, from, to int, extra []byte) (Ope
 	k.peer.opened = k
 	confirmed := k.peer.heard(now, k)
 	k.peer.use(now)
-	return Opened{Peer: k.peer, Epoch: k.epoch, Counter: counter, Plain: plain, Confirmed: confirmed}, nil
+	return Opened{Peer: k.peer, Epoch: k.epoch, Boot: k.boot, Counter: counter, Plain: plain, Confirmed: confirmed}, nil
 }
 
 // Awaits tells which peer's handshake of ours under way the data packet names, nil when none: it has

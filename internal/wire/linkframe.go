@@ -24,6 +24,7 @@ const (
 	FrameKEM       = 12
 	FrameHave      = 13
 	FrameRoute     = 14
+	FrameGoodbye   = 15
 )
 
 // deflectedBit is the flag among the number of earlier ones and the class.
@@ -127,6 +128,9 @@ func (r *Reader) Hello() (boot uint32, digest uint64) { return r.Uint32(), r.Uin
 // AppendProbe appends a probe: a frame that says nothing and asks for an
 // acknowledgement (spec O4.6).
 func AppendProbe(b []byte) []byte { return append(b, FrameProbe) }
+
+// AppendGoodbye appends a goodbye: a frame that says that its sender stops (spec O4.10).
+func AppendGoodbye(b []byte) []byte { return append(b, FrameGoodbye) }
 
 // AppendUnreach appends a notice that the sender knows no way to a node (spec O5.11):
 //

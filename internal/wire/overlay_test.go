@@ -249,6 +249,7 @@ func FuzzLinkFrames(f *testing.F) {
 	f.Add(AppendUnreach(nil, NID{1}), []byte(nil))
 	f.Add(AppendHave(nil, &Have{N: 1}), []byte(nil))
 	f.Add(AppendRoute(nil, &Route{N: 2, Next: 1}), []byte(nil))
+	f.Add(AppendGoodbye(AppendAck(nil, &Ack{N: 1})), []byte(nil))
 	b, _ := AppendBroadcast(nil, &Broadcast{})
 	f.Add(append(b, make([]byte, 64)...), []byte(nil))
 	f.Fuzz(func(t *testing.T, plain, section []byte) {

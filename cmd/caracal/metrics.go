@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/prometheus/common/expfmt"
 	"github.com/spf13/cobra"
 
 	"github.com/caracal-mesh/caracal/api/client"
@@ -35,7 +34,7 @@ func (c *command) metrics() *cobra.Command {
 			if listen != "" {
 				return c.serveMetrics(cmd.Context(), n, listen)
 			}
-			return c.printMetrics(n)
+			return c.printMetrics(cmd.Context(), n)
 		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", "", "serve them at this IP:PORT, such as 127.0.0.1:9410")
@@ -55,37 +54,30 @@ type metricData struct {
 	Value  float64           `json:"value"`
 }
 
-func (c *command) printMetrics(n metrics.Node) error {
-	families, err := metrics.Registry(n).Gather()
-	if err != nil {
-		return fail(client.Failed, "the metrics do not fit together: %s", client.Printable(firstLine(err.Error())))
+func (c *command) printMetrics(ctx context.Context, n metrics.Node) error {
+	families := metrics.Gather(ctx, n)
+	if !c.json {
+		var text []byte
+		for _, f := range families {
+			text = f.AppendText(text)
+		}
+		_, err := c.out.Write(text)
+		return err
 	}
 	doc := metricsDocument{Schema: client.SchemaMetrics, Metrics: []metricData{}}
 	for _, f := range families {
-		if !c.json {
-			if _, err := expfmt.MetricFamilyToText(c.out, f); err != nil {
-				return err
-			}
-			continue
-		}
-		for _, m := range f.GetMetric() {
-			d := metricData{Name: f.GetName(), Type: "gauge", Value: m.GetGauge().GetValue()}
-			if m.Counter != nil {
-				d.Type, d.Value = "counter", m.GetCounter().GetValue()
-			}
-			for _, l := range m.GetLabel() {
+		for _, s := range f.Samples {
+			d := metricData{Name: f.Name, Type: f.Type, Value: s.Value}
+			for i, value := range s.Labels {
 				if d.Labels == nil {
 					d.Labels = map[string]string{}
 				}
-				d.Labels[l.GetName()] = l.GetValue()
+				d.Labels[f.Labels[i]] = value
 			}
 			doc.Metrics = append(doc.Metrics, d)
 		}
 	}
-	if c.json {
-		return c.document(doc)
-	}
-	return nil
+	return c.document(doc)
 }
 
 // serveMetrics answers Prometheus until ctx ends.

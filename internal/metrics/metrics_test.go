@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/caracal-mesh/caracal/api/client"
 	"github.com/caracal-mesh/caracal/host"
 )
@@ -108,11 +106,8 @@ func TestTheDashboardStandsOnWhatIsTold(t *testing.T) {
 		t.Fatalf("the dashboard is no JSON: %v", err)
 	}
 	told := map[string]bool{}
-	all := make(chan *prometheus.Desc, 100)
-	collector{}.Describe(all)
-	close(all)
-	for d := range all {
-		told[regexp.MustCompile(`fqName: "([^"]+)"`).FindStringSubmatch(d.String())[1]] = true
+	for _, f := range Gather(t.Context(), node()) {
+		told[f.Name] = true
 	}
 	asked := regexp.MustCompile(`caracal_[a-z_]+`).FindAllString(string(data), -1)
 	for _, name := range asked {

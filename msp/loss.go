@@ -116,6 +116,7 @@ func (a *association) acknowledge(r *ackRound, p *sentPacket) {
 	}
 	for i := range p.frames {
 		a.gather(r, &p.frames[i])
+		p.frames[i].s = nil // else what has ended would be held as long as the record is not used again
 	}
 }
 

@@ -23,6 +23,14 @@ func (e *Engine) controller() controller {
 // loneLoss is how many packets lost in a round of slow start are no sign of a full queue (spec M9.6).
 const loneLoss = 2
 
+// fewLost is the share, one in so many, that is none either.
+const fewLost = 32
+
+// few reports whether so little was lost in a round of slow start.
+func few(sum roundSum, packet int64) bool {
+	return sum.lost <= max(loneLoss*packet, (sum.lost+sum.delivered)/fewLost)
+}
+
 // inform tells the controller what an ACK means, and changes it when it is the wrong
 // one for the path (spec M9.6).
 func (a *association) inform(now time.Time, r *ackRound) {
@@ -49,6 +57,23 @@ func (a *association) leftSlowStart() bool {
 	return ok && c.leftSlowStart()
 }
 
+// spares reports whether what was lost in this round of slow start is too little for a full queue, and nothing queues: then
+// nothing is cut, so that not even the rest of the round is missed (spec M9.6).
+func (a *association) spares() bool {
+	c, ok := a.cc.(*cubic)
+	if !ok || a.e.congestion != CongestionAuto || !c.slowStart() {
+		return false
+	}
+	n := &a.rate.round
+	sum := roundSum{a.rate.delivered - n.delivered, a.rate.lost - n.lost, a.rtt.Latest()}
+	few := few(sum, int64(a.packet))
+	sum.delivered = max(sum.delivered, int64(c.window())) // of what is to be a whole round
+	if n.rtt > 0 {
+		sum.rtt = min(sum.rtt, n.rtt)
+	}
+	return few && quiet(sum, a.rtt.Min(), int64(a.packet))
+}
+
 // choose has the model take over where loss is noise. What it is in slow start one round tells: a queue that
 // overflows then loses more than a packet or two, and is seen before.
 func (a *association) choose(e ackEvent) {
@@ -57,7 +82,7 @@ func (a *association) choose(e ackEvent) {
 	case !ok || a.e.congestion != CongestionAuto:
 	case a.noise.persists(a.rtt.Min()):
 		a.cc = newPathModel(a.e.random, int64(a.packet), int64(a.cc.window()))
-	case e.quiet && e.sum.lost > 0 && e.sum.lost <= int64(loneLoss*a.packet) && c.leftSlowStart():
+	case e.quiet && e.sum.lost > 0 && few(e.sum, int64(a.packet)) && c.leftSlowStart():
 		c.undo()
 	}
 }

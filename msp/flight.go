@@ -57,6 +57,10 @@ const (
 	minFlight = 8
 	maxFlight = 1 << 16 // packet numbers remembered, spec M1.2
 
+	// How much farther back than what is in flight a packet is remembered that counts as lost: the hop that sends it again takes
+	// two round trips and a bit for all (spec O6.4).
+	keptBack = 4
+
 	// Of about so many packet numbers one is left out (spec M7.6).
 	fewestNumbers = 64
 	mostNumbers   = 1 << 14
@@ -86,13 +90,20 @@ func (f *flight) any() bool { return f.head != noPacket }
 
 func (f *flight) at(number uint64) *sentPacket { return &f.ring[number&uint64(len(f.ring)-1)] }
 
-// room reports whether another packet can be remembered, and a number left out; it grows the ring if need be.
-func (f *flight) room() bool {
-	if f.head == noPacket || f.next+1-f.head < uint64(len(f.ring)) {
+// room reports whether another packet can be remembered, and a number left out; it grows the ring if need be. Packets
+// from since on, which count as lost, are remembered besides, as it may have been a mistake: as many numbers back as keptBack times
+// those between the oldest and the newest in flight.
+func (f *flight) room(since uint64) bool {
+	if f.head == noPacket {
 		return true
 	}
-	if len(f.ring) >= maxFlight {
-		return false
+	span, size := f.next+1-f.head, uint64(len(f.ring))
+	kept := f.next + 1 - min(since, f.head)
+	if max(span, min(kept, keptBack*span)) < size {
+		return true
+	}
+	if size >= maxFlight {
+		return span < size
 	}
 	grown := make([]sentPacket, 2*len(f.ring))
 	for i := range f.ring { // those whose fate is known too: it may have been a mistake

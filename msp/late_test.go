@@ -36,7 +36,7 @@ func TestSlowStartGoesOnAfterALateLoss(t *testing.T) {
 	for _, c := range []struct {
 		lost, late int
 		goesOn     bool
-	}{{2, 1, true}, {3, 1, true}, {3, 0, false}, {8, 1, false}, {8, 8, true}} {
+	}{{3, 1, true}, {4, 2, true}, {3, 0, false}, {8, 1, false}, {8, 8, true}} {
 		w := newWorld(t, 1, 2, road{delay: 10 * time.Millisecond})
 		s, _, _ := w.connect(100)
 		w.pass(time.Second)
@@ -58,6 +58,34 @@ func TestSlowStartGoesOnAfterALateLoss(t *testing.T) {
 		}
 		if goesOn := a.cc.(*cubic).slowStart(); goesOn != c.goesOn {
 			t.Errorf("%d lost, %d of them late: slow start goes on: %v", c.lost, c.late, goesOn)
+		}
+	}
+}
+
+// spec M9.6: one or two packets lost in slow start, or one in 32, cut nothing where nothing queues.
+func TestALoneLossCutsNothing(t *testing.T) {
+	for _, c := range []struct {
+		sent, lost int
+		queue      time.Duration
+		cuts       bool
+	}{{8, 2, 0, false}, {8, 3, 0, true}, {8, 2, 10 * time.Millisecond, true}, {200, 6, 0, false}, {200, 20, 0, true}} {
+		w := newWorld(t, 1, 2, road{delay: 10 * time.Millisecond})
+		s, _, _ := w.connect(100)
+		w.pass(time.Second)
+		_, err := s.Write(w.now, make([]byte, 8*baseSize))
+		must(t, err)
+		w.pass(time.Millisecond)
+		a, r := s.a, lossRound{}
+		before := a.cc.window()
+		a.rate.delivered += int64((c.sent - 8) * a.packet)
+		a.rtt.Sample(a.rtt.Min()+c.queue, 0)
+		a.rate.round.rtt = a.rtt.Latest()
+		for range min(c.lost, 7) {
+			a.lose(w.now, a.out.at(a.out.head), &r)
+		}
+		a.rate.lost += int64((c.lost - min(c.lost, 7)) * a.packet)
+		if a.react(w.now, r); (a.cc.window() < before) != c.cuts {
+			t.Errorf("%d of %d lost, %v of queue: window %d, then %d", c.lost, c.sent, c.queue, before, a.cc.window())
 		}
 	}
 }

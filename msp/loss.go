@@ -158,6 +158,14 @@ func (a *association) refute(now time.Time, f *wire.MSPFrame) {
 	a.loss.recent = keep
 }
 
+// doubtful is the oldest packet that counts as lost, perhaps by mistake; noPacket if there is none.
+func (a *association) doubtful() uint64 {
+	if len(a.loss.recent) == 0 {
+		return noPacket
+	}
+	return a.loss.recent[0]
+}
+
 func covers(f *wire.MSPFrame, number uint64) bool {
 	for i := range f.Count {
 		if number > f.Ranges[i].High {
@@ -290,7 +298,7 @@ func (a *association) lose(now time.Time, p *sentPacket, r *lossRound) {
 
 // react cuts the window, once per round trip (RFC 9002 §7.3.2).
 func (a *association) react(now time.Time, r lossRound) {
-	if r.newest >= a.loss.recovery {
+	if r.newest >= a.loss.recovery && !a.spares() {
 		a.loss.recovery = a.out.next
 		a.loss.missed, a.loss.refuted = r.packets, 0
 		if a.loss.calm++; a.loss.calm >= calmRecoveries {

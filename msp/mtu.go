@@ -121,7 +121,7 @@ func (a *association) packetSize(now time.Time, safe, top int) int {
 // probeMTU sends a probe if one is due and worth it.
 func (a *association) probeMTU(now time.Time, size int) {
 	want := a.mtu.wanted()
-	if want == 0 || a.out.bytes < mtuFlight*size || a.out.bytes > a.cc.window() || !a.out.room() {
+	if want == 0 || a.out.bytes < mtuFlight*size || a.out.bytes > a.cc.window() || !a.out.room(a.doubtful()) {
 		return
 	}
 	room, err := a.e.below.Begin(now, a.pair.local, a.pair.remote, link.Interactive, want)

@@ -23,6 +23,9 @@ func (a *association) receive(now time.Time, h wire.MSPHeader, frames []byte, as
 		return
 	}
 	a.heard, a.alive, a.rested = now, now, false
+	if a.link == LinkDown { // a probe goes at once: what is in flight may fill the window (spec M8.4)
+		a.loss.ptoCount = 0
+	}
 	a.setLink(LinkUp)
 	a.e.work(a)
 	f := &a.e.frame
@@ -293,25 +296,62 @@ func (a *association) blame(now time.Time, f *wire.MSPFrame, err error) {
 	s.reset(now, kindBoth, codeViolation, err.Error(), ErrViolation)
 }
 
+// Windows that a stream and an association have at least once an eighth of the first one was read, memory being plenty: in slow start
+// the sender would have used up the window before it was known that he needs a wider one (spec M6.2).
+const (
+	readStreamWindow      = 2 << 20
+	readAssociationWindow = 4 << 20
+	readShare             = 8
+)
+
+// A windowUse is how a window is used.
+type windowUse struct {
+	window, left uint64
+	read, most   uint64 // what it is at least when an eighth was read, and at most
+	roomy        bool   // memory is plenty, and its owner has not set it
+	keeps        bool   // the reader keeps up
+	quick        bool   // half of it was used in less than two round trips, or it waited for something lost
+}
+
+// widened is the window from now on, and whether that, and the new limit, is told already.
+func (w windowUse) widened() (window uint64, tell bool) {
+	window, half := w.window, w.left <= w.window/2
+	if half && w.roomy && w.quick {
+		window = min(2*window, w.most)
+	}
+	if least := min(w.read, w.most); w.roomy && w.keeps && window < least && w.left <= w.window-w.window/readShare {
+		return least, true
+	}
+	return window, half
+}
+
 // consumed counts units read or dropped, and raises the limits (spec M6.2).
 func (a *association) consumed(now time.Time, s *Stream, units uint64) {
 	if units == 0 || a.ended {
 		return
 	}
-	quick := 2 * a.rtt.Smoothed()
+	since := 2 * a.rtt.Smoothed()
 	roomy := a.pool.roomy()
-	if d := &s.recv; !s.ended && s.grants() && d.limit-d.base <= d.window/2 {
-		if roomy && !d.fixed && (d.stalled || now.Sub(d.raised) < quick) {
-			d.window = min(2*d.window, uint64(a.e.limits.StreamWindow))
+	if d := &s.recv; !s.ended && s.grants() {
+		w := windowUse{
+			window: d.window, left: d.limit - d.base, read: readStreamWindow, most: uint64(a.e.limits.StreamWindow),
+			roomy: roomy && !d.fixed, keeps: d.base == d.have, quick: d.stalled || now.Sub(d.raised) < since,
 		}
-		d.limit, d.raised, d.raise, d.stalled = d.base+d.window, now, true, false
-		a.control(s)
+		wide, tell := w.widened()
+		if tell {
+			d.window = wide
+			d.limit, d.raised, d.raise, d.stalled = d.base+d.window, now, true, false
+			a.control(s)
+		}
 	}
 	a.read += units
-	if a.maxReceived-a.read <= a.window/2 {
-		if roomy && (a.stalled || now.Sub(a.raised) < quick) {
-			a.window = min(2*a.window, uint64(a.e.limits.AssociationWindow))
-		}
+	w := windowUse{
+		window: a.window, left: a.maxReceived - a.read, read: readAssociationWindow, most: uint64(a.e.limits.AssociationWindow),
+		roomy: roomy, keeps: a.received-a.read <= a.window/2, quick: a.stalled || now.Sub(a.raised) < since,
+	}
+	wide, tell := w.widened()
+	if tell {
+		a.window = wide
 		a.maxReceived, a.raised, a.raiseData, a.stalled = a.read+a.window, now, true, false
 		a.e.work(a)
 	}

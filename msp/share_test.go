@@ -201,7 +201,7 @@ func TestTwoAssociationsShareEvenly(t *testing.T) {
 // S62: fifty streams in one association get what one stream in another does, and twice as
 // much as the path takes does not make the queue collapse. The jitter is for what twins says.
 func TestS62StreamsShareOneCongestionControl(t *testing.T) {
-	w := newWorld(t, 5, 3, road{delay: 20 * time.Millisecond, jitter: time.Millisecond, rate: 10 * mbit, drops: true, queue: 75_000})
+	w := newWorld(t, 6, 3, road{delay: 20 * time.Millisecond, jitter: time.Millisecond, rate: 10 * mbit, drops: true, queue: 75_000})
 	loads := []*load{w.load(w.engines[0], w.engines[1], 100)}
 	for i := range uint32(50) {
 		loads = append(loads, w.load(w.engines[0], w.engines[2], 100+i))

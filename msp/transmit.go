@@ -59,7 +59,7 @@ func (a *association) transmit(now time.Time) {
 			return
 		}
 		withData := (turn != nil || a.urgent()) && a.maySend(now, rate, size, thin)
-		if !withData && !a.acks.due(now) || !a.out.room() {
+		if !withData && !a.acks.due(now) || !a.out.room(a.doubtful()) {
 			break
 		}
 		class := packetClass(turn, withData)

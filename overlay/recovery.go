@@ -62,6 +62,7 @@ func (n *neighbour) receiveAck(now time.Time, t *flight, a *wire.Ack) {
 		return
 	}
 	n.window.delivered(now, count, bytes, via.low.value(), busy)
+	n.yield.rising = n.window.rising()
 	n.yield.fate(now, via, count, 0, t.flying+count, busy, n.window.best.packets)
 	n.queues.quantum = n.window.quantum()
 	n.lossAt = now

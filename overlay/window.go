@@ -4,12 +4,14 @@ import "time"
 
 // The bounds of a window, in packets (spec O6.6).
 const (
-	firstWindow = 64
-	minWindow   = 6
-	maxWindow   = 4096
-	leastCount  = 4 // delivered in an interval
-	leastSlack  = 4 // more than 1.5 products, where that is no more than 31 ms of the rate
-	drainEvery  = 8 * time.Second
+	firstWindow     = 64
+	minWindow       = 6
+	maxWindow       = 4096
+	leastCount      = 4 // delivered in an interval
+	firstGain       = 6 // halves of a product, until growthIntervals in a row have shown no growth by a quarter
+	growthIntervals = 3
+	leastSlack      = 4 // more than 1.5 products, where that is no more than 31 ms of the rate
+	drainEvery      = 8 * time.Second
 )
 
 // A window follows how fast a link delivers and bounds what may be in flight on
@@ -24,6 +26,8 @@ type window struct {
 	best    tempo    // of them
 	current int
 	full    bool      // one of them was with more to be sent all the time
+	grown   int64     // packets a second when the rate had risen by a quarter, last
+	still   int       // intervals with more to be sent since; growthIntervals = what the link delivers is known
 	kept    int       // the limit before it was, while it is let go
 	drained time.Time // until when the link's own queue was, or is, let go
 }
@@ -51,6 +55,7 @@ func (w *window) delivered(now time.Time, packets, bytes int, rtt time.Duration,
 	r := tempo{w.count * int64(time.Second) / int64(took), w.bytes * int64(time.Second) / int64(took)}
 	if !w.idle || r.packets > w.best.packets {
 		w.full = w.full || !w.idle
+		w.explore(r)
 		w.note(r, rtt)
 		w.drain(now, rtt)
 	}
@@ -63,6 +68,29 @@ func (w *window) delivered(now time.Time, packets, bytes int, rtt time.Duration,
 	}
 }
 
+// explore sees whether the rate still rises, as it does when a link begins to be used.
+func (w *window) explore(r tempo) {
+	switch {
+	case w.still >= growthIntervals:
+	case r.packets > w.grown*5/4:
+		w.grown, w.still = r.packets, 0
+	case !w.idle:
+		w.still++
+	}
+}
+
+// rising reports whether what the link delivers is not known yet, as the rate rose until now.
+func (w *window) rising() bool { return w.still < growthIntervals }
+
+// gain is how many products of rate and round trip may be in flight, in halves: with no more than one and a half the window would take two
+// round trips for each half more, and hold back streams that double theirs in one (spec O6.6).
+func (w *window) gain() int64 {
+	if w.rising() {
+		return firstGain
+	}
+	return 3
+}
+
 // note takes a measured rate and sets the limit.
 func (w *window) note(r tempo, rtt time.Duration) {
 	w.rates[w.current] = r
@@ -72,7 +100,7 @@ func (w *window) note(r tempo, rtt time.Duration) {
 		w.best.packets, w.best.bytes = max(w.best.packets, r.packets), max(w.best.bytes, r.bytes)
 	}
 	best := w.best.packets
-	room := 3*best*int64(rtt/time.Microsecond)/2_000_000 + min(best/32, max(best/128, leastSlack), firstWindow)
+	room := w.gain()*best*int64(rtt/time.Microsecond)/2_000_000 + min(best/32, max(best/128, leastSlack), firstWindow)
 	least := int64(minWindow)
 	if !w.full {
 		least = firstWindow

@@ -12,6 +12,7 @@ const (
 	leastBound  = 4 * onePacket
 	yieldFactor = 717 // of 1024: β of RFC 9438
 	noisyPath   = 32  // one packet in so many
+	risingLoss  = 2   // packets in a round while the rate rises: a queue that overflows loses more
 	lookRounds  = 2   // for which we let go what waits, to see whether it is ours
 )
 
@@ -38,6 +39,7 @@ type yielding struct {
 	most          int           // in flight
 	short, former time.Duration // the shortest round trip, 0 = none; that of the round before, in which what is lost was sent
 	known         int64         // packets, at the beginning
+	rising        bool          // what the path carries is not known yet
 	quiet, noisy  int64         // packets, and those lost, in rounds without a queue; faded
 }
 
@@ -86,9 +88,18 @@ func (y *yielding) look(now time.Time) {
 		if last := y.path.last; now.Sub(y.looks) >= y.until.Sub(now) && (y.seen == 0 || last < y.seen) {
 			y.seen = last
 		}
+		if !y.full(y.path.last) { // that is enough
+			y.foreign, y.seen, y.until = false, 0, now
+		}
 	case y.seen > 0:
-		y.foreign, y.seen = y.seen > rtt.Min()+max(rtt.Min()/4, 2*time.Millisecond), 0
+		y.foreign, y.seen = y.full(y.seen), 0
 	}
+}
+
+// full reports whether a round trip that takes so long when we let go shows a queue that others keep full.
+func (y *yielding) full(trip time.Duration) bool {
+	least := y.path.rtt.Min()
+	return trip > least+max(least/4, 2*time.Millisecond)
 }
 
 // looking reports whether what is ours is let go.
@@ -130,6 +141,7 @@ func (y *yielding) judge(now time.Time, rate int64) {
 	switch {
 	case y.known < firstWindow: // too few to judge by
 		y.known += y.settled
+	case y.rising && y.gone <= max(risingLoss, y.settled/noisyPath): // the bound would be made of a rate that is not the path's
 	case y.gone > y.excused(y.settled):
 		y.lower(now, y.holds(rate))
 	case !queued && y.gone == 0:

@@ -45,15 +45,19 @@ func TestLossInAQueueIsAnsweredAcrossTheInternet(t *testing.T) {
 		noise     int // of 20, before
 		rounds    int
 		low, high int64 // of the bound, packets
+		rising    bool
 	}{
-		"nothing lost":             {link.Internet, long, 0, 0, 4, 0, 0},
-		"lost without a queue":     {link.Internet, short, 2, 0, 4, 0, 0},
-		"lost in a queue":          {link.Internet, long, 2, 0, 4, 18, 19}, // 0.7 of 42, again and again, but not less than 0.9 × 500 × 40 ms
-		"lost on a LAN":            {link.LAN, long, 2, 0, 4, 0, 0},
-		"no more lost than always": {link.Internet, long, 2, 2, 4, 0, 0},
-		"more lost than always":    {link.Internet, long, 18, 2, 4, 20, 41},
+		"nothing lost":                   {link.Internet, long, 0, 0, 4, 0, 0, false},
+		"lost without a queue":           {link.Internet, short, 2, 0, 4, 0, 0, false},
+		"lost in a queue":                {link.Internet, long, 2, 0, 4, 18, 19, false}, // 0.7 of 42, again and again, but not less than 0.9 × 500 × 40 ms
+		"lost on a LAN":                  {link.LAN, long, 2, 0, 4, 0, 0, false},
+		"no more lost than always":       {link.Internet, long, 2, 2, 4, 0, 0, false},
+		"more lost than always":          {link.Internet, long, 18, 2, 4, 20, 41, false},
+		"few lost while the rate rises":  {link.Internet, long, 2, 0, 4, 0, 0, true},
+		"many lost while the rate rises": {link.Internet, long, 18, 0, 1, 20, 41, true},
 	} {
 		y := newYielder(c.kind)
+		y.rising = c.rising
 		for range 20 {
 			y.round(short, 20, c.noise)
 		}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caracal-mesh/caracal/api/client"
 	"github.com/caracal-mesh/caracal/msp"
@@ -99,6 +100,9 @@ func (s *Server) netError(peer sid.SID, err error) error {
 	name := s.nameOf(peer)
 	switch {
 	case errors.Is(err, overlay.ErrNoRoute):
+		if e, err := s.Host.Explain(peer); err == nil && e.Left {
+			return errorf(client.NoReply, "%s was stopped %v ago, and said so. Start it there with: caracal up", name, e.Now.Sub(e.Since).Round(time.Second))
+		}
 		return errorf(client.NoReply, "there is no way to %s now. Who is around: caracal peers", name)
 	case errors.Is(err, msp.ErrRefused):
 		return errorf(client.Refused, "%s does not take files.", name)

@@ -34,11 +34,12 @@ type Server struct {
 	Exchange *share.Exchange
 	Pairing  *pair.Desk
 	Version  string
-	Files    string   // where received files go
-	Down     func()   // ends the node; must return at once
-	Settings Settings // the configuration; nil = none
-	Group    bool     // members of the socket's group may use the node too, as its modes say
-	Feed     *Feed    // what the node tells of itself; nil = nothing
+	Files    string        // where received files go
+	Down     func()        // ends the node; must return at once
+	Settings Settings      // the configuration; nil = none
+	Group    bool          // members of the socket's group may use the node too, as its modes say
+	Feed     *Feed         // what the node tells of itself; nil = nothing
+	WayWait  time.Duration // for how long who opens a stream waits for a way to the peer; 0 = 3 s
 
 	once      sync.Once
 	mux       *http.ServeMux

@@ -19,6 +19,8 @@ import (
 const (
 	takeWithin = 10 * time.Second // how long a stream waits for the program that offered the service
 	maxUntaken = 64               // of one offer; further ones wait in msp's backlog
+	wayWait    = 3 * time.Second  // for a way to a peer that is away for a moment, or only just there: as share does
+	wayEvery   = 50 * time.Millisecond
 )
 
 // datagramMode is what a stream takes whose datagrams are carried.
@@ -117,11 +119,27 @@ func (s *Server) dial(w http.ResponseWriter, r *http.Request) {
 	if k.datagrams {
 		options = append(options, host.Subs(datagramMode))
 	}
-	if k.c, err = s.Host.Dial(r.Context(), peer, target(k.service, k.datagrams), options...); err != nil {
+	k.c, err = s.dialPatiently(r.Context(), peer, target(k.service, k.datagrams), options)
+	if err != nil {
 		fail(w, s.streamError(peer, k.service, err))
 		return
 	}
 	k.start(w, r)
+}
+
+// dialPatiently is Host.Dial that waits a little when there is no way to the peer: what was cut for a moment, or is being started,
+// is no reason to bother a person.
+func (s *Server) dialPatiently(ctx context.Context, peer sid.SID, to msp.Target, options []host.DialOption) (*host.Conn, error) {
+	wait := s.WayWait
+	if wait == 0 {
+		wait = wayWait
+	}
+	for end := time.Now().Add(wait); ; {
+		c, err := s.Host.Dial(ctx, peer, to, options...)
+		if !errors.Is(err, overlay.ErrNoRoute) || time.Now().After(end) || !sleep(ctx, wayEvery) {
+			return c, err
+		}
+	}
 }
 
 // start makes the request a tube and carries.

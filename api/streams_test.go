@@ -7,10 +7,14 @@ import (
 	"io"
 	"math/rand"
 	"net"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/caracal-mesh/caracal/api"
 	"github.com/caracal-mesh/caracal/api/client"
+	"github.com/caracal-mesh/caracal/host"
 )
 
 // two is two served nodes that know each other.
@@ -216,5 +220,66 @@ func TestAnOfferIsForThoseNamed(t *testing.T) {
 	doc, err := a.c.Streams(t.Context(), "beta")
 	if err != nil || len(doc.Streams) == 0 || doc.Streams[0].Service != "yours" || doc.Streams[0].Name != "beta" {
 		t.Errorf("streams: %+v, %v", doc, err)
+	}
+}
+
+// What is away for a moment is waited for; who stopped is named as such, and nobody waits for ever.
+func TestADialWaitsForAWay(t *testing.T) {
+	a := serveAs(t, "alpha", func(s *api.Server) { s.WayWait = time.Hour })
+	b := serve(t, "beta")
+	came := exposing(t, b, client.Offer{Service: "x"})
+	peer := b.host.Self().String()
+	type result struct {
+		t   *client.Tube
+		err error
+	}
+	dialled := make(chan result, 1)
+	go func() {
+		tube, err := a.c.Dial(t.Context(), peer, "x", false)
+		dialled <- result{tube, err}
+	}()
+	select {
+	case r := <-dialled:
+		t.Fatalf("without a way: %v", r.err)
+	case <-time.After(100 * time.Millisecond): // two tries and more, or none: it holds for both
+	}
+	if err := a.host.AddPeer(t.Context(), net.JoinHostPort("127.0.0.1", port(b))); err != nil {
+		t.Fatal(err)
+	}
+	r := <-dialled
+	if r.err != nil {
+		t.Fatal(r.err)
+	}
+	r.t.Close()
+	taken(t, b, came)
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(20*time.Millisecond, cancel)
+	if _, err := a.c.Dial(ctx, "8f40c5adb68f25624ae5b214ea767a6ec94d829d3d7b5e1ad1ba6f3e2138285f", "x", false); !errors.Is(err, context.Canceled) {
+		t.Errorf("who waits for a way and leaves: %v", err)
+	}
+}
+
+func TestADialGivesUpWithoutAWay(t *testing.T) {
+	a := serveAs(t, "alpha", func(s *api.Server) { s.WayWait = time.Nanosecond })
+	b := serve(t, "beta", net.JoinHostPort("127.0.0.1", port(a)))
+	if _, err := a.c.Dial(t.Context(), "8f40c5adb68f25624ae5b214ea767a6ec94d829d3d7b5e1ad1ba6f3e2138285f", "x", false); codeOf(err) != client.NoReply ||
+		!strings.Contains(err.Error(), "there is no way to 8f40c5ad now. Who is around: caracal peers") {
+		t.Errorf("a stranger: %v", err)
+	}
+	eventually := func(what string, done func() bool) {
+		for end := time.Now().Add(time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal(what)
+			}
+		}
+	}
+	state := func(p host.PeerStatus) bool { return p.SID == b.host.Self().String() && p.State == host.Direct }
+	eventually("it is never there", func() bool { return slices.ContainsFunc(a.host.Status().Peers, state) })
+	b.host.Close()
+	eventually("its goodbye is not heard", func() bool {
+		return slices.ContainsFunc(a.host.Status().Peers, func(p host.PeerStatus) bool { return p.Left })
+	})
+	if _, err := a.c.Dial(t.Context(), "beta", "x", false); codeOf(err) != client.NoReply || !strings.Contains(err.Error(), "beta was stopped 0s ago") {
+		t.Errorf("one that was stopped: %v", err)
 	}
 }

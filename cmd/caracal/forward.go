@@ -118,7 +118,7 @@ func (f *forwarding) tcp(ctx context.Context, at string) error {
 	f.listening(l.Addr())
 	return f.serve(ctx, l, func(conn *net.TCPConn, number int) {
 		line := tunnelLine{Conn: number, From: conn.RemoteAddr().String(), Service: f.service}
-		t, err := f.n.Dial(ctx, f.peer, f.service, false)
+		t, err := f.dial(ctx, f.peer, f.service, false, line)
 		if err != nil {
 			_ = conn.SetLinger(0)
 			conn.Close()
@@ -203,7 +203,7 @@ func (f *forwarding) udp(ctx context.Context, at string) error {
 // flow carries the datagrams of one address.
 func (f *forwarding) flow(ctx context.Context, conn *net.UDPConn, from netip.AddrPort, q <-chan []byte) {
 	line := tunnelLine{Conn: int(f.number.Add(1)), From: from.String(), Service: f.service}
-	t, err := f.n.Dial(ctx, f.peer, f.service, true)
+	t, err := f.dial(ctx, f.peer, f.service, true, line)
 	if err != nil {
 		f.ended(line, err)
 		return

@@ -19,7 +19,7 @@ const defaultPipe = "pipe"
 // A tunnelLine is a line of JSON about what pipe, forward, expose and socks carry.
 type tunnelLine struct {
 	Schema   string `json:"schema"`
-	Event    string `json:"event"` // listening, open, closed, failed, denied
+	Event    string `json:"event"` // listening, waiting, open, closed, failed, denied
 	Conn     int    `json:"conn,omitempty"`
 	Listen   string `json:"listen,omitempty"`
 	From     string `json:"from,omitempty"`
@@ -28,6 +28,7 @@ type tunnelLine struct {
 	Service  string `json:"service,omitempty"`
 	Sent     int64  `json:"sent"` // to the peer, bytes
 	Received int64  `json:"received"`
+	Reason   string `json:"reason,omitempty"` // of waiting: for what
 	Error    string `json:"error,omitempty"`
 }
 
@@ -38,7 +39,8 @@ func (c *command) pipe() *cobra.Command {
 		Use: "pipe PEER[:NAME]", Short: "Join stdin and stdout to those of a program at a peer",
 		Long: `Join stdin and stdout to those of a program at a peer. One side waits with --listen NAME and takes the first who
 comes; the other names it. The end of stdin is passed on, and the other direction goes on until it ends too. Exit code 0 means
-that the other side has everything. A cut of the network only delays it.
+that the other side has everything. A cut of the network only delays it; to a peer to whom there is no way yet it waits 3 s for
+one (exit code 5).
 
 At a terminal, --listen ends when the other side does. With --json, events are told on stderr.`,
 		Example: `  caracal pipe --listen video | ffplay -              # here
@@ -65,7 +67,12 @@ At a terminal, --listen ends when the other side does. With --json, events are t
 			if service == "" {
 				service = defaultPipe
 			}
-			t, err := n.Dial(cmd.Context(), peer, service, false)
+			t, err := dialTelling(cmd.Context(), n, peer, service, false, func(why string) {
+				c.event(tunnelLine{Schema: client.SchemaPipe, Event: "waiting", Service: service, Reason: why})
+				if !c.json {
+					c.say("waiting: %s …\n", why)
+				}
+			})
 			if err != nil {
 				return err
 			}

@@ -98,7 +98,7 @@ func (p proxy) run(ctx context.Context, at string) error {
 			return
 		}
 		line := tunnelLine{Conn: number, From: conn.RemoteAddr().String(), Service: net.JoinHostPort(host, strconv.Itoa(int(port)))}
-		t, err := p.dial(ctx, host, port)
+		t, err := p.reach(ctx, host, port, line)
 		if err != nil {
 			answer(conn, socksCode(err))
 			conn.Close()
@@ -165,8 +165,8 @@ func answer(conn io.Writer, code byte) {
 	_, _ = conn.Write([]byte{socksVersion, code, 0, 1, 0, 0, 0, 0, 0, 0})
 }
 
-// dial opens a stream to the service that host and port stand for.
-func (p proxy) dial(ctx context.Context, host string, port uint16) (*client.Tube, error) {
+// reach opens a stream to the service that host and port stand for.
+func (p proxy) reach(ctx context.Context, host string, port uint16, line tunnelLine) (*client.Tube, error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*socksHandshake)
 	defer cancel()
 	name := strings.TrimSuffix(strings.ToLower(strings.TrimSuffix(host, ".")), meshSuffix)
@@ -175,7 +175,7 @@ func (p proxy) dial(ctx context.Context, host string, port uint16) (*client.Tube
 	}
 	first := error(nil)
 	for _, service := range append([]string{strconv.Itoa(int(port))}, wellKnown[port]...) {
-		t, err := p.n.Dial(ctx, name, service, false)
+		t, err := p.dial(ctx, name, service, false, line)
 		if err == nil {
 			return t, nil
 		}
@@ -187,7 +187,7 @@ func (p proxy) dial(ctx context.Context, host string, port uint16) (*client.Tube
 		}
 	}
 	if service, peer, ok := strings.Cut(name, "."); ok && unknownPeer(first) {
-		return p.n.Dial(ctx, peer, service, false)
+		return p.dial(ctx, peer, service, false, line)
 	}
 	return nil, first
 }

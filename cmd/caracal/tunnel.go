@@ -58,6 +58,8 @@ func (u *tunnel) tell(l tunnelLine) {
 	}
 	at := time.Now().Format("15:04:05")
 	switch l.Event {
+	case "waiting":
+		u.c.say("  %s conn %d waits  %s\n", at, l.Conn, l.Reason)
 	case "open":
 		u.c.say("  %s conn %d open   %s %s\n", at, l.Conn, l.Name, client.Printable(l.Service))
 	case "closed":
@@ -67,6 +69,44 @@ func (u *tunnel) tell(l tunnelLine) {
 	case "denied":
 		u.c.say("  %s %s is not let in (--to)\n", at, l.Name)
 	}
+}
+
+// dial opens a stream for a connection, and tells when that takes long.
+func (u *tunnel) dial(ctx context.Context, peer, service string, datagrams bool, l tunnelLine) (*client.Tube, error) {
+	return dialTelling(ctx, u.n, peer, service, datagrams, func(why string) {
+		l.Event, l.Reason = "waiting", why
+		u.tell(l)
+	})
+}
+
+// sayAfter is how long a person waits without a word.
+const sayAfter = time.Second
+
+// dialTelling opens a stream, and after a second tells what it waits for: the node waits a little for a way to the peer, and as long as
+// it takes for the peer to answer.
+func dialTelling(ctx context.Context, n *client.Client, peer, service string, datagrams bool, tell func(why string)) (*client.Tube, error) {
+	waiting, cancel := context.WithCancel(ctx)
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		select {
+		case <-waiting.Done():
+			return
+		case <-time.After(sayAfter):
+		}
+		w, err := n.Why(waiting, peer)
+		switch {
+		case err != nil: // there is nothing to wait for any more
+		case w.Via == "":
+			tell("there is no way to " + client.Printable(w.Name) + " now")
+		default:
+			tell(client.Printable(w.Name) + " does not answer yet")
+		}
+	}()
+	t, err := n.Dial(ctx, peer, service, datagrams)
+	cancel()
+	<-told
+	return t, err
 }
 
 // A streamConn is a connection of this machine that can be half closed: *net.TCPConn.

@@ -37,7 +37,7 @@ for n in $(seq "$N"); do
 	(exec ip netns exec "$P-$n" "$program" up --fg --home "$DIR/h$n" --name "n$n" >"$DIR/log$n" 2>&1) &
 	PIDS[$n]=$!
 done
-sleep "${SETTLE:-90}" # until discovery has calmed down
+sleep "${SETTLE:-90}" # until discovery has calmed down, and what the start needed was let go of (ADR 0059)
 
 ticks() { awk '{print $14 + $15}' "/proc/${PIDS[1]}/stat"; }
 wakes() { awk '/^(non)?voluntary_ctxt_switches/ {s += $2} END {print s}' /proc/"${PIDS[1]}"/task/*/status; }
@@ -47,11 +47,13 @@ t=$(ticks) w=$(wakes) b=$(sent)
 [ -z "${PCAP:-}" ] || ip netns exec "$P-1" timeout "$SECONDS_IDLE" tcpdump -q -i eth0 -s 96 -w "$PCAP" 2>/dev/null &
 sleep "$SECONDS_IDLE"
 t=$(($(ticks) - t)) w=$(($(wakes) - w)) b=$(($(sent) - b))
-ip netns exec "$P-1" "$DIR/caracal" peers --home "$DIR/h1" --json | grep -o '"sid"' | wc -l |
-	awk -v n="$N" '{print "nodes " n ", peers of the first " $1}'
 awk -v t="$t" -v w="$w" -v b="$b" -v s="$SECONDS_IDLE" 'BEGIN {
 	printf "sent %.0f B/s, CPU %.2f %%, %.0f context switches/s\n", b / s, t / s, w / s }'
-awk '/VmRSS/ {printf "resident %.1f MB\n", $2 / 1000}' "/proc/${PIDS[1]}/status"
+resident() { awk -v when="$1" '/VmRSS/ {r = $2} /RssAnon/ {a = $2} END {printf "resident %.1f MB, of its own %.1f%s\n", r / 1000, a / 1000, when}' "/proc/${PIDS[1]}/status"; }
+resident ""
 awk '/^[0-9a-f]+-/ {file = $6 ~ /own$/} /^Rss:/ {r += $2 * file} /^Referenced:/ {u[file] += $2} END {
 	printf "of the program file %.1f MB; used meanwhile: of the file %.1f MB, of the rest %.1f MB\n", r / 1000, u[1] / 1000, u[0] / 1000 }' \
 	"/proc/${PIDS[1]}/smaps"
+ip netns exec "$P-1" "$DIR/caracal" peers --home "$DIR/h1" --json | grep -o '"sid"' | wc -l |
+	awk -v n="$N" '{print "nodes " n ", peers of the first " $1}'
+resident ", once it was asked for its peers"

@@ -10,9 +10,9 @@ import (
 type Family struct {
 	Name    string
 	Help    string
-	Type    string   // counter, gauge
-	Labels  []string // their names, sorted
-	Samples []Sample // sorted by the values of their labels, no two with the same ones
+	Type    string    // counter, gauge
+	Labels  []string  // their names, sorted
+	Samples []*Sample // sorted by the values of their labels, no two with the same ones
 }
 
 // A Sample is a value, with the values of its family's labels in their order.
@@ -33,26 +33,26 @@ func describe(kind, name, help string, labels []string) *Family {
 }
 
 // An out collects what is told of a node in one look at it.
-type out map[*Family][]Sample
+type out map[*Family][]*Sample
 
 // tell adds a value, with the values of the labels in the order in which they were described.
 func (o out) tell(what *Family, value float64, labels ...string) {
 	if len(labels) != len(what.Labels) {
 		panic("BUG: " + what.Name + " has the labels " + strings.Join(what.Labels, ", "))
 	}
-	o[what] = append(o[what], Sample{Labels: labels, Value: value})
+	o[what] = append(o[what], &Sample{Labels: labels, Value: value})
 }
 
 // families are those of which something was told, all sorted.
-func (o out) families() []Family {
-	list := make([]Family, 0, len(o))
+func (o out) families() []*Family {
+	list := make([]*Family, 0, len(o))
 	for what, samples := range o {
 		f := *what
 		f.Samples = samples
 		f.sort()
-		list = append(list, f)
+		list = append(list, &f)
 	}
-	slices.SortFunc(list, func(a, b Family) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(list, func(a, b *Family) int { return cmp.Compare(a.Name, b.Name) })
 	return list
 }
 
@@ -64,10 +64,10 @@ func (f *Family) sort() {
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(f.Labels[a], f.Labels[b]) })
 	f.Labels = picked(f.Labels, order)
-	for i, s := range f.Samples {
-		f.Samples[i].Labels = picked(s.Labels, order)
+	for _, s := range f.Samples {
+		s.Labels = picked(s.Labels, order)
 	}
-	slices.SortFunc(f.Samples, func(a, b Sample) int { return slices.Compare(a.Labels, b.Labels) })
+	slices.SortFunc(f.Samples, func(a, b *Sample) int { return slices.Compare(a.Labels, b.Labels) })
 }
 
 func picked(list []string, order []int) []string {

@@ -48,7 +48,7 @@ var (
 var gauges = map[string]bool{"msp associations": true, "msp streams": true, "msp memory": true}
 
 // Gather looks at a node and tells what there is, by name. Of one that does not answer it is caracal_up 0, and nothing else.
-func Gather(ctx context.Context, node Node) []Family {
+func Gather(ctx context.Context, node Node) []*Family {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	o := out{}

@@ -19,11 +19,11 @@ import (
 // Prometheus's own library reads what we write, and would write each family just so.
 func TestTheTextIsPrometheusOwn(t *testing.T) {
 	families := Gather(t.Context(), node())
-	odd := &Family{Name: "caracal_odd", Help: "Help with \\ and\nlines.", Type: "gauge", Labels: []string{"a", "b"}, Samples: []Sample{
+	odd := &Family{Name: "caracal_odd", Help: "Help with \\ and\nlines.", Type: "gauge", Labels: []string{"a", "b"}, Samples: []*Sample{
 		{[]string{"", "back\\slash"}, math.Inf(1)}, {[]string{"\n\"", "ü"}, math.Inf(-1)}, {[]string{"x", "y"}, math.NaN()}, {[]string{"x", "z"}, 1e-9},
 	}}
 	names := map[string]bool{}
-	for _, f := range append(families, *odd) {
+	for _, f := range append(families, odd) {
 		text := string(f.AppendText(nil))
 		parser := expfmt.NewTextParser(model.UTF8Validation)
 		read, err := parser.TextToMetricFamilies(strings.NewReader(text))
@@ -35,7 +35,7 @@ func TestTheTextIsPrometheusOwn(t *testing.T) {
 		if _, err := expfmt.MetricFamilyToText(&again, read[f.Name]); err != nil || again.String() != text {
 			t.Errorf("%v; written:\n%s\nPrometheus writes:\n%s", err, text, again.String())
 		}
-		if !slices.IsSorted(f.Labels) || !slices.IsSortedFunc(f.Samples, func(a, b Sample) int { return slices.Compare(a.Labels, b.Labels) }) {
+		if !slices.IsSorted(f.Labels) || !slices.IsSortedFunc(f.Samples, func(a, b *Sample) int { return slices.Compare(a.Labels, b.Labels) }) {
 			t.Errorf("not sorted:\n%s", text)
 		}
 		series := map[string]bool{}

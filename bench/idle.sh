@@ -8,7 +8,7 @@ SECONDS_IDLE=${SECONDS_IDLE:-60}
 P=ci$$
 DIR=$(mktemp -d)
 [ "$(id -u)" = 0 ] || { echo "SKIP idle: needs root to make network namespaces" >&2; exit 0; }
-CGO_ENABLED=0 go build -C .. -trimpath -ldflags "-s -w" -o "$DIR/caracal" ./cmd/caracal
+CGO_ENABLED=0 go build -C .. -tags nethttpomithttp2 -trimpath -ldflags "-s -w" -o "$DIR/caracal" ./cmd/caracal
 
 cleanup() {
 	for n in L $(seq "$N"); do

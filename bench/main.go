@@ -20,7 +20,7 @@ import (
 // A config is the command line.
 type config struct {
 	proto, role, listen, peer, to, via string
-	seed, mb, size, queue              int
+	seed, mb, size, queue, parallel    int
 	tests                              string
 	seconds, requests, rtt             time.Duration
 	rate, loss                         float64
@@ -39,6 +39,7 @@ func main() {
 	flag.StringVar(&c.tests, "tests", "first,ping,requests,bulk", "what a client measures, in this order")
 	seconds := flag.Float64("seconds", 10, "how long the tests timed, beside and datagrams take")
 	flag.DurationVar(&c.requests, "requests", time.Second, "how long the test of that name takes")
+	flag.IntVar(&c.parallel, "parallel", 64, "how many requests are asked at a time")
 	flag.IntVar(&c.size, "size", 1400, "bytes of a datagram (datagrams)")
 	flag.Float64Var(&c.rate, "rate", 100, "Mbit/s of the link (impair)")
 	rtt := flag.Float64("rtt", 40, "round trip of the link in ms (impair)")

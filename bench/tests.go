@@ -27,7 +27,6 @@ const (
 	openings      = 200
 	leastOpenings = 5
 	openingsFor   = time.Second
-	parallel      = 64
 	pingSize      = 64
 	settleAfter   = 20 * time.Millisecond
 	microseconds  = 1e6
@@ -100,7 +99,7 @@ func ping(ctx context.Context, _ config, p peer, figures map[string]any) error {
 	return nil
 }
 
-// requests is how many a second are answered of 256 bytes with 4 KiB, a new stream each, 64 at a time, and request_us what
+// requests is how many a second are answered of 256 bytes with 4 KiB, a new stream each, c.parallel at a time, and request_us what
 // one costs all processes, in microseconds of CPU.
 func requests(ctx context.Context, c config, p peer, figures map[string]any) error {
 	var done atomic.Int64
@@ -111,7 +110,7 @@ func requests(ctx context.Context, c config, p peer, figures map[string]any) err
 		return err
 	}
 	ours, begun := cpuSeconds(), time.Now()
-	for range parallel {
+	for range c.parallel {
 		all.Go(func() {
 			buf := make([]byte, responseSize)
 			for time.Since(begun) < c.requests && failed.Load() == nil {

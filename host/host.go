@@ -207,13 +207,26 @@ func (h *Host) Do(f func(now time.Time, n *node.Node)) {
 func (h *Host) Look(f func(now time.Time, n *node.Node) (changed bool)) {
 	h.mu.Lock()
 	switch changed := f(h.clock.now(), h.node); {
-	case !changed:
+	case !changed && !h.pump.owes:
 		h.mu.Unlock()
 	case h.crowded():
 		h.pump.later()
 	default:
 		h.pump.run()
 	}
+}
+
+// Soon is Do, but what comes of f may wait for the next call of Do or Look, a millisecond at most.
+func (h *Host) Soon(f func(now time.Time, n *node.Node)) {
+	h.mu.Lock()
+	now := h.clock.now()
+	f(now, h.node)
+	if h.crowded() {
+		h.pump.later()
+		return
+	}
+	h.pump.soon(now)
+	h.mu.Unlock()
 }
 
 // Close stops the node. Streams that were closed have a second to deliver what they

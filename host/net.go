@@ -31,9 +31,16 @@ type Net struct {
 	once    sync.Once
 	packets []*PacketConn // guarded by the Doer
 	readers atomic.Int32  // that wait for something to come
+	later   postponer     // and this; nil: it is none
 	leader  leader        // the doer too; nil: it reads no sockets
 	taking  *turn         // that gave the node something last; guarded by the Doer, as the next
 	woken   int           // how many that wait in Conn.Read and Write it woke
+}
+
+// A postponer is a Doer that need not let the node process at once, since most who call it so have more to say, with which what comes
+// of f shall leave.
+type postponer interface {
+	Soon(f func(now time.Time, n *node.Node))
 }
 
 // A leader is a Doer that can have a socket read by who waits for what comes from it: until changed is closed, which it reports, or
@@ -52,7 +59,8 @@ func (x *Net) crowded() bool { return x.readers.Load() >= crowd }
 func NewNet(d Doer) *Net {
 	l, _ := d.(Looker)
 	r, _ := d.(leader)
-	return &Net{doer: d, looker: l, leader: r, shut: make(chan struct{})}
+	p, _ := d.(postponer)
+	return &Net{doer: d, looker: l, later: p, leader: r, shut: make(chan struct{})}
 }
 
 // read gives look, which reads, the node.

@@ -91,7 +91,11 @@ func (x *Net) open(ctx context.Context, peer sid.SID, to msp.Target, d dialing) 
 	}
 	o := openings.Get().(*opening)
 	o.net, o.to, o.d = x, remote, d
-	x.doer.Do(o.open)
+	if x.later != nil {
+		x.later.Soon(o.open)
+	} else {
+		x.doer.Do(o.open)
+	}
 	c, err := o.c, o.err
 	*o = opening{open: o.open}
 	openings.Put(o)

@@ -12,6 +12,8 @@ import (
 const (
 	batchBytes     = 384 << 10 // a whole queue of full packets
 	batchDatagrams = 512
+	// owesFor is how long what was said may wait for more to be said.
+	owesFor = time.Millisecond
 	// maxRounds is how long a caller may be kept sending what others bring up.
 	maxRounds = 16
 	// maxReads is how often a reader reads many small datagrams before the node processes.
@@ -38,6 +40,7 @@ type pump struct {
 	timer   *time.Timer
 	armed   time.Time // when timer fires; zero: it does not
 	stale   bool      // the node was touched since it last processed
+	owes    bool      // and nobody has been told to let it
 	running bool
 	wanted  chan struct{} // later
 	stopped bool
@@ -67,10 +70,18 @@ func (p *pump) run() {
 			p.arm(p.h.clock.now()) // somebody else shall go on
 			break
 		}
-		p.stale = false
+		p.stale, p.owes = false, false
 		p.process()
 	}
 	p.h.mu.Unlock()
+}
+
+// soon is run at the next call, or in a moment. It is called with the lock held.
+func (p *pump) soon(now time.Time) {
+	if !p.stale { // else somebody is about to run
+		p.stale, p.owes = true, true
+		p.arm(now.Add(owesFor))
+	}
 }
 
 // later is run, by a goroutine of its own, which gets its turn when those that run now wait:

@@ -12,6 +12,14 @@ import (
 	"github.com/caracal-mesh/caracal/node"
 )
 
+// gather has the host take those who use it for a crowd.
+func gather(h *Host) {
+	h.readers.Add(crowd)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.together = h.clock.now().Add(time.Hour)
+}
+
 // What is said at the same time while many wait leaves in few packets: one goroutine sends it all when it gets its turn, and
 // not each who said it. With one processor its turn comes when the others wait.
 func TestACrowdIsGathered(t *testing.T) {
@@ -39,8 +47,7 @@ func TestACrowdIsGathered(t *testing.T) {
 	say()
 	hear() // now there are keys
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	a.readers.Add(crowd)
-	defer a.readers.Add(-crowd)
+	gather(a)
 	before := a.Status().Counters.UDP.Sent
 	for range said {
 		say()
@@ -58,8 +65,7 @@ func TestACrowdIsGathered(t *testing.T) {
 // What one says while many only wait is sent, although nothing else makes the node process.
 func TestOneOfACrowdIsNotForgotten(t *testing.T) {
 	h := start(t, "a")
-	h.readers.Add(crowd)
-	defer h.readers.Add(-crowd)
+	gather(h)
 	h.mu.Lock()
 	h.pump.timer.Stop()
 	h.pump.armed = time.Unix(1, 0) // it counts as set, and never fires
@@ -103,8 +109,7 @@ func TestThoseWokenTogetherSpeakTogether(t *testing.T) {
 	say()
 	hear() // now there are keys
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	a.readers.Add(crowd)
-	defer a.readers.Add(-crowd)
+	gather(a)
 	before := a.Status().Counters.UDP.Sent
 	var all sync.WaitGroup
 	for range said {
@@ -149,8 +154,7 @@ func TestAnswersOfACrowdAreGathered(t *testing.T) {
 		all = append(all, c)
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	a.readers.Add(crowd)
-	defer a.readers.Add(-crowd)
+	gather(a)
 	round := func() {
 		for _, c := range all {
 			if _, err := c.Write([]byte{1}); err != nil {
@@ -172,5 +176,21 @@ func TestAnswersOfACrowdAreGathered(t *testing.T) {
 	t.Logf("%d packets for %d rounds of %d answers", sent, rounds, streams)
 	if sent > 4*rounds {
 		t.Error("they were not gathered")
+	}
+}
+
+// Many who only wait do not have one who exchanges wait for a turn of others.
+func TestThoseWhoOnlyWaitAreNoCrowd(t *testing.T) {
+	h := start(t, "a")
+	h.readers.Add(crowd)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := h.clock.now()
+	if h.crowded(now) {
+		t.Error("they are taken for a crowd")
+	}
+	h.together = now
+	if !h.crowded(now) || h.crowded(now.Add(crowdFor)) {
+		t.Error("those woken together are no crowd, or are for ever")
 	}
 }

@@ -77,6 +77,7 @@ type Host struct {
 	mapper  atomic.Pointer[portmap.Mapper] // nil: no router was asked for a port
 
 	mu       sync.Mutex // guards what follows: the one lock of the node
+	together time.Time  // when what was read last woke several at once
 	node     *node.Node
 	clock    clock
 	pump     pump
@@ -195,8 +196,9 @@ func (h *Host) run(ctx context.Context) {
 // node, nor call the Host, nor wait.
 func (h *Host) Do(f func(now time.Time, n *node.Node)) {
 	h.mu.Lock()
-	f(h.clock.now(), h.node)
-	if h.crowded() {
+	now := h.clock.now()
+	f(now, h.node)
+	if h.crowded(now) {
 		h.pump.later()
 		return
 	}
@@ -206,10 +208,11 @@ func (h *Host) Do(f func(now time.Time, n *node.Node)) {
 // Look is Do for f that may have changed nothing in the node: then that need not process.
 func (h *Host) Look(f func(now time.Time, n *node.Node) (changed bool)) {
 	h.mu.Lock()
-	switch changed := f(h.clock.now(), h.node); {
+	now := h.clock.now()
+	switch changed := f(now, h.node); {
 	case !changed && !h.pump.owes:
 		h.mu.Unlock()
-	case h.crowded():
+	case h.crowded(now):
 		h.pump.later()
 	default:
 		h.pump.run()
@@ -221,7 +224,7 @@ func (h *Host) Soon(f func(now time.Time, n *node.Node)) {
 	h.mu.Lock()
 	now := h.clock.now()
 	f(now, h.node)
-	if h.crowded() {
+	if h.crowded(now) {
 		h.pump.later()
 		return
 	}

@@ -49,12 +49,6 @@ type leader interface {
 	lead(t *turn, w waiter, changed <-chan struct{}) bool
 }
 
-// crowd is how many wait for something to come when it is worth gathering what they do.
-const crowd = 8
-
-// crowded reports whether many use streams at the same time.
-func (x *Net) crowded() bool { return x.readers.Load() >= crowd }
-
 // NewNet returns a Net upon the doer.
 func NewNet(d Doer) *Net {
 	l, _ := d.(Looker)

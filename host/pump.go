@@ -24,6 +24,18 @@ const (
 	readPause = 10 * time.Millisecond
 )
 
+const (
+	// crowd is how many wait for something to come when it is worth gathering what they do,
+	crowd = 8
+	// if some of them were woken together so short ago. Many who only wait are no crowd.
+	crowdFor = 10 * time.Millisecond
+)
+
+// crowded reports whether many use streams at the same time. It is called with the lock held.
+func (h *Host) crowded(now time.Time) bool {
+	return h.readers.Load() >= crowd && now.Sub(h.together) < crowdFor
+}
+
 // A pump lets the node process and writes what comes out. Whoever touched the
 // node runs it; while one writes, with the lock released, others leave their
 // work to it. So datagrams leave in the order they were made, with one batch,

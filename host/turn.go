@@ -142,7 +142,11 @@ func (h *Host) take(t *turn) (woken int) {
 		h.mu.Lock()
 		h.receive(t.reader)
 	}
-	if woken = h.woken; woken > 0 && h.crowded() {
+	now := h.clock.now()
+	if woken = h.woken; woken > 1 {
+		h.together = now
+	}
+	if woken > 0 && h.crowded(now) {
 		h.pump.later() // they are about to answer
 	} else {
 		h.pump.run()

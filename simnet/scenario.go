@@ -236,13 +236,11 @@ func parseScenario(file string, data []byte, read func(name string) ([]byte, err
 // unknownKey explains a key that means nothing.
 func (s *Scenario) unknownKey(key toml.Key) error {
 	table, name := "", key[0]
-	known := tableNames
 	if len(key) > 1 {
 		table, name = key[0], key[1]
-		known = tableKeys[table]
 	}
 	msg := fmt.Sprintf("unknown key %q", key.String())
-	if near := nearest(name, known); near != "" {
+	if near := nearest(name, keysOf(table)); near != "" {
 		msg += fmt.Sprintf(" — did you mean %q?", near)
 	}
 	return &ScenarioError{s.File, s.lines.first(table, name), msg}

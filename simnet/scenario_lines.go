@@ -67,27 +67,29 @@ func (x lineIndex) first(table, key string) int {
 	return 0
 }
 
-// tableNames and tableKeys are what a scenario may contain.
-var (
-	tableNames = keysOf(reflect.TypeFor[Scenario]())
-	tableKeys  = map[string][]string{
-		"sim":      keysOf(reflect.TypeFor[SimTable]()),
-		"node":     keysOf(reflect.TypeFor[NodeTable]()),
-		"lan":      keysOf(reflect.TypeFor[LANTable]()),
-		"link":     keysOf(reflect.TypeFor[LinkTable]()),
-		"mesh":     keysOf(reflect.TypeFor[MeshTable]()),
-		"radio":    keysOf(reflect.TypeFor[RadioTable]()),
-		"internet": keysOf(reflect.TypeFor[InternetTable]()),
-		"nat":      keysOf(reflect.TypeFor[NATTable]()),
-		"move":     keysOf(reflect.TypeFor[MoveTable]()),
-		"at":       keysOf(reflect.TypeFor[AtTable]()),
-		"traffic":  keysOf(reflect.TypeFor[TrafficTable]()),
-		"expect":   keysOf(reflect.TypeFor[ExpectTable]()),
-	}
-)
+// tables are what a scenario may contain, by name; the one without a name is the scenario itself.
+var tables = map[string]reflect.Type{
+	"":         reflect.TypeFor[Scenario](),
+	"sim":      reflect.TypeFor[SimTable](),
+	"node":     reflect.TypeFor[NodeTable](),
+	"lan":      reflect.TypeFor[LANTable](),
+	"link":     reflect.TypeFor[LinkTable](),
+	"mesh":     reflect.TypeFor[MeshTable](),
+	"radio":    reflect.TypeFor[RadioTable](),
+	"internet": reflect.TypeFor[InternetTable](),
+	"nat":      reflect.TypeFor[NATTable](),
+	"move":     reflect.TypeFor[MoveTable](),
+	"at":       reflect.TypeFor[AtTable](),
+	"traffic":  reflect.TypeFor[TrafficTable](),
+	"expect":   reflect.TypeFor[ExpectTable](),
+}
 
-// keysOf lists the TOML keys of a struct, in order.
-func keysOf(t reflect.Type) (keys []string) {
+// keysOf lists the TOML keys of a table, in order.
+func keysOf(table string) (keys []string) {
+	t, ok := tables[table]
+	if !ok {
+		return nil
+	}
 	for _, f := range reflect.VisibleFields(t) {
 		if key := f.Tag.Get("toml"); key != "" && key != "-" {
 			keys = append(keys, key)

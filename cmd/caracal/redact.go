@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // A redactor replaces what tells who somebody is, by words that are the same for the same thing: so it still shows
@@ -25,12 +26,19 @@ var naming = map[string]string{
 	"what": "file", "path": "file", "file": "file", "files": "folder", "home": "folder", "service": "service", "text": "text", "error": "text",
 }
 
+// What looks like a key, and the like; compiled when first asked for, which of all commands one does.
 var (
-	hexText  = regexp.MustCompile(`[0-9a-fA-F]{16,}`)
-	baseText = regexp.MustCompile(`[A-Za-z0-9+/_-]{40,}={0,2}`)
-	addrText = regexp.MustCompile(`[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}`)
-	fileText = regexp.MustCompile(`"?/(?:home|root|Users|tmp|var|media|mnt)/[^\s"]*"?`)
+	hexText     = pattern(`[0-9a-fA-F]{16,}`)
+	baseText    = pattern(`[A-Za-z0-9+/_-]{40,}={0,2}`)
+	addrText    = pattern(`[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}`)
+	fileText    = pattern(`"?/(?:home|root|Users|tmp|var|media|mnt)/[^\s"]*"?`)
+	quotedText  = pattern(`"[^"]*"|'[^']*'`)
+	commentText = pattern(`#.*`)
 )
+
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // as gives the word for a text of a sort.
 func (r *redactor) as(sort, text string) string {
@@ -58,7 +66,7 @@ func (r *redactor) learn(doc any, key string) {
 		if sort, yes := naming[key]; yes && len(v) > 1 {
 			r.as(sort, v)
 		}
-		if hexText.FindString(v) == v && len(v) == 64 {
+		if hexText().FindString(v) == v && len(v) == 64 {
 			r.names[v[:8]] = r.as("sid", v) // as logs show it
 		}
 	}
@@ -100,7 +108,7 @@ func (r *redactor) json(doc any) ([]byte, error) {
 
 // text is a text with what is known, and whatever looks like a key, a path or an address of the Internet, replaced.
 func (r *redactor) text(s string) string {
-	s = fileText.ReplaceAllStringFunc(s, func(t string) string { return r.as("file", t) })
+	s = fileText().ReplaceAllStringFunc(s, func(t string) string { return r.as("file", t) })
 	known := make([]string, 0, len(r.names))
 	for name := range r.names {
 		if len(name) > 1 && strings.Contains(s, name) {
@@ -111,9 +119,9 @@ func (r *redactor) text(s string) string {
 	for _, name := range known {
 		s = replaceWord(s, name, r.names[name])
 	}
-	s = hexText.ReplaceAllStringFunc(s, func(t string) string { return r.as("hex", t) })
-	s = baseText.ReplaceAllStringFunc(s, func(t string) string { return r.as("code", t) })
-	return addrText.ReplaceAllStringFunc(s, func(t string) string {
+	s = hexText().ReplaceAllStringFunc(s, func(t string) string { return r.as("hex", t) })
+	s = baseText().ReplaceAllStringFunc(s, func(t string) string { return r.as("code", t) })
+	return addrText().ReplaceAllStringFunc(s, func(t string) string {
 		a, err := netip.ParseAddr(t)
 		if err != nil || a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified() {
 			return t
@@ -122,21 +130,16 @@ func (r *redactor) text(s string) string {
 	})
 }
 
-var (
-	quotedText  = regexp.MustCompile(`"[^"]*"|'[^']*'`)
-	commentText = regexp.MustCompile(`#.*`)
-)
-
 // settings is a configuration file without comments and what is written in quotes, but for words that the program knows.
 func (r *redactor) settings(s string) string {
 	plain := []string{"ask", "contacts", "all", "never", "auto", "on", "off", "*", "debug", "info", "warn", "error", "text", "json", ""}
-	s = quotedText.ReplaceAllStringFunc(s, func(t string) string {
+	s = quotedText().ReplaceAllStringFunc(s, func(t string) string {
 		if inside := t[1 : len(t)-1]; slices.Contains(plain, inside) {
 			return t
 		}
 		return `"` + r.as("text", t) + `"`
 	})
-	return r.text(commentText.ReplaceAllString(s, ""))
+	return r.text(commentText().ReplaceAllString(s, ""))
 }
 
 // replaceWord replaces a name where it is not a part of a longer word.

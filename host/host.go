@@ -57,6 +57,8 @@ type Config struct {
 	NetworkKey    *[32]byte    // nil = the open mesh
 	Log           *slog.Logger // nil = silent
 	Trace         trace.Sink   // called with the node locked: it must be quick and not call back; may be nil
+
+	rhythm rhythm // of tests; else the wall's
 }
 
 // A Host runs one node on this machine. All its methods may be called from any

@@ -30,10 +30,19 @@ const (
 //	Conn.Read, Write    wait        …           wait ── lead: Read, take ── …
 type turn struct {
 	reader *udp.Reader
+	rhythm rhythm
 	mu     sync.Mutex    // who holds it reads
 	lent   atomic.Bool   // others may
 	reads  atomic.Uint64 // by others
 }
+
+// A rhythm is the time by which turns are lent: that of the wall, but in tests, which look when they want.
+type rhythm struct {
+	now   func() time.Time
+	sleep func(time.Duration)
+}
+
+var wall = rhythm{time.Now, time.Sleep}
 
 // A loan is what the socket's goroutine knows of when to lend its turn; nobody else touches it.
 type loan struct {
@@ -68,7 +77,7 @@ func (t *turn) lend() (looks int) {
 	t.mu.Unlock()
 	before := t.reads.Load()
 	for {
-		time.Sleep(lookAfter)
+		t.rhythm.sleep(lookAfter)
 		if t.mu.TryLock() {
 			break // nobody reads
 		}
@@ -108,7 +117,10 @@ func (h *Host) lead(t *turn, w waiter, changed <-chan struct{}) bool {
 
 // read is the goroutine of one socket: read, receive, process, write, to completion.
 func (h *Host) read(r *udp.Reader) {
-	t, l := &turn{reader: r}, loan{need: quickTurns}
+	t, l := &turn{reader: r, rhythm: h.cfg.rhythm}, loan{need: quickTurns}
+	if t.rhythm.now == nil {
+		t.rhythm = wall
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for {
@@ -125,7 +137,7 @@ func (h *Host) read(r *udp.Reader) {
 		if r.Aside() && r.Full() {
 			time.Sleep(floodPause) // others have more to do than to answer strangers (spec S6.7)
 		}
-		if woken == 1 && r.Interruptible() && l.worth(time.Now()) {
+		if woken == 1 && r.Interruptible() && l.worth(t.rhythm.now()) {
 			l.over(t.lend())
 		}
 	}

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,77 +16,134 @@ import (
 	"github.com/caracal-mesh/caracal/node"
 )
 
-var longAgo = time.Unix(1, 0)
+// A gait is a rhythm of which every exchange is a quick one, and whose looks are those of the test.
+type gait struct {
+	asleep, look chan struct{}
+	over         chan struct{} // nobody sleeps any more
+}
+
+func newGait() *gait { return &gait{make(chan struct{}), make(chan struct{}), make(chan struct{})} }
+
+func (g *gait) rhythm() rhythm {
+	return rhythm{func() time.Time { return time.Time{} }, func(time.Duration) {
+		select {
+		case g.asleep <- struct{}{}:
+			select {
+			case <-g.look:
+			case <-g.over:
+			}
+		case <-g.over:
+		}
+	}}
+}
 
 // lentTo exchanges bytes with an echo at b until a's socket is lent to who reads at a, and has read it.
-func lentTo(t *testing.T, a, b *Host) (here *Conn, by *turn) {
+func lentTo(t *testing.T, a, b *Host, g *gait) (by *turn) {
 	t.Helper()
 	conn, there := connected(t, a, b)
 	go io.Copy(there, there)
-	here = conn.(*Conn)
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+	here := conn.(*Conn)
+	exchange := func() {
 		if _, err := here.Write([]byte("x")); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := io.ReadFull(here, make([]byte, 1)); err != nil {
 			t.Fatal(err)
 		}
-		a.Do(func(time.Time, *node.Node) { by = here.by })
-		if by != nil && by.lent.Load() && by.reads.Load() > 0 {
-			return here, by
+	}
+	for lent, end := false, time.Now().Add(time.Minute); !lent; {
+		exchange()
+		select {
+		case <-g.asleep:
+			lent = true
+		default:
+			if time.Now().After(end) {
+				t.Fatal("nothing is lent")
+			}
 		}
 	}
-	t.Skip("too slow here for small exchanges to follow one another closely")
-	return nil, nil
+	exchange()
+	if a.Do(func(time.Time, *node.Node) { by = here.by }); by == nil || by.reads.Load() == 0 {
+		t.Fatal("who waits does not read the socket")
+	}
+	return by
 }
 
-// Who has read the socket and does something else is in nobody's way: the socket's goroutine takes its turn back, and others hear
-// what is sent to them.
+// Who has read the socket and does something else is in nobody's way: at its next look the socket's goroutine takes its turn back,
+// and others hear what is sent to them.
 func TestTheTurnComesBack(t *testing.T) {
-	a, b := pair(t)
-	_, by := lentTo(t, a, b)
-	here, there := connected(t, b, a)
-	if _, err := there.Write([]byte("x")); err != nil {
+	g := newGait()
+	a := start(t, "a")
+	b, err := Start(context.Background(), Config{
+		Home: t.TempDir(), Name: "b", Listen: "127.0.0.1:0", NoDiscovery: true, Peers: []string{address(a)}, rhythm: g.rhythm(),
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
-	here.SetReadDeadline(time.Now().Add(time.Minute))
-	if _, err := io.ReadFull(here, make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
+	t.Cleanup(func() { close(g.over); b.Close() })
+	meet(t, a, b)
+	meet(t, b, a)
+	by := lentTo(t, b, a, g)
+	g.look <- struct{}{}
 	for end := time.Now().Add(time.Minute); by.lent.Load(); time.Sleep(lookAfter) {
+		select {
+		case <-g.asleep:
+			t.Fatal("it looked, and nobody read: still lent")
+		default:
+		}
 		if time.Now().After(end) {
 			t.Fatal("still lent")
 		}
 	}
+	here, there := connected(t, a, b)
+	if _, err := here.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	there.SetReadDeadline(time.Now().Add(time.Minute))
+	if _, err := io.ReadFull(there, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
 }
 
-// Who reads the socket while nothing comes is interrupted, and sees then that it has a deadline, or was closed.
+// Who reads the socket while nothing comes is interrupted, and sees then that its deadline has come, or that the host has ended.
 func TestWhoReadsTheSocketIsInterrupted(t *testing.T) {
 	for _, end := range []struct {
 		with string
-		by   func(c *Conn)
+		soon time.Duration // the deadline
+		by   func(h *Host)
 		err  error
 	}{
-		{"a deadline", func(c *Conn) { c.SetReadDeadline(time.Now().Add(10 * lookAfter)) }, os.ErrDeadlineExceeded},
-		{"Close", func(c *Conn) { c.Close() }, net.ErrClosed},
-		{"the host's end", func(c *Conn) { c.net.doer.(*Host).Close() }, net.ErrClosed},
+		{"a deadline", 10 * time.Millisecond, func(*Host) {}, os.ErrDeadlineExceeded},
+		{"the host's end", time.Hour, func(h *Host) { h.Shut() }, net.ErrClosed},
 	} {
 		t.Run(end.with, func(t *testing.T) {
 			a, b := pair(t)
-			c, _ := lentTo(t, a, b)
-			failed := make(chan error, 1)
-			go func() {
-				_, err := c.Read(make([]byte, 1))
-				failed <- err
-			}()
-			end.by(c)
+			conn, _ := connected(t, a, b)
+			c := conn.(*Conn)
+			s, err := udp.Open(netip.MustParseAddrPort("127.0.0.1:0"), 0) // to which nobody sends
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			c.SetReadDeadline(time.Now().Add(end.soon))
+			by, failed := &turn{reader: s.Readers()[0]}, make(chan error, 1)
+			by.rhythm.sleep = func(time.Duration) {
+				go func() { failed <- c.arrival(by, waiter{&c.read, &c.closed, a.shut}, nil) }()
+				for n := 0; n < 100 && by.mu.TryLock(); n++ { // it does not read when it asked just while we looked: then it waits, and ends, too
+					by.mu.Unlock()
+					time.Sleep(time.Millisecond)
+				}
+				end.by(a)
+			}
+			by.mu.Lock()
+			go by.lend()
 			select {
 			case err := <-failed:
 				if !errors.Is(err, end.err) {
 					t.Errorf("%v, want %v", err, end.err)
 				}
 			case <-time.After(time.Minute):
-				t.Error("Read goes on")
+				t.Error("it goes on reading")
 			}
 		})
 	}
@@ -98,7 +156,7 @@ func TestALoanOfAQuietSocketEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	by := &turn{reader: s.Readers()[0]}
+	by := &turn{reader: s.Readers()[0], rhythm: wall}
 	by.mu.Lock()
 	var began atomic.Bool
 	read := make(chan error, 1)
@@ -139,7 +197,7 @@ func TestALoanOfAQuietSocketEnds(t *testing.T) {
 // A deadline in the past and Close end a Read that reads the socket at once, as net/http's server has it after each request.
 func TestWhoReadsTheSocketSeesItsEndAtOnce(t *testing.T) {
 	for _, end := range []func(c *Conn){
-		func(c *Conn) { c.SetReadDeadline(longAgo) },
+		func(c *Conn) { c.SetReadDeadline(time.Unix(1, 0)) },
 		func(c *Conn) { c.Close() },
 	} {
 		a, b := pair(t)

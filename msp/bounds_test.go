@@ -55,7 +55,7 @@ func TestUntakenStreamsLeaveMemory(t *testing.T) {
 	for peer := range byte(40) {
 		for i := range uint32(500) { // of streams that are never opened
 			h := wire.MSPHeader{From: 5000, Number: i}
-			frame := wire.AppendMSPStream(h.Append(nil), 2*uint64(i%100)+uint64(1-two.parityOf(testSID(peer+10))), uint64(i/100)*1000, len(junk), false, false)
+			frame := wire.AppendMSPStream(h.Append(nil), 2*uint64(i%100)+uint64(1-two.parityOf(testSID(peer+10))), uint64(i/100)*1000, len(junk), false, false, false)
 			two.Deliver(w.now, testSID(2), testSID(peer+10), append(frame, junk...))
 		}
 	}
@@ -80,7 +80,7 @@ func (n *node) parityOf(peer sid.SID) int {
 func TestGapsAreBounded(t *testing.T) {
 	f := newForger(t)
 	for i := range uint64(64 * 1000) { // every second unit, of 64 streams
-		f.send(wire.AppendMSPStream(nil, 2*(i%64)+1, i/64*2+1, 0, true, false))
+		f.send(wire.AppendMSPStream(nil, 2*(i%64)+1, i/64*2+1, 0, true, false, false))
 	}
 	a := f.e.associations[0]
 	spans := 0

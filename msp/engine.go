@@ -109,9 +109,12 @@ func (e *Engine) admit(now time.Time, p pair, h wire.MSPHeader) *association {
 		}
 		return nil
 	}
-	if h.Orphan && a != nil && a.peer == 0 {
+	if h.From == 0 && a.peer == 0 || h.Orphan && a != nil && a.peer == 0 {
 		e.status.Stale++
 		return nil
+	}
+	if h.From == 0 { // To is ours, and names what we hold with one instance only
+		return a
 	}
 	if a != nil && a.peer != 0 && a.peer != h.From {
 		if h.Orphan || h.To != 0 || a.peer-h.From <= 1<<16 {

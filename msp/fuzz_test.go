@@ -14,10 +14,10 @@ import (
 func FuzzDeliver(f *testing.F) {
 	f.Add([]byte{}, uint32(0))
 	f.Add(wire.AppendMSPPadding(wire.AppendMSPPing(nil), 20), uint32(9))
-	f.Add(wire.AppendMSPStream(nil, 1, 100, 0, true, false), uint32(9))
+	f.Add(wire.AppendMSPStream(nil, 1, 100, 0, true, false, false), uint32(9))
 	f.Add(wire.AppendMSPReset(nil, 1, 0, 1, 3, "x"), uint32(9))
 	f.Add(wire.AppendMSPReset(wire.AppendMSPStop(nil, 0, 1), 0, 3, 1, 1<<18, "x"), uint32(9))
-	f.Add(wire.AppendMSPOpen(wire.AppendMSPStream(nil, 5, 0, 0, true, true), 5, 9, 7, 100, "", ""), uint32(9))
+	f.Add(wire.AppendMSPOpen(wire.AppendMSPStream(nil, 5, 0, 0, true, true, false), 5, 9, 7, 100, "", ""), uint32(9))
 	f.Add(wire.AppendMSPSub(wire.AppendMSPSub(nil, 3, 1, -5, 100, 100), 5, 3, 5, 1<<40, 1<<40), uint32(9))
 	f.Add(wire.AppendMSPDatagram(wire.AppendMSPDatagram(nil, 1, 7, 1, 2, []byte("b")), 1, 7, 0, 2, []byte("a")), uint32(9))
 	f.Add(wire.AppendMSPPriority(wire.AppendMSPChildWindow(nil, 1, 3), 0, 7, -9), uint32(9))
@@ -35,7 +35,7 @@ func FuzzDeliver(f *testing.F) {
 		w.pass(time.Millisecond)
 		h := wire.MSPHeader{From: 7, To: s.a.own}
 		open := wire.AppendMSPOpen(h.Append(nil), 1, 3, 7, 100, "", "")
-		open = append(wire.AppendMSPStream(open, 1, 0, 3, false, false), "abc"...)
+		open = append(wire.AppendMSPStream(open, 1, 0, 3, false, false, false), "abc"...)
 		e.Deliver(w.now, testSID(1), testSID(2), open)
 		s.Listen(w.now, all)
 		var accepted []*Stream

@@ -35,7 +35,7 @@ func (f *forger) send(frames []byte) {
 }
 
 func stream(id, offset uint64, data string, fin bool) []byte {
-	return append(wire.AppendMSPStream(nil, id, offset, len(data), false, fin), data...)
+	return append(wire.AppendMSPStream(nil, id, offset, len(data), false, fin, false), data...)
 }
 
 // spec M1.4, M4.5, M6.1

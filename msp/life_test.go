@@ -248,7 +248,7 @@ func TestS40AViolationEndsOneStream(t *testing.T) {
 	w.pass(time.Second)
 	d.Events()
 	h := wire.MSPHeader{From: a.a.own, To: a.a.peer, Number: uint32(a.a.out.next)}
-	bad := wire.AppendMSPStream(h.Append(nil), d.id, 1<<40, 0, true, false)
+	bad := wire.AppendMSPStream(h.Append(nil), d.id, 1<<40, 0, true, false, false)
 	w.engines[1].Deliver(w.now, testSID(2), testSID(1), bad)
 	if what, _ := d.Events(); what&EventError == 0 || d.Err() != ErrViolation {
 		t.Errorf("events %b, %v", what, d.Err())

@@ -130,7 +130,7 @@ func (a *association) probeMTU(now time.Time, size int) {
 	}
 	p := a.out.begin()
 	p.at, p.class = now, link.Interactive
-	b := wire.MSPHeader{From: a.own, To: a.peer, Number: uint32(p.number)}.Append(room[:0:want])
+	b := a.header(p).Append(room[:0:want])
 	b = wire.AppendMSPPadding(wire.AppendMSPPing(b), want-len(b)-1)
 	a.mtu.probe, a.mtu.number = want, p.number
 	a.finish(now, p, len(b), true)

@@ -48,8 +48,8 @@ func (a *association) receive(now time.Time, h wire.MSPHeader, frames []byte, as
 		}
 	}
 	a.count.PacketsIn++
-	a.count.BytesIn += uint64(wire.MSPHeaderSize + len(frames))
-	a.acks.add(now, number, wire.MSPHeaderSize+len(frames), asks)
+	a.count.BytesIn += uint64(h.Size() + len(frames))
+	a.acks.add(now, number, h.Size()+len(frames), asks)
 }
 
 // expand restores a packet number from its low 32 bits (spec M1.2, RFC 9000 §A.3).

@@ -148,7 +148,7 @@ func packetClass(turn *Stream, withData bool) link.Class {
 func (a *association) send(now time.Time, room []byte, class link.Class, withData bool) bool {
 	p := a.out.begin()
 	p.at, p.class = now, class
-	b := wire.MSPHeader{From: a.own, To: a.peer, Number: uint32(p.number)}.Append(room[:0:len(room)])
+	b := a.header(p).Append(room[:0:len(room)])
 	head := len(b)
 	b = a.acks.append(now, b, len(room)-len(b)-maxSmallFrame)
 	asks := false
@@ -167,6 +167,15 @@ func (a *association) send(now time.Time, room []byte, class link.Class, withDat
 	}
 	a.finish(now, p, len(b), asks)
 	return true
+}
+
+// header is the front of a packet. Who has acknowledged anything knows who we are (spec M2.2).
+func (a *association) header(p *sentPacket) wire.MSPHeader {
+	h := wire.MSPHeader{From: a.own, To: a.peer, Number: uint32(p.number)}
+	if a.loss.largest > 0 && a.peer != 0 {
+		h.From = 0
+	}
+	return h
 }
 
 // finish sends the packet begun, of size bytes.
@@ -293,7 +302,7 @@ func (a *association) appendData(b []byte, p *sentPacket) []byte {
 			}
 			continue
 		}
-		room := cap(b) - len(b) - wire.MSPStreamOverhead(s.id)
+		room := cap(b) - len(b) - wire.MSPStreamOverhead(s.id, s.send.next)
 		if room < 1 || room < leastData && len(p.frames) > 0 {
 			break
 		}
@@ -306,12 +315,13 @@ func (a *association) appendData(b []byte, p *sentPacket) []byte {
 	return b
 }
 
-// appendStream appends one STREAM frame with at most room bytes of data.
+// appendStream appends one STREAM frame with at most room bytes of data. Where they fill the packet they go on to its end.
 func (a *association) appendStream(b []byte, p *sentPacket, s *Stream, room int) []byte {
 	before := s.send.next
 	piece := s.send.take(room, a.maxSent-a.sent)
 	a.sent += s.send.next - before
-	b = wire.AppendMSPStream(b, s.id, piece.start, piece.length, piece.mark, piece.fin)
+	left := cap(b) - len(b) - wire.MSPStreamOverhead(s.id, piece.start) - piece.length
+	b = wire.AppendMSPStream(b, s.id, piece.start, piece.length, piece.mark, piece.fin, left < wire.MSPStreamLength)
 	if n := len(b); piece.length > 0 {
 		b = b[:n+piece.length]
 		s.send.ring.get(piece.start, b[n:])

@@ -113,7 +113,7 @@ func TestJunkIsHeldNoFurtherThanGranted(t *testing.T) {
 	junk := make([]byte, 1000)
 	for i := range uint64(6000) { // every second piece, of 64 streams, so that nothing can be read
 		id := 2*(i%64) + 1 - f.e.associations[0].parity
-		frame := wire.AppendMSPStream(nil, id, i/64*2000+7, len(junk), false, false)
+		frame := wire.AppendMSPStream(nil, id, i/64*2000+7, len(junk), false, false, false)
 		f.send(append(frame, junk...))
 		f.e.work()
 		most = max(most, f.e.Status().Memory)

@@ -17,6 +17,9 @@ func (n *neighbour) appendData(f *frame, p *packing) bool {
 	}
 	f.defines = !a.known
 	need := wire.ForwardSize + f.way.Size() + f.n
+	if bulk {
+		need = wire.SectionSize + f.way.Size() + f.n
+	}
 	if p.left() < need {
 		return false
 	}
@@ -66,7 +69,7 @@ func (n *neighbour) appendForward(f *frame, a *aliasState, p *packing, bulk bool
 func (n *neighbour) defineFirst(f *frame, a *aliasState, p *packing) bool {
 	if a.sent {
 		f.defines = false
-		n.appendForward(f, a, p, true, p.left()-wire.ForwardSize-f.way.Size()-f.n)
+		n.appendForward(f, a, p, true, p.left()-wire.SectionSize-f.way.Size()-f.n)
 		return true
 	}
 	d := n.m.frames.get(frameAlias, 0)

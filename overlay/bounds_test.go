@@ -19,7 +19,7 @@ func speakTo(w *world, from, m *member, frames, section []byte) {
 	pkt = append(append(pkt, make([]byte, 16)...), section...)
 	wire.PutLinkHeaderLen(pkt, len(frames))
 	x := from.bySID[m.id.SID()]
-	if _, err := x.peer.Seal(w.now, pkt, wire.LinkHeaderAt, wire.LinkHeaderAt+len(frames), wire.LinkGuard(section)); err != nil {
+	if _, err := x.peer.Seal(w.now, pkt, wire.LinkHeaderAt, wire.LinkHeaderAt+len(frames), wire.LinkGuard(nil, section)); err != nil {
 		w.t.Fatal(err)
 	}
 	m.Receive(w.now, link.Path{Iface: m.ports[0].iface, Addr: from.ports[0].addr}, pkt)

@@ -19,7 +19,7 @@ const maxPayload = plainDatagram - frameOverhead
 
 // frameOverhead is what a link packet adds to one payload: room is kept to name
 // one earlier transmission (spec O5.8).
-const frameOverhead = wire.LinkOverhead + wire.ForwardSize + wire.EarlierSize
+const frameOverhead = wire.LinkOverhead + wire.SectionSize + wire.EarlierSize
 
 // inlineMax is the longest payload that travels inside the sealed header (spec O4.7).
 const inlineMax = 256

@@ -347,7 +347,7 @@ func FuzzReceive(f *testing.F) {
 		pkt := append(make([]byte, wire.LinkHeaderAt), frames...)
 		pkt = append(append(pkt, make([]byte, 16)...), section...)
 		wire.PutLinkHeaderLen(pkt, len(frames))
-		if _, err := x.peer.Seal(w.now, pkt, wire.LinkHeaderAt, wire.LinkHeaderAt+len(frames), wire.LinkGuard(section)); err == nil {
+		if _, err := x.peer.Seal(w.now, pkt, wire.LinkHeaderAt, wire.LinkHeaderAt+len(frames), wire.LinkGuard(nil, section)); err == nil {
 			n[1].Receive(w.now, from, pkt)
 		}
 		n[1].next = w.now

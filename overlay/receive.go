@@ -24,6 +24,7 @@ type receiveScratch struct {
 	have      wire.Have
 	broadcast wire.Broadcast
 	links     []wire.Link
+	guard     [wire.LinkGuardSize]byte // of the packet being opened, or sealed
 }
 
 // receiveInit takes a handshake 1 (spec O3.1).
@@ -96,7 +97,7 @@ func (m *Mesh) receiveData(now time.Time, from link.Path, pkt []byte) {
 		m.stats.Malformed++
 		return
 	}
-	o, err := m.table.Open(now, pkt, wire.LinkHeaderAt, lp.End, lp.Guard)
+	o, err := m.table.Open(now, pkt, wire.LinkHeaderAt, lp.End, wire.LinkGuard(m.received.guard[:0], lp.Section))
 	switch {
 	case errors.Is(err, session.ErrReplay):
 		m.stats.Replayed++

@@ -219,7 +219,7 @@ func (n *neighbour) finish(now time.Time, out *link.Batch, via *path, p *packing
 		n.m.tap(Opened{At: now, Out: true, Peer: n.sid, Path: via.to, Frames: p.room[wire.LinkHeaderAt:end], Section: section})
 	}
 	epoch := n.tx.epoch
-	counter, err := n.peer.Seal(now, p.room, wire.LinkHeaderAt, end, wire.LinkGuard(section))
+	counter, err := n.peer.Seal(now, p.room, wire.LinkHeaderAt, end, wire.LinkGuard(n.m.received.guard[:0], section))
 	if err != nil || n.peer.Epoch() != epoch { // the keys changed under us: make it again
 		n.takeBack(p.carried.head)
 		n.followEpoch(now)

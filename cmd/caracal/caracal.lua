@@ -14,7 +14,7 @@ local layers = { "between neighbours", "end to end" }
 local ends = { [0] = "received", "sent" }
 local known = { [0] = "control", [2] = "echo", [3] = "trace", [8] = "streams" }
 local mspframes = { [0] = "padding", [1] = "ping", [2] = "ack", [3] = "close", [4] = "max data", [5] = "max stream data", [6] = "max streams", [7] = "reset", [8] = "stop", [9] = "open", [10] = "keep",
-  [16] = "stream", [17] = "stream, end", [18] = "stream, mark", [19] = "stream, mark, end", [32] = "priority", [33] = "substream", [34] = "child window", [35] = "datagram" }
+  [16] = "stream", [17] = "stream, end", [18] = "stream, mark", [19] = "stream, mark, end", [20] = "stream", [21] = "stream, end", [22] = "stream, mark", [23] = "stream, mark, end", [32] = "priority", [33] = "substream", [34] = "child window", [35] = "datagram" }
 
 local f = {
   type = ProtoField.uint8("caracal.type", "Type", base.HEX, types),
@@ -27,7 +27,7 @@ local f = {
   digest = ProtoField.bytes("caracal.digest", "Digest of the link state"),
   interval = ProtoField.uint16("caracal.interval", "Next beacon within, 10 ms"),
   index = ProtoField.uint32("caracal.index", "Session index", base.HEX),
-  counter = ProtoField.uint64("caracal.counter", "Counter"),
+  counter = ProtoField.uint32("caracal.counter", "Counter"),
   headlen = ProtoField.uint16("caracal.header.length", "Sealed header, bytes"),
   noise = ProtoField.bytes("caracal.noise", "Noise message"),
   mac1 = ProtoField.bytes("caracal.mac1", "mac1"),
@@ -144,13 +144,13 @@ end
 
 local function data(r, tree)
   r:add(tree, f.index, 4)
-  local counter = r:add(tree, f.counter, 8)
+  local counter = r:add(tree, f.counter, 4)
   local n = r:add(tree, f.headlen, 2)
   if not n then return "" end
   r:add(tree, f.sealed, n:uint() + 16)
   local behind = r:left()
   if behind > 0 then r:add(tree, f.section, behind) end
-  return ", number " .. tostring(counter:uint64()) .. (behind > 0 and ", " .. behind .. " bytes carried" or "")
+  return ", number " .. counter:uint() .. (behind > 0 and ", " .. behind .. " bytes carried" or "")
 end
 
 function outer.dissector(tvb, pinfo, root)
@@ -177,8 +177,9 @@ local function forward(r, tree, section)
   if not packed then return end
   tree:add(o.deflected, packed); tree:add(o.class, packed)
   r:take(4 * bit.rshift(packed:uint(), 5))
+  if section then return end -- it goes on to the end of the packet
   local n = r:add(tree, o.size, 2)
-  if n and not section then r:add(tree, o.payload, n:uint()) end
+  if n then r:add(tree, o.payload, n:uint()) end
 end
 
 local function ack(r, tree)
@@ -226,12 +227,17 @@ end
 
 -- Frames of a stream packet (docs/spec/msp.md M3).
 local function streamframe(r, t, tree)
-  if t >= 16 and t <= 19 then
+  if t >= 16 and t <= 23 then
     local id = r:addvarint(tree, m.id)
-    r:add(tree, m.offset, 8)
-    local n = r:add(tree, m.length, 2)
-    if n then r:add(tree, m.data, n:uint()) end
-    return tostring(id) .. (n and ": " .. n:uint() .. " bytes" or "")
+    r:addvarint(tree, m.offset)
+    if r.bad then return "" end
+    local n = r:left() -- to the end of the packet
+    if t < 20 then
+      local told = r:add(tree, m.length, 2)
+      n = told and told:uint() or 0
+    end
+    r:add(tree, m.data, n)
+    return tostring(id) .. ": " .. n .. " bytes"
   end
   if t == 2 then
     local high = r:addvarint(tree, m.value)
@@ -271,7 +277,9 @@ end
 local function streampacket(tvb, pinfo, root)
   local tree = root:add(msp, tvb())
   local r, said = read(tvb), {}
-  r:add(tree, m.orphan, 1); r:add(tree, m.from, 4); r:add(tree, m.to, 4)
+  local first = r:add(tree, m.orphan, 1)
+  if first and bit.band(first:uint(), 2) == 0 then r:add(tree, m.from, 4) end
+  r:add(tree, m.to, 4)
   local number = r:add(tree, m.number, 4)
   while r:left() > 0 and not r.bad do
     local at = r.at
@@ -332,10 +340,10 @@ end
 
 for _, port in ipairs(ports) do DissectorTable.get("udp.port"):add(port, outer) end
 outer:register_heuristic("udp", function(tvb, pinfo, root)
-  if tvb:len() < 31 then return false end
+  if tvb:len() < 27 then return false end
   local t = tvb(0, 1):uint()
   local ours = (t == 0xC0 or t == 0xC1 or t == 0xC2 or t == 0xC3) and tvb(1, 1):uint() == 1
-    or t == 0xC4 and tvb:len() >= 31 + tvb(13, 2):uint()
+    or t == 0xC4 and tvb:len() >= 27 + tvb(9, 2):uint()
   if ours then outer.dissector(tvb, pinfo, root) end
   return ours
 end)

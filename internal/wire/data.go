@@ -1,17 +1,25 @@
 package wire
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // DataPrefixSize is the length of what stands before a data packet's own header.
-const DataPrefixSize = 13
+const DataPrefixSize = 9
 
 // PutDataPrefix writes the front of a data packet to b (spec S3.1):
 //
-//	│ C4 │ receiver index 4 │ counter 8 │
+//	│ C4 │ receiver index 4 │ counter 4 │
+//
+// A session ends long before its counter does not fit (spec S4.2).
 func PutDataPrefix(b []byte, receiver uint32, counter uint64) {
 	b[0] = TypeData
 	binary.BigEndian.PutUint32(b[1:], receiver)
-	binary.BigEndian.PutUint64(b[5:], counter)
+	if counter > math.MaxUint32 {
+		panic("BUG: a session that never ends")
+	}
+	binary.BigEndian.PutUint32(b[5:], uint32(counter))
 }
 
 // ParseDataPrefix reads the front of a data packet.
@@ -19,7 +27,7 @@ func ParseDataPrefix(b []byte) (receiver uint32, counter uint64, err error) {
 	if len(b) < DataPrefixSize || b[0] != TypeData {
 		return 0, 0, ErrMalformed
 	}
-	return binary.BigEndian.Uint32(b[1:]), binary.BigEndian.Uint64(b[5:]), nil
+	return binary.BigEndian.Uint32(b[1:]), uint64(binary.BigEndian.Uint32(b[5:])), nil
 }
 
 // PutNonce writes the nonce of the given counter: four zero bytes, then the

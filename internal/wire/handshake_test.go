@@ -92,14 +92,14 @@ func TestOfferAndAnswerGolden(t *testing.T) { // spec S2.3, S2.4
 
 func TestDataPrefixGolden(t *testing.T) { // spec S3.1, S3.2
 	var b [DataPrefixSize]byte
-	PutDataPrefix(b[:], 0x01020304, 0x0506070809)
-	if got := hex.EncodeToString(b[:]); got != "c4010203040000000506070809" {
+	PutDataPrefix(b[:], 0x01020304, 0x05060708)
+	if got := hex.EncodeToString(b[:]); got != "c40102030405060708" {
 		t.Error(got)
 	}
-	if r, c, err := ParseDataPrefix(b[:]); r != 0x01020304 || c != 0x0506070809 || err != nil {
+	if r, c, err := ParseDataPrefix(b[:]); r != 0x01020304 || c != 0x05060708 || err != nil {
 		t.Error(r, c, err)
 	}
-	if _, _, err := ParseDataPrefix(b[:12]); err == nil {
+	if _, _, err := ParseDataPrefix(b[:8]); err == nil {
 		t.Error("short prefix")
 	}
 	var nonce [12]byte

@@ -36,6 +36,7 @@ const MaxEarlier = 7
 // The sizes of frames.
 const (
 	ForwardSize = 1 + 2 + 4 + 1 + 1 + 2 // without Earlier and payload
+	SectionSize = ForwardSize - 2       // the same where that is the payload section
 	EarlierSize = 4
 	AliasSize   = 1 + 2 + sid.Size
 	HelloSize   = 1 + 4 + 8
@@ -46,6 +47,8 @@ const (
 // A Forward carries one end-to-end packet one hop further (spec O4.4):
 //
 //	│ type 1 │ alias 2 │ distance 4 │ hops 1 │ n 3 bit, deflected 1 bit, class 4 bit │ n × earlier 4 │ length 2 │ payload │
+//
+// The payload section says by itself how long it is: with type 2 there is no length.
 type Forward struct {
 	Alias    uint16
 	Distance uint32 // from the sender of this frame to the destination
@@ -76,6 +79,9 @@ func AppendForward(b []byte, f *Forward, size int, section bool) []byte {
 	for _, c := range f.Earlier[:f.N] {
 		b = binary.BigEndian.AppendUint32(b, c)
 	}
+	if section {
+		return b
+	}
 	return binary.BigEndian.AppendUint16(b, uint16(size))
 }
 
@@ -88,15 +94,11 @@ func (r *Reader) Forward(f *Forward, section []byte, inSection bool) {
 	for i := range f.N {
 		f.Earlier[i] = r.Uint32()
 	}
-	size := int(r.Uint16())
-	if !inSection {
-		f.Payload = r.Bytes(size)
+	if inSection {
+		f.Payload = section
 		return
 	}
-	if size != len(section) {
-		r.Fail()
-	}
-	f.Payload = section
+	f.Payload = r.Bytes(int(r.Uint16()))
 }
 
 // AppendAlias appends the definition of an alias (spec O5.1):

@@ -8,6 +8,9 @@ const (
 	linkTag          = 16
 	LinkOverhead     = LinkHeaderAt + linkTag
 	linkSectionGuard = 16 // bytes of the payload section that are authenticated
+
+	// LinkGuardSize is the length of what LinkGuard appends, at most.
+	LinkGuardSize = 2 + linkSectionGuard
 )
 
 // PutLinkHeaderLen writes the length of the sealed header, without its tag, into pkt.
@@ -17,15 +20,14 @@ func PutLinkHeaderLen(pkt []byte, n int) {
 
 // A LinkPacket tells where the parts of a link packet lie (spec O4.1):
 //
-//	0      13           15          Sealed end-16   Sealed end
+//	0      9            11          Sealed end-16   Sealed end
 //	┌──────┬────────────┬───────────┬───────────────┬──────────────────┐
 //	│ data │ header     │ link      │ tag 16        │ payload section, │
-//	│ 13   │ length 2   │ frames    │               │ or nothing       │
+//	│ 9    │ length 2   │ frames    │               │ or nothing       │
 //	└──────┴────────────┴───────────┴───────────────┴──────────────────┘
 type LinkPacket struct {
 	End     int    // where the sealed part ends, tag included; it begins at LinkHeaderAt
 	Section []byte // the payload section, borrowed
-	Guard   []byte // the last bytes of it, which are authenticated
 }
 
 // ParseLinkPacket finds the parts of a link packet, nothing of it opened.
@@ -38,14 +40,15 @@ func ParseLinkPacket(pkt []byte) (LinkPacket, error) {
 		return LinkPacket{}, ErrMalformed
 	}
 	section := pkt[end:]
-	return LinkPacket{End: end, Section: section, Guard: LinkGuard(section)}, nil
+	return LinkPacket{End: end, Section: section}, nil
 }
 
-// LinkGuard is the part of a payload section that the link's tag covers: its last
-// 16 bytes, where the payload's own tag is (spec O4.2).
-func LinkGuard(section []byte) []byte {
-	if len(section) < linkSectionGuard {
-		return section
+// LinkGuard appends what the link's tag covers of a payload section: its length, which is told nowhere else, and its last
+// 16 bytes, where the payload's own tag is (spec O4.2); nothing when there is none.
+func LinkGuard(b, section []byte) []byte {
+	if len(section) == 0 {
+		return b
 	}
-	return section[len(section)-linkSectionGuard:]
+	b = binary.BigEndian.AppendUint16(b, uint16(len(section)))
+	return append(b, section[max(0, len(section)-linkSectionGuard):]...)
 }

@@ -2,12 +2,13 @@ package wire
 
 import "encoding/binary"
 
-// MSPHeaderSize is the length of an association packet's header (spec M1.1).
+// MSPHeaderSize is the length of an association packet's header, at most (spec M1.1).
 const MSPHeaderSize = 13
 
 const (
 	mspVersion    = 1 << 4
 	mspFlagOrphan = 1
+	mspFlagKnown  = 2
 )
 
 // An MSPHeader is the front of every association packet (spec M1.1).
@@ -16,10 +17,12 @@ const (
 //	┌──────┬───────────────┬─────────────┬───────────────┬────────
 //	│ 1f   │ from instance │ to instance │ packet number │ frames …
 //	└──────┴───────────────┴─────────────┴───────────────┴────────
+//
+// Once the receiver knows the sender's instance, that is left out.
 type MSPHeader struct {
 	Orphan bool   // answers a packet for an association that is not held (spec M2.4)
-	From   uint32 // the sender's instance, never 0
-	To     uint32 // the receiver's, 0 while unknown
+	From   uint32 // the sender's instance, 0 = the one that the receiver knows
+	To     uint32 // the receiver's, 0 while unknown, but not where From is
 	Number uint32 // the low 32 bits of the packet number
 }
 
@@ -27,8 +30,13 @@ type MSPHeader struct {
 func ParseMSPHeader(packet []byte) (h MSPHeader, frames []byte, err error) {
 	r := Read(packet)
 	first := r.Uint8()
-	h = MSPHeader{Orphan: first&mspFlagOrphan != 0, From: r.Uint32(), To: r.Uint32(), Number: r.Uint32()}
-	if first&^mspFlagOrphan != mspVersion || h.From == 0 || r.Len() == 0 {
+	known := first&mspFlagKnown != 0
+	if h.Orphan = first&mspFlagOrphan != 0; !known {
+		h.From = r.Uint32()
+	}
+	h.To, h.Number = r.Uint32(), r.Uint32()
+	switch {
+	case first&^(mspFlagOrphan|mspFlagKnown) != mspVersion, r.Len() == 0, !known && h.From == 0, known && (h.To == 0 || h.Orphan):
 		r.Fail()
 	}
 	return h, r.Rest(), r.Err()
@@ -40,14 +48,25 @@ func (h MSPHeader) Append(b []byte) []byte {
 	if h.Orphan {
 		first |= mspFlagOrphan
 	}
-	b = append(b, first)
-	b = binary.BigEndian.AppendUint32(b, h.From)
+	if h.From == 0 {
+		b = append(b, first|mspFlagKnown)
+	} else {
+		b = binary.BigEndian.AppendUint32(append(b, first), h.From)
+	}
 	b = binary.BigEndian.AppendUint32(b, h.To)
 	return binary.BigEndian.AppendUint32(b, h.Number)
 }
 
+// Size is the length of the header.
+func (h MSPHeader) Size() int {
+	if h.From == 0 {
+		return MSPHeaderSize - 4
+	}
+	return MSPHeaderSize
+}
+
 // The frames of an association packet (spec M3). MSPStream is the lowest of
-// four types: bit 0 is FIN, bit 1 is MARK.
+// eight types: bit 0 is FIN, bit 1 is MARK, bit 2 that the data go on to the end of the packet.
 const (
 	MSPPadding       = 0x00 // any number of bytes in a row
 	MSPPing          = 0x01
@@ -62,8 +81,9 @@ const (
 	MSPKeep          = 0x0a
 	MSPStream        = 0x10
 
-	mspFin  = 1
-	mspMark = 2
+	mspFin   = 1
+	mspMark  = 2
+	mspToEnd = 4
 )
 
 // The kinds of RESET (spec M4.6).
@@ -82,7 +102,7 @@ type MSPRange struct{ Low, High uint64 }
 
 // An MSPFrame is any one frame; which fields mean something depends on Type.
 type MSPFrame struct {
-	Type   uint8 // MSPStream for all four of its types
+	Type   uint8 // MSPStream for all eight of its types
 	ID     uint64
 	Offset uint64 // STREAM
 	Data   []byte // STREAM, borrowed
@@ -129,10 +149,10 @@ func (r *Reader) MSPFrame(f *MSPFrame) bool {
 	if r.failed || len(r.rest) == 0 {
 		return false
 	}
-	switch t := r.Uint8(); t {
-	case MSPStream, MSPStream | mspFin, MSPStream | mspMark, MSPStream | mspMark | mspFin:
+	switch t := r.Uint8(); t &^ (mspFin | mspMark | mspToEnd) {
+	case MSPStream:
 		f.Type, f.Fin, f.Mark = MSPStream, t&mspFin != 0, t&mspMark != 0
-		r.mspStream(f)
+		r.mspStream(f, t&mspToEnd != 0)
 	default:
 		f.Type = t
 		r.mspControl(f)
@@ -140,9 +160,13 @@ func (r *Reader) MSPFrame(f *MSPFrame) bool {
 	return !r.failed
 }
 
-func (r *Reader) mspStream(f *MSPFrame) {
-	f.ID, f.Offset = r.Varint(), r.Uint64()
-	f.Data = r.Bytes(int(r.Uint16()))
+func (r *Reader) mspStream(f *MSPFrame, toEnd bool) {
+	f.ID, f.Offset = r.Varint(), r.Varint()
+	size := len(r.rest)
+	if !toEnd {
+		size = int(r.Uint16())
+	}
+	f.Data = r.Bytes(size)
 	if f.Offset > MaxVarint-1<<17 {
 		r.Fail()
 	}
@@ -251,12 +275,16 @@ func CheckMSPFrames(frames []byte, f *MSPFrame) (eliciting bool, err error) {
 	return eliciting, r.Err()
 }
 
-// MSPStreamOverhead is what a STREAM frame takes beside its data.
-func MSPStreamOverhead(id uint64) int { return 1 + VarintLen(id) + 8 + 2 }
+// MSPStreamOverhead is what a STREAM frame takes beside its data where those go on to the end of the packet;
+// MSPStreamLength is what it takes besides elsewhere.
+func MSPStreamOverhead(id, offset uint64) int { return 1 + VarintLen(id) + VarintLen(offset) }
 
-// AppendMSPStream appends the head of a STREAM frame; length bytes of data follow.
-// Its size does not depend on the offset, so that packets of one stream are equal-sized.
-func AppendMSPStream(b []byte, id, offset uint64, length int, mark, fin bool) []byte {
+// MSPStreamLength is the size of the length of a STREAM frame.
+const MSPStreamLength = 2
+
+// AppendMSPStream appends the head of a STREAM frame; length bytes of data follow. toEnd leaves out the length: nothing
+// may follow those in the packet.
+func AppendMSPStream(b []byte, id, offset uint64, length int, mark, fin, toEnd bool) []byte {
 	t := byte(MSPStream)
 	if fin {
 		t |= mspFin
@@ -264,8 +292,10 @@ func AppendMSPStream(b []byte, id, offset uint64, length int, mark, fin bool) []
 	if mark {
 		t |= mspMark
 	}
-	b = AppendVarint(append(b, t), id)
-	b = binary.BigEndian.AppendUint64(b, offset)
+	if toEnd {
+		return AppendVarint(AppendVarint(append(b, t|mspToEnd), id), offset)
+	}
+	b = AppendVarint(AppendVarint(append(b, t), id), offset)
 	return binary.BigEndian.AppendUint16(b, uint16(length))
 }
 

@@ -35,8 +35,8 @@ var everyFrame = []struct {
 	{"DATAGRAM", "23 07 05 21 0003 616263", func(b []byte) []byte {
 		return AppendMSPDatagram(b, 7, 5, 1, 3, []byte("abc"))
 	}},
-	{"STREAM", "13 07 0000000000000400 0003 616263", func(b []byte) []byte {
-		return append(AppendMSPStream(b, 7, 1024, 3, true, true), "abc"...)
+	{"STREAM", "13 07 4400 0003 616263", func(b []byte) []byte {
+		return append(AppendMSPStream(b, 7, 1024, 3, true, true, false), "abc"...)
 	}},
 }
 
@@ -78,8 +78,16 @@ func TestMSPHeader(t *testing.T) {
 	if got, frames, err := ParseMSPHeader(b); got != h || len(frames) != 1 || err != nil {
 		t.Errorf("%+v, %v", got, err)
 	}
+	h = MSPHeader{To: 2, Number: 3} // the receiver knows whom it is from
+	b = append(h.Append(nil), MSPPing)
+	if want := golden(t, "12 00000002 00000003 01"); !bytes.Equal(b, want) || h.Size() != 9 {
+		t.Errorf("% x", b)
+	}
+	if got, frames, err := ParseMSPHeader(b); got != h || len(frames) != 1 || err != nil {
+		t.Errorf("%+v, %v", got, err)
+	}
 	for _, bad := range []string{
-		"", "10 00000001 00000002 00000003", "12 00000001 00000002 00000003 01",
+		"", "10 00000001 00000002 00000003", "14 00000001 00000002 00000003 01", "13 00000002 00000003 01", "12 00000000 00000003 01", "12 00000002 00000003",
 		"20 00000001 00000002 00000003 01", "10 00000000 00000002 00000003 01",
 	} { // spec M1.1
 		if _, _, err := ParseMSPHeader(golden(t, bad)); err == nil {
@@ -88,12 +96,25 @@ func TestMSPHeader(t *testing.T) {
 	}
 }
 
+// spec M3: the data go on to the end of the packet.
+func TestMSPStreamToTheEnd(t *testing.T) {
+	b := append(AppendMSPStream([]byte{MSPPing}, 7, 1<<30, 3, false, true, true), "abc"...)
+	if want := golden(t, "01 15 07 c000000040000000 616263"); !bytes.Equal(b, want) {
+		t.Errorf("% x", b)
+	}
+	var f MSPFrame
+	r := Read(b[1:])
+	if !r.MSPFrame(&f) || r.End() != nil || f.Type != MSPStream || string(f.Data) != "abc" || f.Offset != 1<<30 || !f.Fin || f.Mark {
+		t.Errorf("%+v", f)
+	}
+}
+
 // spec M1.4, M1.5
 func TestMSPFramesRefused(t *testing.T) {
 	var f MSPFrame
 	for name, text := range map[string]string{
 		"unknown type":             "0b",
-		"unknown stream type":      "14 00 0000000000000000 0000",
+		"unknown stream type":      "18 00 00 0000",
 		"ack of negative number":   "02 05 00 00 06",
 		"ack gap below zero":       "02 05 00 01 00 04 00",
 		"too many ranges":          "02 05 00 20 00",
@@ -103,7 +124,7 @@ func TestMSPFramesRefused(t *testing.T) {
 		"open of a port too large": "09 07 00000003 4400 c0000000 40000000",
 		"datagram of 5 fragments":  "23 07 05 40 0000",
 		"fragment 2 of 2":          "23 07 05 12 0000",
-		"offset too large":         "10 00 3fffffffffffffff 0000",
+		"offset too large":         "10 00 ffffffffffffffff 0000",
 	} {
 		if _, err := CheckMSPFrames(golden(t, text), &f); err == nil {
 			t.Errorf("%s parses", name)

@@ -55,9 +55,13 @@ func TestForwardGolden(t *testing.T) { // spec O4.4
 	if r.End() != nil || !reflect.DeepEqual(back, f) {
 		t.Errorf("%+v", back)
 	}
-	r = Read(AppendForward(nil, &f, 3, true)[1:])
-	if r.Forward(&back, []byte("toolong"), true); r.Err() == nil {
-		t.Error("a length that is not the section's")
+	got = AppendForward(nil, &f, 3, true)
+	if !bytes.Equal(got, mustHex(t, "02"+"0102"+"00030405"+"40"+"53"+"000000a0"+"000000b0")) {
+		t.Errorf("%x", got)
+	}
+	r = Read(got[1:])
+	if r.Forward(&back, []byte("abc"), true); r.End() != nil || !reflect.DeepEqual(back, f) {
+		t.Errorf("%+v", back)
 	}
 }
 

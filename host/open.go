@@ -133,7 +133,7 @@ func (o *opening) dial(now time.Time, n *node.Node) {
 	var s *msp.Stream
 	if s, o.err = n.MSP().Dial(now, o.d.local, o.to.peer, o.to.target); o.err == nil {
 		o.c = newConn(o.net, s)
-		o.c.dialled = true
+		o.c.dialled, o.c.by = true, o.net.taking // the answer will most likely come from where the last did
 		o.d.apply(now, s)
 	}
 }

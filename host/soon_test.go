@@ -75,3 +75,18 @@ func TestWhoLooksSendsWhatIsOwed(t *testing.T) {
 		t.Error("it is owed still")
 	}
 }
+
+// A stream that is dialled may read the socket that was read last: else, while that is lent, nobody would until its goroutine looks.
+func TestADialledStreamKnowsASocketToRead(t *testing.T) {
+	a, b := pair(t)
+	c, err := a.DialPort(t.Context(), b.Self(), 7000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	a.Do(func(time.Time, *node.Node) {
+		if by := c.(*Conn).by; by == nil || by != a.taking {
+			t.Errorf("it knows none: %v", by)
+		}
+	})
+}

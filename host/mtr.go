@@ -19,8 +19,8 @@ type MTRHop struct {
 }
 
 // MTR follows the way to the peer for so many rounds, 0 = until ctx ends: in each it pings every node on
-// the way at once, and asks it for the loss of its links. each is called after every round. When the
-// way changes the counting begins anew. Errors as Trace's, when there was no round at all.
+// the way at once, and asks it for the loss of its links. each is called after every round. From where the way changes the
+// counting begins anew; one that was followed only in part has not changed behind that. Errors as Trace's, when there was no round at all.
 func (x *Net) MTR(ctx context.Context, peer sid.SID, rounds int, interval time.Duration, each func(round int, hops []MTRHop)) error {
 	var hops []MTRHop
 	for round := 1; rounds == 0 || round <= rounds; round++ {
@@ -32,7 +32,7 @@ func (x *Net) MTR(ctx context.Context, peer sid.SID, rounds int, interval time.D
 		if err != nil && len(now) == 0 && round == 1 {
 			return err
 		}
-		hops = keep(hops, now)
+		hops = keep(hops, now, err == nil)
 		x.pingAll(ctx, hops, interval)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -50,14 +50,24 @@ func (x *Net) MTR(ctx context.Context, peer sid.SID, rounds int, interval time.D
 	return nil
 }
 
-// keep keeps the counts of the nodes that are still on the way.
-func keep(before []MTRHop, now []TraceHop) []MTRHop {
+// keep keeps the counts of the nodes that are still on the way. Unless the whole way was followed this time, what was behind it is
+// taken to be there: a question or its answer was lost, which those counts are to show.
+func keep(before []MTRHop, now []TraceHop, whole bool) []MTRHop {
 	hops := make([]MTRHop, len(now))
+	same := !whole && len(now) < len(before)
 	for i, h := range now {
 		if i < len(before) && before[i].SID == h.SID {
 			hops[i] = before[i]
+		} else {
+			same = false
 		}
 		hops[i].TraceHop, hops[i].Back = h, -1
+	}
+	if same {
+		hops = append(hops, before[len(now):]...)
+		for i := range hops[len(now):] {
+			hops[len(now)+i].Back = -1
+		}
 	}
 	return hops
 }

@@ -47,6 +47,18 @@ func roundTrip(ctx context.Context, p peer) error {
 	return err
 }
 
+// echo opens a stream on which the server sends back what comes.
+func echo(ctx context.Context, p peer) (stream, error) {
+	s, err := p.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = s.Write([]byte{toEcho}); err != nil {
+		s.Close()
+	}
+	return s, err
+}
+
 // first is the time from dialling to the first byte of the answer to one byte: first_ms from a peer never met,
 // again_us from the same one, on a new stream.
 func first(ctx context.Context, _ config, p peer, figures map[string]any) error {
@@ -73,14 +85,11 @@ func first(ctx context.Context, _ config, p peer, figures map[string]any) error 
 
 // ping is the round trip of 64 bytes on an open stream.
 func ping(ctx context.Context, _ config, p peer, figures map[string]any) error {
-	s, err := p.open(ctx)
+	s, err := echo(ctx, p)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	if _, err := s.Write([]byte{toEcho}); err != nil {
-		return err
-	}
 	var took []float64
 	buf := make([]byte, pingSize)
 	for n := range warmUpPackets + pings {

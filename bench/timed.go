@@ -68,14 +68,11 @@ func report(s stream) {
 // beside is the round trip of 64 bytes, each 20 ms, on a stream of its own (for TCP and TLS a connection of its own),
 // alone and beside a transfer on another: 99 of 100 take less than idle_p99_ms and beside_p99_ms.
 func beside(ctx context.Context, c config, p peer, figures map[string]any) error {
-	s, err := p.open(ctx)
+	s, err := echo(ctx, p)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	if _, err := s.Write([]byte{toEcho}); err != nil {
-		return err
-	}
 	idle, err := pace(s, c.seconds/2)
 	if err != nil {
 		return err

@@ -44,7 +44,7 @@ func (r *receiver) consent() (rule string, err error) {
 	case StateAccepted, StateReceiving, StateInterrupted, StateDone, StateFailed:
 		return r.accept(RuleBefore)
 	}
-	if x.cancelledNow(r) { // spec F5.7
+	if x.inbox.cancelledNow(r.key()) { // spec F5.7
 		return r.ask()
 	}
 	switch mode := x.Accept(); {

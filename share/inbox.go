@@ -60,6 +60,8 @@ type inbox struct {
 	items []*Item                // oldest first
 	asked map[*Item]chan verdict // offers whose sender waits
 	told  func(Item)             // of changes; may be nil
+
+	cancelled map[string]time.Time // what a person cancelled lately, by sender and transfer id: when
 }
 
 // A verdict is a person's decision.
@@ -67,7 +69,7 @@ type verdict bool
 
 // openInbox reads the inbox kept in dir, or starts an empty one.
 func openInbox(dir string) (*inbox, error) {
-	b := &inbox{file: filepath.Join(dir, "inbox.json"), asked: map[*Item]chan verdict{}}
+	b := &inbox{file: filepath.Join(dir, "inbox.json"), asked: map[*Item]chan verdict{}, cancelled: map[string]time.Time{}}
 	data, err := os.ReadFile(b.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return b, nil
@@ -84,6 +86,26 @@ func openInbox(dir string) (*inbox, error) {
 		}
 	}
 	return b, nil
+}
+
+// cancel notes that a person cancelled a transfer that came in.
+func (b *inbox) cancel(key string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for key, at := range b.cancelled {
+		if time.Since(at) > cancelHolds {
+			delete(b.cancelled, key)
+		}
+	}
+	b.cancelled[key] = time.Now()
+}
+
+// cancelledNow reports whether a person cancelled the transfer so lately that its sender may not know (spec F5.7).
+func (b *inbox) cancelledNow(key string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	at, is := b.cancelled[key]
+	return is && time.Since(at) <= cancelHolds
 }
 
 // save writes the inbox: to a new file first, so that a crash leaves one of the two.

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/caracal-mesh/caracal/sid"
 )
 
 var errTakesNoMore = errors.New("the peer takes no more")
@@ -107,18 +105,17 @@ func TestALastWordWaitsForThePeerToClose(t *testing.T) { // spec F1.3
 
 func TestACancelledTransferIsAskedAboutForAWhile(t *testing.T) { // spec F5.7
 	synctest.Test(t, func(t *testing.T) {
-		x := &Exchange{cancelled: map[string]time.Time{}}
-		r, other := &receiver{from: sid.SID{1}}, &receiver{from: sid.SID{2}}
-		x.remember(r)
-		if time.Sleep(cancelHolds); !x.cancelledNow(r) || x.cancelledNow(other) {
+		b := &inbox{cancelled: map[string]time.Time{}}
+		b.cancel("one")
+		if time.Sleep(cancelHolds); !b.cancelledNow("one") || b.cancelledNow("another") {
 			t.Error("not asked about, or another one is")
 		}
-		if time.Sleep(time.Nanosecond); x.cancelledNow(r) {
+		if time.Sleep(time.Nanosecond); b.cancelledNow("one") {
 			t.Error("asked about for ever")
 		}
-		x.remember(other)
-		if len(x.cancelled) != 1 {
-			t.Errorf("%d are kept", len(x.cancelled))
+		b.cancel("another")
+		if len(b.cancelled) != 1 {
+			t.Errorf("%d are kept", len(b.cancelled))
 		}
 	})
 }

@@ -73,7 +73,7 @@ func (r *receiver) run() {
 	err := r.converse()
 	if err != nil && r.cancelled.Load() {
 		err = ErrCancelled
-		r.x.remember(r)
+		r.x.inbox.cancel(r.key())
 		for _, key := range r.held {
 			r.x.store.root.Remove(partialPath(key))
 		}

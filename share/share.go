@@ -72,7 +72,6 @@ type Exchange struct {
 	givers    map[*giver]bool
 	incoming  map[string]*receiver // by sender and transfer id (spec F5.6)
 	outgoing  map[string]*transfer // what we send and fetch, by peer and paths
-	cancelled map[string]time.Time // incoming ones that a person cancelled, by sender and transfer id: when
 	recalled  map[string]bool      // transfer ids whose memory a sender has
 	running   sync.WaitGroup
 }
@@ -115,7 +114,6 @@ func New(cfg Config, network Network) (*Exchange, error) {
 		givers:    map[*giver]bool{},
 		incoming:  map[string]*receiver{},
 		outgoing:  map[string]*transfer{},
-		cancelled: map[string]time.Time{},
 		recalled:  map[string]bool{},
 	}, nil
 }
@@ -270,26 +268,6 @@ func (x *Exchange) leave(r *receiver) {
 
 // key is the sender and the transfer's id.
 func (r *receiver) key() string { return r.from.String() + r.offer.id.String() }
-
-// remember notes that a person cancelled r.
-func (x *Exchange) remember(r *receiver) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for key, at := range x.cancelled {
-		if time.Since(at) > cancelHolds {
-			delete(x.cancelled, key)
-		}
-	}
-	x.cancelled[r.key()] = time.Now()
-}
-
-// cancelledNow reports whether a person cancelled the transfer so lately that its sender may not know.
-func (x *Exchange) cancelledNow(r *receiver) bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	at, is := x.cancelled[r.key()]
-	return is && time.Since(at) <= cancelHolds
-}
 
 // Close ends all transfers, which can go on later, and waits for them.
 func (x *Exchange) Close() {

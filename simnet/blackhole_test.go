@@ -2,6 +2,7 @@ package simnet
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ func TestThreat11NodesThatDropAreAvoided(t *testing.T) { // spec O15, D8
 	for i := range nodes {
 		name := fmt.Sprintf("n-%d", i)
 		if i%10 == 5 {
-			all = append(all, w.AddNode(name, swallowing(newDice(5, name), 1)))
+			all = append(all, w.AddNode(name, swallowing(newDice(5, name), 1, &w.swallowed)))
 			continue
 		}
 		honest = append(honest, w.AddNode(name))
@@ -74,6 +75,10 @@ func TestThreat11NodesThatDropAreAvoided(t *testing.T) { // spec O15, D8
 	}
 	t.Logf("%d talks: %.1f %% in the first 6 s, %.1f %% after; %d ways tried, %d kept", len(talks),
 		100*float64(first)/float64(60*len(talks)), 100*float64(late)/float64(sent), tried, kept)
+	var doc Result
+	if doc.count(w); !strings.Contains(doc.Text(0), thousands(w.swallowed)+" swallowed by hostile nodes") || w.swallowed == 0 {
+		t.Errorf("the report does not tell what was swallowed: %s", doc.Text(0))
+	}
 	if float64(late) < 0.99*float64(sent) || tried == 0 {
 		t.Errorf("%d of %d answered", late, sent)
 	}

@@ -28,10 +28,18 @@ var hostileRoles = map[string]role{
 // droppers are the roles of nodes that take part in everything, but lose that share of what they should carry for others.
 var droppers = map[string]float64{"blackhole": 1, "greyhole": 0.5}
 
-// swallowing makes a node lose that share of what it should carry for others.
-func swallowing(d dice, share float64) NodeOption {
+// swallowing makes a node lose that share of what it should carry for others, and counts what it loses.
+func swallowing(d dice, share float64, count *uint64) NodeOption {
 	o := oddsOf(share)
-	return func(c *node.Config) { c.Swallow = func() bool { return d.hit(o) } }
+	return func(c *node.Config) {
+		c.Swallow = func() bool {
+			hit := d.hit(o)
+			if hit {
+				*count++
+			}
+			return hit
+		}
+	}
 }
 
 // maxHeard bounds what a hostile node remembers of what it received.

@@ -63,6 +63,9 @@ func (r *Result) Text(took time.Duration) string {
 	for _, d := range r.Packets.Dropped {
 		row("", "%s dropped: %s", thousands(d.Count), d.Reason)
 	}
+	if r.Packets.Swallowed > 0 {
+		row("", "%s swallowed by hostile nodes that should carry them", thousands(r.Packets.Swallowed))
+	}
 	for _, f := range r.Expect {
 		b.WriteString(f.Text())
 	}

@@ -73,6 +73,7 @@ type PacketTotal struct {
 	Sent      uint64 `json:"sent"`
 	SentBytes uint64 `json:"sent_bytes"`
 	Delivered uint64 `json:"delivered"`
+	Swallowed uint64 `json:"swallowed,omitempty"` // end-to-end packets, by nodes that should carry them for others (roles blackhole, greyhole)
 	Dropped   []Drop `json:"dropped"`
 }
 
@@ -175,7 +176,7 @@ func (r *Result) count(w *World) {
 	if seconds := w.Elapsed().Seconds(); len(w.hosts) > 0 && seconds > 0 {
 		r.NodeBytes = math.Round(float64(sum.SentBytes)/float64(len(w.hosts))/seconds*10) / 10
 	}
-	r.Packets = PacketTotal{Sent: sum.Sent, SentBytes: sum.SentBytes, Delivered: sum.Delivered, Dropped: []Drop{}}
+	r.Packets = PacketTotal{Sent: sum.Sent, SentBytes: sum.SentBytes, Delivered: sum.Delivered, Swallowed: w.swallowed, Dropped: []Drop{}}
 	for why, n := range sum.Dropped {
 		if n > 0 {
 			r.Packets.Dropped = append(r.Packets.Dropped, Drop{Reason(why).String(), n})

@@ -89,7 +89,7 @@ func (r *run) build() {
 			options = append(options, WithoutRelay())
 		}
 		if share, drops := droppers[t.Role]; drops {
-			options = append(options, swallowing(newDice(w.seed, "swallow "+name), share))
+			options = append(options, swallowing(newDice(w.seed, "swallow "+name), share, &w.swallowed))
 		}
 		h := w.addNode(name, hostileRoles[t.Role], options)
 		h.relayless = relayless

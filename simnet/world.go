@@ -49,6 +49,7 @@ type World struct {
 	loops     loops
 	movers    []*mover
 	verified  verified
+	swallowed uint64 // packets, by nodes that should have carried them
 	shared    *overlay.Shared
 }
 

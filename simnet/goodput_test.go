@@ -140,7 +140,7 @@ const goodputIntro = `# Goodput by loss, round trip, rate and hops
 
 What one stream carries over a row of equal links in the simulator, in Mbit/s: bytes that the reader gets in 3 seconds and 10 round trips,
 after 4 seconds and 20 round trips (at 200 Mbit/s: 1 and 5, 2 and 20), all
-headers paid (they take 7 %), in a mesh that is ten seconds old. Loss is of *each* link, each way; the round trip is of the whole row; every link has a queue of one round
+headers paid (they take 6 %), in a mesh that is ten seconds old. Loss is of *each* link, each way; the round trip is of the whole row; every link has a queue of one round
 trip, at least 50 ms. Same seed, same figures. Written by
 
 	go test ./simnet -run GoodputTable -long -rewrite -timeout 1h

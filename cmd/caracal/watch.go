@@ -57,6 +57,8 @@ func (c *command) showEvent(e client.Event) {
 		c.line(e)
 	case e.Kind == client.KindWatch && e.Event == "lost":
 		c.say("%d events were lost: this terminal was too slow\n", e.Lost)
+	case e.Kind == client.KindWatch && e.Event == "start":
+		c.say("watching; Ctrl-C to stop\n")
 	case e.Kind != client.KindWatch:
 		c.printf("%s %-8s %s\n", e.Time.Local().Format("15:04:05"), e.Kind, eventText(&e))
 	}

@@ -12,6 +12,7 @@ why_is() { (cc "$1" why "$2" 2>/dev/null || true) | has "$3"; } # it fails where
 round() {
 	say "$1: B is stopped"
 	at R watch "watch-$1" peer
+	until_said "watch-$1" "watching"
 	cc B down
 	soon lacks R B || die "R still sees B"
 	soon lacks A B || die "A still sees B"

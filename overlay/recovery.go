@@ -61,7 +61,7 @@ func (n *neighbour) receiveAck(now time.Time, t *flight, a *wire.Ack) {
 	if count == 0 {
 		return
 	}
-	n.window.delivered(now, count, bytes, via.low.value(), busy)
+	n.window.delivered(now, count, bytes, via.low.value(), n.yield.interval(), busy)
 	n.yield.rising = n.window.rising()
 	n.yield.fate(now, via, count, 0, t.flying+count, busy, n.window.best.packets)
 	n.queues.quantum = n.window.quantum()

@@ -7,8 +7,9 @@ const (
 	firstWindow     = 64
 	minWindow       = 6
 	maxWindow       = 4096
-	leastCount      = 4 // delivered in an interval
-	firstGain       = 6 // halves of a product, until growthIntervals in a row have shown no growth by a quarter
+	leastCount      = 4  // delivered in an interval
+	lastGain        = 12 // eighths of a product of rate and round trip
+	firstGain       = 24 // until growthIntervals in a row have shown no growth by a quarter
 	growthIntervals = 3
 	leastSlack      = 4 // more than 1.5 products, where that is no more than 31 ms of the rate
 	drainEvery      = 8 * time.Second
@@ -37,8 +38,8 @@ type tempo struct{ packets, bytes int64 }
 
 // delivered counts acknowledged packets. rtt is the smallest round trip seen, 0 = unknown;
 // busy tells that more would have been sent. An interval in which that was not so
-// says what the link does at least.
-func (w *window) delivered(now time.Time, packets, bytes int, rtt time.Duration, busy bool) {
+// says what the link does at least. Intervals take one such round trip, and no less than the least given.
+func (w *window) delivered(now time.Time, packets, bytes int, rtt, least time.Duration, busy bool) {
 	if w.began.IsZero() {
 		w.began, w.idle = now, !busy
 		return
@@ -49,7 +50,7 @@ func (w *window) delivered(now time.Time, packets, bytes int, rtt time.Duration,
 	w.idle = w.idle || !busy
 	rtt = max(rtt, time.Millisecond)
 	took := now.Sub(w.began)
-	if took < rtt || (busy && w.count < leastCount) {
+	if took < max(rtt, least) || (busy && w.count < leastCount) {
 		return
 	}
 	r := tempo{w.count * int64(time.Second) / int64(took), w.bytes * int64(time.Second) / int64(took)}
@@ -82,13 +83,13 @@ func (w *window) explore(r tempo) {
 // rising reports whether what the link delivers is not known yet, as the rate rose until now.
 func (w *window) rising() bool { return w.still < growthIntervals }
 
-// gain is how many products of rate and round trip may be in flight, in halves: with no more than one and a half the window would take two
+// gain is how many products of rate and round trip may be in flight, in eighths: with no more than one and a half the window would take two
 // round trips for each half more, and hold back streams that double theirs in one (spec O6.6).
 func (w *window) gain() int64 {
 	if w.rising() {
 		return firstGain
 	}
-	return 3
+	return lastGain
 }
 
 // note takes a measured rate and sets the limit.
@@ -99,20 +100,29 @@ func (w *window) note(r tempo, rtt time.Duration) {
 	for _, r := range w.rates {
 		w.best.packets, w.best.bytes = max(w.best.packets, r.packets), max(w.best.bytes, r.bytes)
 	}
-	best := w.best.packets
-	room := w.gain()*best*int64(rtt/time.Microsecond)/2_000_000 + min(best/32, max(best/128, leastSlack), firstWindow)
-	least := int64(minWindow)
+	least := minWindow
 	if !w.full {
 		least = firstWindow
 	}
-	w.limit = int(min(max(room, least), maxWindow))
+	w.limit = min(max(w.product(w.gain(), rtt)+w.slack(), least), maxWindow)
+}
+
+// product is so many eighths of what is delivered in a round trip, in packets.
+func (w *window) product(eighths int64, rtt time.Duration) int {
+	return int(eighths * w.best.packets * int64(rtt/time.Microsecond) / 8_000_000)
+}
+
+// slack is how many packets may wait, so that none of the link's time is lost.
+func (w *window) slack() int {
+	best := int(w.best.packets)
+	return min(best/32, max(best/128, leastSlack), firstWindow)
 }
 
 // drain lets go, once in drainEvery and until the window has shrunk to three quarters of what the link holds, what waits
 // in the link's own queue: else the smallest round trip forgets what the link is without one,
 // the window grows with it, and the queue with the window (spec O6.6).
 func (w *window) drain(now time.Time, rtt time.Duration) {
-	least := int(max(3*w.best.packets*int64(rtt/time.Microsecond)/4_000_000, minWindow))
+	least := max(w.product(6, rtt), minWindow)
 	switch since := now.Sub(w.drained); {
 	case !w.full || least >= w.limit:
 		return

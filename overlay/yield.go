@@ -8,12 +8,17 @@ import (
 
 const (
 	quietMemory = 1000 // packets by which noise is judged
+	quietLeast  = 250  // as few say little: it is judged as if there had been so many
 	onePacket   = 1 << 10
 	leastBound  = 4 * onePacket
-	yieldFactor = 717 // of 1024: β of RFC 9438
-	noisyPath   = 32  // one packet in so many
-	risingLoss  = 2   // packets in a round while the rate rises: a queue that overflows loses more
-	lookRounds  = 2   // for which we let go what waits, to see whether it is ours
+	yieldFactor = 717         // of 1024: β of RFC 9438
+	noisyPath   = 32          // one packet in so many
+	doubted     = 5           // packets of which noise would have taken so many, when it is looked whether it did
+	risingLoss  = 2           // packets in a round while the rate rises: a queue that overflows loses more
+	modestGain  = 8           // eighths of a product: all, and nothing of the queue but the slack
+	lookGain    = 5           // eighths of a product while we let go
+	starvedFor  = time.Second // at least, between two looks
+	lookRounds  = 2           // for which we let go what waits, to see whether it is ours
 )
 
 // A yielding bounds what is in flight on a path across the Internet, where others fill the same queues: hop retransmission
@@ -32,6 +37,7 @@ type yielding struct {
 	foreign      bool          // others keep the queue full:
 	looks, until time.Time     // when it was looked last, or is
 	seen         time.Duration // the shortest round trip then; 0 = none
+	had          int64         // the highest rate since, packets a second
 
 	began         time.Time     // of the round
 	settled, lost int64         // packets in it, arrived or lost; those lost
@@ -41,6 +47,7 @@ type yielding struct {
 	known         int64         // packets, at the beginning
 	rising        bool          // what the path carries is not known yet
 	quiet, noisy  int64         // packets, and those lost, in rounds without a queue; faded
+	asked, missed int64         // packets, and those lost, while what is ours was let go
 }
 
 // fate takes what became of packets: how many arrived and were lost, and how many flew.
@@ -52,47 +59,77 @@ func (y *yielding) fate(now time.Time, p *path, arrived, lost, flying int, busy 
 	if y.path != p {
 		*y = yielding{path: p, began: now}
 	}
-	y.count(int64(arrived), int64(lost), rate)
+	y.count(now, int64(arrived), int64(lost), rate)
 	y.most = max(y.most, flying)
 	if arrived > 0 && (y.short == 0 || p.last < y.short) {
 		y.short = p.last
 	}
-	if busy && arrived > 0 && y.bound > 0 {
+	if busy && arrived > 0 && y.bound > 0 && y.limits() {
 		y.rise(now, int64(arrived), p.rtt.Smoothed())
 	}
 	if now.Sub(y.began) >= p.rtt.Smoothed() {
 		y.judge(now, rate)
 	}
-	y.look(now)
+	y.had = max(y.had, rate)
+	y.look(now, busy && y.starved(now, rate) || y.joins(now))
 }
 
 // count sorts packets by whether packets queued when it became known what became of them.
-func (y *yielding) count(arrived, lost, rate int64) {
+func (y *yielding) count(now time.Time, arrived, lost, rate int64) {
 	y.settled += arrived + lost
 	y.lost += lost
 	if y.path.queues(y.path.last, rate) {
 		y.crowded += arrived + lost
 		y.gone += lost
 	}
+	if y.letGo(now) {
+		y.asked += arrived + lost
+		y.missed += lost
+	}
 }
 
-// look sees, once in drainEvery, whether others keep the queue full: we let go what is ours, and then no round trip is
-// nearly as short as the shortest was.
-func (y *yielding) look(now time.Time) {
+// refute gives up noise that was none: what the path loses it loses also when nothing of ours waits. Else loss in a queue that was taken for
+// noise once would be explained by it for ever, as no round is without a queue any more.
+func (y *yielding) refute() {
+	if y.noisy == 0 || y.asked*y.noisy < doubted*y.quiet {
+		return
+	}
+	if 2*y.missed*y.quiet < y.asked*y.noisy {
+		y.noisy = y.quiet * y.missed / y.asked
+	}
+	y.asked, y.missed = 0, 0
+}
+
+// starved reports whether we get much less than we had since it was looked last, as when others have begun to keep the queue full.
+func (y *yielding) starved(now time.Time, rate int64) bool {
+	return !y.foreign && !y.looking(now) && rate < y.had*3/4 && now.Sub(y.looks) >= starvedFor
+}
+
+// joins reports whether the queue others keep full is two fifths of what it was all of a sudden, as when one of them looks: if all let go at once they find
+// that there are no others.
+func (y *yielding) joins(now time.Time) bool {
+	least := y.path.rtt.Min()
+	return y.foreign && !y.looking(now) && y.path.last-least < (y.path.rtt.Smoothed()-least)*2/5 && now.Sub(y.looks) >= 2*starvedFor
+}
+
+// look sees, once in drainEvery and when we are starved, whether others keep the queue full: we let go what is ours, and then no round trip
+// is nearly as short as the shortest was.
+func (y *yielding) look(now time.Time, starved bool) {
 	rtt := &y.path.rtt
 	switch {
 	case y.bound == 0:
-	case y.looks.IsZero() || now.Sub(y.looks) >= drainEvery:
-		y.looks, y.until, y.seen = now, now.Add(lookRounds*rtt.Smoothed()), 0
+	case y.looks.IsZero() || now.Sub(y.looks) >= drainEvery || starved:
+		y.looks, y.until, y.seen, y.had = now, now.Add(lookRounds*rtt.Smoothed()), 0, 0
 	case y.looking(now):
-		if last := y.path.last; now.Sub(y.looks) >= y.until.Sub(now) && (y.seen == 0 || last < y.seen) {
+		if last := y.path.last; y.letGo(now) && (y.seen == 0 || last < y.seen) {
 			y.seen = last
 		}
-		if !y.full(y.path.last) { // that is enough
+		if !y.full(y.path.last) && !y.lossy() { // that is enough
 			y.foreign, y.seen, y.until = false, 0, now
 		}
 	case y.seen > 0:
 		y.foreign, y.seen = y.full(y.seen), 0
+		y.refute()
 	}
 }
 
@@ -104,6 +141,41 @@ func (y *yielding) full(trip time.Duration) bool {
 
 // looking reports whether what is ours is let go.
 func (y *yielding) looking(now time.Time) bool { return now.Before(y.until) }
+
+// letGo reports whether what is heard of now was sent when that had begun.
+func (y *yielding) letGo(now time.Time) bool {
+	return y.looking(now) && now.Sub(y.looks) >= y.until.Sub(now)
+}
+
+// limits reports whether the bound was reached in this round. What has bounded nothing does not rise (RFC 9438 §5.8): where others keep the
+// queue full all at once, it would count alone, as high as it likes.
+func (y *yielding) limits() bool { return int64(y.most+1)*onePacket >= y.bound }
+
+// lossy reports whether the path loses much without any queue.
+func (y *yielding) lossy() bool { return y.noisy*noisyPath > max(y.quiet, quietLeast) }
+
+// interval is for how long, at least, a rate is measured; 0 = for a round trip of the path without a queue. In a queue that is only a few packets,
+// and the highest of some such rates says more than what we have of the path.
+func (y *yielding) interval() time.Duration {
+	if y.bound == 0 || y.rising || y.foreign {
+		return 0
+	}
+	return y.path.rtt.Smoothed()
+}
+
+// modest reports whether what is ours leaves no more in the queue than a window's slack: then two who share it come to the same. With half a product
+// more, each of them keeps what it has.
+func (y *yielding) modest() bool { return !y.rising && !y.lossy() }
+
+// trip is how long the path takes without a queue, with what round trips vary within a round.
+func (y *yielding) trip() time.Duration {
+	low := y.path.low.value()
+	if y.former == 0 {
+		return low
+	}
+	varied := time.Duration(float64(low) * float64(y.path.rtt.Smoothed()) / float64(y.former))
+	return min(max(low, varied), low+low/8)
+}
 
 // queues reports whether packets wait somewhere on the path when a round trip takes so long: longer than the path takes to
 // carry one of them, too, since the shortest round trip may be that of a packet with hardly anything in it.
@@ -119,11 +191,12 @@ func (p *path) unqueued(rate int64) time.Duration {
 
 // holds is what the path itself holds at our rate, with what noise takes of it. Where round trips vary, it is not that of the
 // shortest: bounded to that the rate would be less, and the bound after the next loss less again. Where much is lost at once the queue is
-// a short one that others want, too, and to give way is to hold a little less than the path does without any.
+// a short one that others want, too, and to give way is to hold less than the path does without any.
 func (y *yielding) holds(rate int64) int64 {
-	trip := min(y.path.rtt.Smoothed(), y.path.unqueued(rate))
+	low := y.path.low.value()
+	trip := min(y.path.rtt.Smoothed(), y.path.unqueued(rate)+low/4)
 	if y.gone*noisyPath > y.settled {
-		trip = y.path.low.value() * 9 / 10
+		trip = low * 8 / 10
 	}
 	n := rate * int64(trip/time.Microsecond) * onePacket / 1_000_000
 	if arrived := y.quiet - y.noisy; arrived > 0 {
@@ -163,7 +236,7 @@ func (y *yielding) learn() {
 // relax raises the bound after such a round: what lowered it was noise, too, or those who filled the queue have gone.
 func (y *yielding) relax() {
 	switch {
-	case y.noisy*noisyPath > y.quiet:
+	case y.lossy():
 		y.bound += y.bound / 4
 	case y.crowded == 0:
 		y.bound += y.bound / 16
@@ -176,7 +249,7 @@ func (y *yielding) excused(all int64) int64 {
 	if y.noisy == 0 {
 		return 0
 	}
-	expected := all * y.noisy * onePacket / y.quiet
+	expected := all * y.noisy * onePacket / max(y.quiet, quietLeast)
 	return (2*expected + min(expected, 3*onePacket)) / onePacket
 }
 
@@ -223,19 +296,20 @@ func (y *yielding) curve(t int64) int64 {
 // flightLimit is how many packets may be in flight: of the window, what the bound leaves; the bound alone where others
 // keep the queue full, but for the moments in which that is seen.
 func (n *neighbour) flightLimit(now time.Time) int {
-	y, limit := &n.yield, n.window.limit
+	y, w := &n.yield, &n.window
 	if y.bound == 0 {
-		return limit
+		return w.limit
 	}
 	bound := int(y.bound / onePacket)
 	switch {
 	case y.looking(now):
-		least := n.window.best.packets * int64(y.path.rtt.Min()/time.Microsecond) * 3 / 4_000_000
-		return min(max(int(least), minWindow), bound)
+		return min(max(w.product(lookGain, y.path.rtt.Min()), minWindow), bound)
 	case y.foreign:
 		return bound
+	case y.modest():
+		bound = min(bound, max(w.product(modestGain, y.trip())+w.slack(), minWindow))
 	}
-	return min(limit, bound)
+	return min(w.limit, bound)
 }
 
 // cubeRoot is the largest r with r³ ≤ v, for 0 ≤ v < 2^54.

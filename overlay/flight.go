@@ -8,7 +8,8 @@ const maxAlias = 4095
 // maxSpan is the most packets between the oldest unacknowledged and the next.
 const maxSpan = 8192
 
-// mostLate is how many packets back a late acknowledgement is looked for.
+// mostLate is how many packets back a late acknowledgement is looked for; a power of two. The ring grows to as many rather than forget one: who
+// has forgotten them never learns that round trips have become longer, and sends all twice and more (spec O6.4).
 const mostLate = 256
 
 // firstRing is the least size of a flight's ring; a power of two.
@@ -64,7 +65,7 @@ func (t *flight) track(counter uint64, p sentPacket) {
 	if t.flying == 0 { // a counter may have gone by unseen: one spent on a packet that was made again under new keys
 		t.base, t.next = counter, counter
 	}
-	for counter-t.base >= uint64(len(t.ring)) {
+	for counter-t.base >= uint64(len(t.ring)) || (t.at(counter).missed > 0 && len(t.ring) < mostLate) {
 		t.grow()
 	}
 	t.next = counter + 1
@@ -83,10 +84,10 @@ func (t *flight) grow() {
 	}
 	old := *t
 	t.ring, t.missed = make([]sentPacket, max(firstRing, 2*len(old.ring))), 0
-	for c := t.base; c != t.next; c++ {
-		*t.at(c) = *old.at(c)
-		if t.at(c).missed > 0 {
-			t.missed++
+	for c := t.next - min(t.next, uint64(len(old.ring))); c != t.next; c++ {
+		if s := old.at(c); c >= t.base || s.missed == c+1 {
+			*t.at(c) = *s
+			t.missed += min(int(s.missed), 1)
 		}
 	}
 }

@@ -25,3 +25,27 @@ func TestFlightSkipsCounters(t *testing.T) {
 		}
 	}
 }
+
+// Whoever sends few packets at a time must hear of one that counted as lost when many have followed it: else it never learns that
+// round trips have become longer (O6.4).
+func TestALateAnswerIsKnownAfterManyPackets(t *testing.T) {
+	for _, follow := range []uint64{0, 1, firstRing, mostLate - 2} {
+		var f flight
+		const first = 3
+		f.track(first, sentPacket{flying: true})
+		f.miss(first)
+		for c := first + uint64(1); c <= first+follow; c++ {
+			f.track(c, sentPacket{flying: true})
+			f.miss(c)
+		}
+		f.track(first+follow+1, sentPacket{flying: true})
+		for c := uint64(first); c <= first+follow; c++ {
+			if _, ok := f.late(c); !ok {
+				t.Fatalf("%d followed: the %dth is forgotten", follow+1, c-first+1)
+			}
+		}
+		if f.missed != 0 || f.flying != 1 || len(f.ring) > mostLate {
+			t.Errorf("%d missed, %d fly, a ring of %d", f.missed, f.flying, len(f.ring))
+		}
+	}
+}

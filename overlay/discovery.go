@@ -184,7 +184,7 @@ func (n *neighbour) hearBeacon(now time.Time, from link.Path, b *wire.Beacon, in
 	if interval > 0 {
 		changed := p.interval == 0
 		p.interval = interval
-		if p.probes == 0 && p.proven {
+		if p.probes == 0 && p.proven && !n.hopes(now, p) {
 			p.probeAt = now.Add(p.silence(p == n.active))
 			n.dirty = true
 		}

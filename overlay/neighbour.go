@@ -70,15 +70,16 @@ type neighbour struct {
 	brought   bucket       // nodes that were not known before, when many are
 	assembl   *[8]assembly // of link state that comes in pieces; nil = none ever did
 
-	sessionAt time.Time // the session's own deadline
-	lossAt    time.Time // the oldest packet in flight counts as lost
-	costAt    time.Time // the cost to be told is looked at again
-	heldUntil time.Time // control waits (spec O11.5); zero = it does not
-	cost      uint32    // as told in our link state
-	costSince time.Time // the present cost has differed that long
-	costTold  time.Time
-	dirty     bool // something happened: processing must look
-	next      time.Time
+	sessionAt  time.Time // the session's own deadline
+	lossAt     time.Time // the oldest packet in flight counts as lost
+	costAt     time.Time // the cost to be told is looked at again
+	heldUntil  time.Time // control waits (spec O11.5); zero = it does not
+	cost       uint32    // as told in our link state
+	costSince  time.Time // the present cost has differed that long
+	costTold   time.Time
+	roundSince time.Time // a way round has been taken that long, since the cost told is higher than the present one
+	dirty      bool      // something happened: processing must look
+	next       time.Time
 
 	out           *link.Batch // of the present processing
 	now           time.Time   // of it

@@ -193,13 +193,13 @@ func (n *neighbour) watchPaths(now time.Time, out *link.Batch) bool {
 // probePath probes a path that was silent, and drops it after maxProbes without
 // answer. It reports whether the path is still there.
 func (n *neighbour) probePath(now time.Time, p *path, out *link.Batch) bool {
-	active := p == n.active
+	active, silence := p == n.active, n.silence(now, p)
 	quiet := p.heard
-	if p.interval == 0 {
+	if p.interval == 0 || n.hopes(now, p) { // a beacon tells nothing of what is lost
 		quiet = p.lastAck
 	}
-	if p.proven && p.probes == 0 && n.isUp() && now.Before(quiet.Add(p.silence(active))) {
-		p.probeAt = quiet.Add(p.silence(active))
+	if p.proven && p.probes == 0 && n.isUp() && now.Before(quiet.Add(silence)) {
+		p.probeAt = quiet.Add(silence)
 		return true
 	}
 	switch {
@@ -209,7 +209,7 @@ func (n *neighbour) probePath(now time.Time, p *path, out *link.Batch) bool {
 		p.probeAt = now.Add(probeEvery)
 	case active:
 		n.hello()
-		p.probeAt = now.Add(n.m.jitter(p.silence(true)))
+		p.probeAt = now.Add(n.m.jitter(silence))
 	case n.isUp() && p.probes >= maxProbes:
 		n.dropPath(now, p)
 		return false

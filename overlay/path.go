@@ -33,8 +33,20 @@ const one = 1 << 16
 type quality struct {
 	delivery int64 // 0…one, moving average
 	steady   int64 // the same, moving slowly: what the cost is made of
-	samples  int64
+	samples  int64 // what steady is made of
+	lately   lately
 }
+
+// lately is what became of packets since at, at most for a latelySpan, where together they count as one (spec O9.1).
+// The zero value is none.
+type lately struct {
+	at              time.Time
+	steady, samples int64 // before
+	arrived, lost   int64
+	former          int64 // packets of the one before
+}
+
+const latelySpan = 100 * time.Millisecond
 
 // A path is one way to a neighbour and what we know of it.
 type path struct {
@@ -85,26 +97,54 @@ func (p *path) took(now time.Time, d, held time.Duration) {
 	p.low.sample(now, p.last)
 }
 
-// settled takes the fate of a packet into the delivery ratio.
-func (p *path) settled(arrived bool) {
+// settled takes the fate of a packet into the delivery ratio. What is lost in a queue that overflows says little of the path.
+func (p *path) settled(now time.Time, arrived bool, rate int64) {
 	if p.samples == 0 {
 		p.delivery = one * 3 / 4
 	}
-	p.samples++
-	var now int64
+	var fate int64
 	if arrived {
-		now = one
+		fate = one
 	}
-	p.delivery += (now - p.delivery) / 16
-	p.steady += (now - p.steady) / min(p.samples, 64)
+	p.delivery += (fate - p.delivery) / 16
+	l := &p.lately
+	if p.kind != link.Internet && !p.queues(p.last, rate) {
+		*l = lately{}
+		p.samples++
+		p.steady += (fate - p.steady) / min(p.samples, 64)
+		return
+	}
+	if now.Sub(l.at) >= latelySpan {
+		*l = lately{at: now, steady: p.steady, samples: p.samples, former: l.arrived + l.lost}
+	}
+	l.arrived += fate / one
+	l.lost += 1 - fate/one
+	p.reckon()
+}
+
+// reckon takes what became of packets lately into what was known before.
+func (p *path) reckon() {
+	l := &p.lately
+	p.samples = l.samples + 1
+	p.steady = l.steady + (l.arrived*one/(l.arrived+l.lost)-l.steady)/min(p.samples, 64)
 }
 
 // arrivedLate takes back that a packet counted as lost, in what the path costs. How often answers fail to come in time stays as it is.
 func (p *path) arrivedLate() {
-	if n := min(p.samples, 64); n > 1 {
-		p.steady = min(p.steady*n/(n-1), one)
+	switch l := &p.lately; {
+	case l.lost > 0:
+		l.lost--
+		l.arrived++
+		p.reckon()
+	case l.arrived > 0:
+		l.steady = min(l.steady+one/max(l.former, 1)/min(p.samples, 64), one)
+		p.reckon()
+	default:
+		if n := min(p.samples, 64); n > 1 {
+			p.steady = min(p.steady*n/(n-1), one)
+		}
+		p.steady += (one - p.steady) / min(max(p.samples, 1), 64)
 	}
-	p.steady += (one - p.steady) / min(max(p.samples, 1), 64)
 }
 
 // ratio is the delivery ratio, as far as it is known.
@@ -130,12 +170,25 @@ func (p *path) lossy() bool { return p.ratio() < one*9/10 }
 
 // cost is what a packet costs on this path (spec O9.1).
 func (p *path) cost() uint32 {
-	base := baseCost(p.kind) + p.low.value().Milliseconds() + p.airtime()
-	if d := p.steady; p.samples >= 32 && d < one*15/16 {
+	base := p.lossless()
+	if d := p.steady; p.samples >= p.tellsFrom() && d < one*15/16 {
 		d = max(d, one/16)
 		base = base * one / d * one / d
 	}
 	return uint32(min(base, 1<<24))
+}
+
+// tellsFrom is how many samples tell something. Across the Internet the first seconds of a transfer overflow what queue there is.
+func (p *path) tellsFrom() int64 {
+	if p.kind == link.Internet {
+		return 64
+	}
+	return 32
+}
+
+// lossless is the cost without the losses.
+func (p *path) lossless() int64 {
+	return baseCost(p.kind) + p.low.value().Milliseconds() + p.airtime()
 }
 
 // airtime is how long 1,200 bytes take at the rate that the interface is known to have, in ms.

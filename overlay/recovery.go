@@ -86,7 +86,7 @@ func (n *neighbour) refute(t *flight, a *wire.Ack) {
 
 // delivered frees what an acknowledged packet carried.
 func (n *neighbour) delivered(now time.Time, t *flight, s *sentPacket) {
-	s.path.settled(true)
+	s.path.settled(now, true, n.window.best.packets)
 	if int(s.size) > s.path.most {
 		n.cutting.fate(now, true)
 	}
@@ -117,7 +117,7 @@ func (n *neighbour) answered(now time.Time, p *path) {
 	if n.path(p.to) != p {
 		return
 	}
-	p.probeAt = now.Add(n.m.jitter(p.silence(p == n.active)))
+	p.probeAt = now.Add(n.m.jitter(n.silence(now, p)))
 	n.rise(now, p)
 	if p != n.active {
 		n.choose(now, "better")
@@ -167,7 +167,7 @@ func (n *neighbour) lose(now time.Time, t *flight, lost *[link.NumClasses]fifo) 
 			n.cutting.fate(now, false)
 		}
 		if t == &n.tx { // else it may have arrived: under new keys the neighbour does not say
-			p.path.settled(false)
+			p.path.settled(now, false, n.window.best.packets)
 		}
 		if !passed && !p.path.lastAck.After(p.at) {
 			missed = missed || p.path == n.active

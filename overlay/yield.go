@@ -173,7 +173,7 @@ func (y *yielding) trip() time.Duration {
 	if y.former == 0 {
 		return low
 	}
-	varied := time.Duration(float64(low) * float64(y.path.rtt.Smoothed()) / float64(y.former))
+	varied := low * (y.path.rtt.Smoothed() / time.Microsecond) / max(y.former/time.Microsecond, 1)
 	return min(max(low, varied), low+low/8)
 }
 

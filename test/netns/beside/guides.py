@@ -128,15 +128,18 @@ def compare(*commands):
 
 
 def server(host, code):
+    """Starts a server, and waits until it listens: who comes before is refused, and a tunnel to it is reset."""
     p = start(host, f"exec python3 -c '{code}'")
     kept[f"a server at {host}"] = p
+    until(f"the server at {host} does not listen", lambda: "listens" in said(p))
 
 
 LISTEN = 'import socket; s = socket.socket(socket.AF_INET, socket.SOCK_%s); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("127.0.0.1", %d))\n'
-SSHD = LISTEN % ("STREAM", 22) + 's.listen()\nwhile True:\n  c, a = s.accept(); c.sendall(b"SSH-2.0-roof\\r\\n"); c.close()'
-WEB = LISTEN % ("STREAM", 8080) + 's.listen()\nwhile True:\n  c, a = s.accept(); c.recv(9999); c.sendall(b"HTTP/1.0 200 OK\\r\\n\\r\\nthe kitchen\\n"); c.close()'
+LISTENS = 's.listen()\nprint("listens", flush=True)\n'
+SSHD = LISTEN % ("STREAM", 22) + LISTENS + 'while True:\n  c, a = s.accept(); c.sendall(b"SSH-2.0-roof\\r\\n"); c.close()'
+WEB = LISTEN % ("STREAM", 8080) + LISTENS + 'while True:\n  c, a = s.accept(); c.recv(9999); c.sendall(b"HTTP/1.0 200 OK\\r\\n\\r\\nthe kitchen\\n"); c.close()'
 WEB80 = WEB.replace("8080", "80")
-DNS = LISTEN % ("DGRAM", 53) + "while True:\n  d, a = s.recvfrom(9999); s.sendto(d.upper(), a)"
+DNS = LISTEN % ("DGRAM", 53) + "print(\"listens\", flush=True)\nwhile True:\n  d, a = s.recvfrom(9999); s.sendto(d.upper(), a)"
 ASK = """python3 -c 'import socket; u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.settimeout(60); u.sendto(b"abc", ("127.0.0.1", 5300)); print(u.recv(99).decode())'"""
 
 

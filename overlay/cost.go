@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/caracal-mesh/caracal/internal/agenda"
-	"github.com/caracal-mesh/caracal/link"
 )
 
 // When a change of cost alone is told (spec O9.2).
@@ -12,29 +11,7 @@ const (
 	costSteady = 2 * time.Second
 	costPause  = 5 * time.Second
 	roundMost  = time.Minute // that a way round a cheaper link is taken
-
-	hopeEvery = 3 * time.Second // a path passed by for its losses is probed
-	hopeFor   = 15 * time.Minute
 )
-
-// silence is how long nothing may be heard by the path, or acknowledged, before it is probed.
-func (n *neighbour) silence(now time.Time, p *path) time.Duration {
-	usual := p.silence(p == n.active)
-	if n.hopes(now, p) {
-		return min(usual, hopeEvery)
-	}
-	return usual
-}
-
-// hopes reports whether the path, across the Internet, is passed by only for what it has lost, since a while: what was lost may have been no
-// property of it, or over, and nothing else tells.
-func (n *neighbour) hopes(now time.Time, p *path) bool {
-	if p != n.active || p.kind != link.Internet || p.steady >= one*15/16 {
-		return false
-	}
-	o := n.m.db.byNID(n.nid)
-	return o != nil && o.via != nil && o.via != n && p.lossless() < int64(o.distance) && now.Sub(n.m.timeOf(o.since)) <= hopeFor
-}
 
 // retell has the present cost be told along with what is signed anyway, so that it is not told by itself a moment later.
 func (n *neighbour) retell(now time.Time) {
@@ -76,10 +53,17 @@ func (n *neighbour) tellCost(now time.Time, cost uint32) {
 	n.m.linkChanged(now)
 }
 
+// passedBy is the neighbour as a destination when another way to it than the link is taken; nil when none is.
+func (n *neighbour) passedBy() *origin {
+	if o := n.m.db.byNID(n.nid); o != nil && o.via != nil && o.via != n {
+		return o
+	}
+	return nil
+}
+
 // watchWayRound tells a cost that is hardly lower than the one told, when that alone keeps a way round the link in use.
 func (n *neighbour) watchWayRound(now time.Time, cost uint32) {
-	o := n.m.db.byNID(n.nid)
-	if cost >= n.cost || o == nil || o.via == nil || o.via == n || cost >= o.distance {
+	if o := n.passedBy(); o == nil || cost >= n.cost || cost >= o.distance {
 		n.roundSince = time.Time{}
 		return
 	}

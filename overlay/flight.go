@@ -87,7 +87,9 @@ func (t *flight) grow() {
 	for c := t.next - min(t.next, uint64(len(old.ring))); c != t.next; c++ {
 		if s := old.at(c); c >= t.base || s.missed == c+1 {
 			*t.at(c) = *s
-			t.missed += min(int(s.missed), 1)
+			if s.missed > 0 {
+				t.missed++
+			}
 		}
 	}
 }

@@ -190,6 +190,31 @@ func (n *neighbour) watchPaths(now time.Time, out *link.Batch) bool {
 	return true
 }
 
+// A path that is passed by for its losses is probed so often, and so long.
+const (
+	hopeEvery = 3 * time.Second
+	hopeFor   = 15 * time.Minute
+)
+
+// silence is how long nothing may be heard by the path, or acknowledged, before it is probed.
+func (n *neighbour) silence(now time.Time, p *path) time.Duration {
+	usual := p.silence(p == n.active)
+	if n.hopes(now, p) {
+		return min(usual, hopeEvery)
+	}
+	return usual
+}
+
+// hopes reports whether the path, across the Internet, is passed by only for what it has lost, since a while: what was lost may have been no
+// property of it, or over, and nothing else tells.
+func (n *neighbour) hopes(now time.Time, p *path) bool {
+	if p != n.active || p.kind != link.Internet || p.steady >= one*15/16 {
+		return false
+	}
+	o := n.passedBy()
+	return o != nil && p.lossless() < int64(o.distance) && now.Sub(n.m.timeOf(o.since)) <= hopeFor
+}
+
 // probePath probes a path that was silent, and drops it after maxProbes without
 // answer. It reports whether the path is still there.
 func (n *neighbour) probePath(now time.Time, p *path, out *link.Batch) bool {

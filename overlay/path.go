@@ -171,19 +171,11 @@ func (p *path) lossy() bool { return p.ratio() < one*9/10 }
 // cost is what a packet costs on this path (spec O9.1).
 func (p *path) cost() uint32 {
 	base := p.lossless()
-	if d := p.steady; p.samples >= p.tellsFrom() && d < one*15/16 {
+	if d := p.steady; p.samples >= 32 && d < one*15/16 {
 		d = max(d, one/16)
 		base = base * one / d * one / d
 	}
 	return uint32(min(base, 1<<24))
-}
-
-// tellsFrom is how many samples tell something. Across the Internet the first seconds of a transfer overflow what queue there is.
-func (p *path) tellsFrom() int64 {
-	if p.kind == link.Internet {
-		return 64
-	}
-	return 32
 }
 
 // lossless is the cost without the losses.

@@ -82,7 +82,7 @@ func (y *yielding) count(now time.Time, arrived, lost, rate int64) {
 		y.crowded += arrived + lost
 		y.gone += lost
 	}
-	if y.letGo(now) {
+	if y.noisy > 0 && y.letGo(now) { // what was asked before there was any says nothing of it
 		y.asked += arrived + lost
 		y.missed += lost
 	}
@@ -91,7 +91,7 @@ func (y *yielding) count(now time.Time, arrived, lost, rate int64) {
 // refute gives up noise that was none: what the path loses it loses also when nothing of ours waits. Else loss in a queue that was taken for
 // noise once would be explained by it for ever, as no round is without a queue any more.
 func (y *yielding) refute() {
-	if y.noisy == 0 || y.asked*y.noisy < doubted*y.quiet {
+	if y.asked*y.noisy < doubted*y.quiet || y.asked == 0 {
 		return
 	}
 	if 2*y.missed*y.quiet < y.asked*y.noisy {

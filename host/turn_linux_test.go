@@ -43,26 +43,40 @@ func lentTo(t *testing.T, a, b *Host, g *gait) (by *turn) {
 	conn, there := connected(t, a, b)
 	go io.Copy(there, there)
 	here := conn.(*Conn)
-	exchange := func() {
+	exchange := func() error {
 		if _, err := here.Write([]byte("x")); err != nil {
-			t.Fatal(err)
+			return err
 		}
-		if _, err := io.ReadFull(here, make([]byte, 1)); err != nil {
-			t.Fatal(err)
-		}
+		_, err := io.ReadFull(here, make([]byte, 1))
+		return err
 	}
+	patience := 10 * lookAfter
 	for lent, end := false, time.Now().Add(time.Minute); !lent; {
-		exchange()
-		select {
-		case <-g.asleep:
-			lent = true
-		default:
-			if time.Now().After(end) {
-				t.Fatal("nothing is lent")
+		if time.Now().After(end) {
+			t.Fatal("nothing is lent")
+		}
+		done := make(chan error, 1)
+		go func() { done <- exchange() }()
+		for idle := false; !idle && (done != nil || !lent); {
+			select {
+			case err := <-done:
+				if err != nil {
+					t.Fatal(err)
+				}
+				done = nil
+			case <-g.asleep:
+				lent = true
+			case <-time.After(patience):
+				if idle = done == nil; !idle && lent { // perhaps it began to wait just before that, and nobody reads: a look ends the loan
+					lent, patience = false, 2*patience
+					g.look <- struct{}{}
+				}
 			}
 		}
 	}
-	exchange()
+	if err := exchange(); err != nil {
+		t.Fatal(err)
+	}
 	if a.Do(func(time.Time, *node.Node) { by = here.by }); by == nil || by.reads.Load() == 0 {
 		t.Fatal("who waits does not read the socket")
 	}

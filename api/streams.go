@@ -91,7 +91,7 @@ func streamDoc(st *host.Stream, name string) client.Stream {
 	if st.Sub {
 		d.Parent = &st.Parent
 	}
-	if !st.Routed && st.Link == msp.LinkUp { // nothing was asked since
+	if !st.Routed { // which says more than that nothing answers
 		d.Link = "no way"
 	}
 	return d

@@ -56,7 +56,8 @@ func (c *command) streams() *cobra.Command {
 		Use: "streams [PEER]", Short: "The streams that are open, and how they go",
 		Long: `The streams that are open, and how they go. PRIO: larger goes first. OUT and IN are the bytes the peer has acknowledged and the
 bytes that have come, with those of datagrams sent and taken; UNSENT wait here, UNREAD wait for the program here. ROOM is what
-we and the peer grant each other to send now. A link that is "stalled" or "down", or to which there is "no way", ends no stream.`,
+we and the peer grant each other to send now. LINK is how it goes to the peer: "stalled" means that it has not answered for a moment,
+"down" for 20 s, "no way" that no route leads there. None of these ends a stream.`,
 		Example: "  caracal streams\n  caracal streams kitchen -w",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {

@@ -108,7 +108,7 @@ func (p *path) settled(now time.Time, arrived bool, rate int64) {
 	}
 	p.delivery += (fate - p.delivery) / 16
 	l := &p.lately
-	if p.kind != link.Internet && !p.queues(p.last, rate) {
+	if p.kind != link.Internet && p.last <= p.unqueued(rate) {
 		*l = lately{}
 		p.samples++
 		p.steady += (fate - p.steady) / min(p.samples, 64)

@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"slices"
 	"time"
 
 	"github.com/caracal-mesh/caracal/link"
@@ -19,6 +20,8 @@ const (
 	lookGain    = 5           // eighths of a product while we let go
 	starvedFor  = time.Second // at least, between two looks
 	lookRounds  = 2           // for which we let go what waits, to see whether it is ours
+	steadily    = 8           // rounds in a row in which round trips vary by so much, when it is the path that varies
+	fewPackets  = 2           // vary by as much as they take, where the queue is a short one
 )
 
 // A yielding bounds what is in flight on a path across the Internet, where others fill the same queues: hop retransmission
@@ -44,10 +47,15 @@ type yielding struct {
 	crowded, gone int64         // those of them, and of the lost ones, when the latest round trip showed a queue
 	most          int           // in flight
 	short, former time.Duration // the shortest round trip, 0 = none; that of the round before, in which what is lost was sent
+	long          time.Duration // the longest round trip
 	known         int64         // packets, at the beginning
 	rising        bool          // what the path carries is not known yet
 	quiet, noisy  int64         // packets, and those lost, in rounds without a queue; faded
 	asked, missed int64         // packets, and those lost, while what is ours was let go
+
+	spreads [steadily]time.Duration // by how much round trips varied in each of the latest rounds
+	rounds  int                     // of which that was noted
+	spread  time.Duration           // the least of them
 }
 
 // fate takes what became of packets: how many arrived and were lost, and how many flew.
@@ -61,8 +69,11 @@ func (y *yielding) fate(now time.Time, p *path, arrived, lost, flying int, busy 
 	}
 	y.count(now, int64(arrived), int64(lost), rate)
 	y.most = max(y.most, flying)
-	if arrived > 0 && (y.short == 0 || p.last < y.short) {
-		y.short = p.last
+	if arrived > 0 {
+		y.long = max(y.long, p.last)
+		if y.short == 0 || p.last < y.short {
+			y.short = p.last
+		}
 	}
 	if busy && arrived > 0 && y.bound > 0 && y.limits() {
 		y.rise(now, int64(arrived), p.rtt.Smoothed())
@@ -78,7 +89,7 @@ func (y *yielding) fate(now time.Time, p *path, arrived, lost, flying int, busy 
 func (y *yielding) count(now time.Time, arrived, lost, rate int64) {
 	y.settled += arrived + lost
 	y.lost += lost
-	if y.path.queues(y.path.last, rate) {
+	if y.queues(y.path.last, rate) {
 		y.crowded += arrived + lost
 		y.gone += lost
 	}
@@ -177,16 +188,30 @@ func (y *yielding) trip() time.Duration {
 	return min(max(low, varied), low+low/8)
 }
 
-// queues reports whether packets wait somewhere on the path when a round trip takes so long: longer than the path takes to
-// carry one of them, too, since the shortest round trip may be that of a packet with hardly anything in it.
-func (p *path) queues(rtt time.Duration, rate int64) bool {
-	return rtt > p.unqueued(rate)
-}
-
-// unqueued is the longest round trip that shows no queue.
+// unqueued is the longest round trip of a steady path that shows no queue. The path takes some time to carry a packet, too: the shortest round trip
+// may be that of one with hardly anything in it.
 func (p *path) unqueued(rate int64) time.Duration {
 	low := p.low.value()
 	return low + max(low/16, 2*time.Millisecond) + time.Second/time.Duration(max(rate, 1))
+}
+
+// vary notes by how much round trips varied in a round.
+func (y *yielding) vary(by time.Duration) {
+	y.spreads[y.rounds%steadily] = by
+	y.rounds++
+	y.spread = slices.Min(y.spreads[:])
+}
+
+// queues reports whether packets wait somewhere on the path when a round trip takes so long.
+func (y *yielding) queues(rtt time.Duration, rate int64) bool {
+	return rtt > y.unqueued(rate)
+}
+
+// unqueued is the longest round trip that shows no queue, where round trips vary whatever waits. A queue fills and empties over many rounds,
+// unless it is of a few packets: in some round they hardly vary.
+func (y *yielding) unqueued(rate int64) time.Duration {
+	few := fewPackets * time.Second / time.Duration(max(rate, 1))
+	return y.path.unqueued(rate) + max(0, 2*(y.spread-few))
 }
 
 // holds is what the path itself holds at our rate, with what noise takes of it. Where round trips vary, it is not that of the
@@ -194,7 +219,7 @@ func (p *path) unqueued(rate int64) time.Duration {
 // a short one that others want, too, and to give way is to hold less than the path does without any.
 func (y *yielding) holds(rate int64) int64 {
 	low := y.path.low.value()
-	trip := min(y.path.rtt.Smoothed(), y.path.unqueued(rate)+low/4)
+	trip := min(y.path.rtt.Smoothed(), y.unqueued(rate)+low/4)
 	if y.gone*noisyPath > y.settled {
 		trip = low * 8 / 10
 	}
@@ -210,7 +235,8 @@ func (y *yielding) judge(now time.Time, rate int64) {
 	if y.short == 0 {
 		return // it goes on
 	}
-	queued := y.path.queues(max(y.short, y.former), rate)
+	y.vary(y.long - y.short)
+	queued := y.queues(max(y.short, y.former), rate)
 	switch {
 	case y.known < firstWindow: // too few to judge by
 		y.known += y.settled
@@ -221,7 +247,7 @@ func (y *yielding) judge(now time.Time, rate int64) {
 		y.learn()
 		y.relax()
 	}
-	y.began, y.settled, y.lost, y.crowded, y.gone, y.most, y.short, y.former = now, 0, 0, 0, 0, 0, 0, y.short
+	y.began, y.settled, y.lost, y.crowded, y.gone, y.most, y.short, y.long, y.former = now, 0, 0, 0, 0, 0, 0, 0, y.short
 }
 
 // learn takes noise from a round in which nothing was lost in a queue.

@@ -70,6 +70,42 @@ func TestLossInAQueueIsAnsweredAcrossTheInternet(t *testing.T) {
 	}
 }
 
+// spec O6.9: what round trips vary by in each of eight rounds is the path; what they vary by over many rounds, or by a few packets, is a queue.
+func TestWhatAPathVariesByIsNoQueue(t *testing.T) {
+	const short = 40 * time.Millisecond
+	for name, c := range map[string]struct {
+		trips [4]time.Duration // of packets that follow each other
+		over  int              // rounds that each of them takes; 0 = all of them come in each
+		bound bool
+	}{
+		"in each round":        {[4]time.Duration{42, 65, 50, 60}, 0, false},
+		"by a few packets":     {[4]time.Duration{46, 50, 47, 49}, 0, true},
+		"over many rounds":     {[4]time.Duration{42, 65, 50, 60}, 5, true},
+		"not at all":           {[4]time.Duration{65, 65, 65, 65}, 0, true},
+		"by more than a queue": {[4]time.Duration{80, 95, 85, 90}, 0, true},
+	} {
+		y := newYielder(link.Internet)
+		for round := range 60 {
+			for i := range 40 {
+				n, gone := i, 0
+				if c.over > 0 {
+					n = round / c.over
+				}
+				rtt := c.trips[n%4] * time.Millisecond
+				if i == 1 && round >= 4*steadily {
+					gone = 4
+				}
+				y.now = y.now.Add(short / 40)
+				y.p.took(y.now, rtt, 0)
+				y.fate(y.now, &y.p, 1, gone, 40, true, 500)
+			}
+		}
+		if (y.bound > 0) != c.bound {
+			t.Errorf("%s: bound of %d packets, %d of %d are noise", name, y.bound/onePacket, y.noisy, y.quiet)
+		}
+	}
+}
+
 // spec O6.9: the bound rises again, as CUBIC's window does: fast, slowly where it was lowered, fast.
 func TestTheBoundRisesAgain(t *testing.T) {
 	y := newYielder(link.Internet)

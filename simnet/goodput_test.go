@@ -148,7 +148,7 @@ trip, at least 50 ms. Same seed, same figures. Written by
 Where it is less than one would think: a hop keeps at most 4,096 packets in flight, about 145 Mbit/s at 300 ms (O6.6). At 300 ms a hop drops what it could not bring over within a
 second (O6.5), which is most likely why so little comes through at 20 % of loss and more. Over several slow hops, of 5 % of loss and more, a bound of few packets (O6.9) costs
 up to a third. Where ten hops lose 30 % each, a stream begins late now and then:
-a message of its handshake is lost on the way (of 20 seeds of 200 Mbit/s and 1 ms one began after 3.5 s, 19 carried 95 Mbit/s and more in the third second). With another seed a cell differs: one of 1 Mbit/s by up to a fifth, those where little is carried by much more (one hop of 200 Mbit/s, 100 ms, 20 %: 27 to 51 over four seeds; at 0.1 % 163 to 181).
+a message of its handshake is lost on the way (of nine seeds of 20 Mbit/s and 100 ms three carried 0.7 to 2.2 Mbit/s in these seconds, the others 7 to 12). With another seed a cell differs: one of 1 Mbit/s by up to a fifth, those where little is carried by much more (one hop of 200 Mbit/s, 100 ms, 20 %: 27 to 51 over four seeds; at 0.1 % 163 to 181).
 `
 
 // TestGoodputTable writes docs/goodput.md, or some sections of it: -run GoodputTable/20_Mbit/10; without -rewrite it tells where a path

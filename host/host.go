@@ -78,8 +78,9 @@ type Host struct {
 	closing sync.Once
 	mapper  atomic.Pointer[portmap.Mapper] // nil: no router was asked for a port
 
-	mu       sync.Mutex // guards what follows: the one lock of the node
-	together time.Time  // when what was read last woke several at once
+	mu       sync.Mutex    // guards what follows: the one lock of the node
+	together time.Time     // when what was read last woke several at once,
+	crowdFor time.Duration // who are a crowd for so long
 	node     *node.Node
 	clock    clock
 	pump     pump
@@ -98,7 +99,7 @@ type Host struct {
 // ErrPortInUse, ErrConfig, ErrHomeInUse, ErrHomeOwner, ErrKeyPermissions, ErrCorruptKey, ErrLocked,
 // ErrPassphrase, and those of the file system.
 func Start(ctx context.Context, cfg Config) (*Host, error) {
-	h := &Host{cfg: cfg, log: cfg.Log, clock: newClock(asleep)}
+	h := &Host{cfg: cfg, log: cfg.Log, clock: newClock(asleep), crowdFor: crowdFor}
 	h.Net = NewNet(h)
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)

@@ -33,7 +33,7 @@ const (
 
 // crowded reports whether many use streams at the same time. It is called with the lock held.
 func (h *Host) crowded(now time.Time) bool {
-	return h.readers.Load() >= crowd && now.Sub(h.together) < crowdFor
+	return h.readers.Load() >= crowd && now.Sub(h.together) < h.crowdFor
 }
 
 // A pump lets the node process and writes what comes out. Whoever touched the

@@ -73,30 +73,34 @@ func TestLossInAQueueIsAnsweredAcrossTheInternet(t *testing.T) {
 // spec O6.9: what round trips vary by in each of eight rounds is the path; what they vary by over many rounds, or by a few packets, is a queue.
 func TestWhatAPathVariesByIsNoQueue(t *testing.T) {
 	const short = 40 * time.Millisecond
+	varied := []time.Duration{42, 65, 50, 60}
+	now := func(round int) bool { return round/5%2 == 0 }
 	for name, c := range map[string]struct {
-		trips [4]time.Duration // of packets that follow each other
-		over  int              // rounds that each of them takes; 0 = all of them come in each
+		trip  func(round, packet int) time.Duration // in ms
+		lost  func(round int) bool                  // nil = in all
 		bound bool
 	}{
-		"in each round":        {[4]time.Duration{42, 65, 50, 60}, 0, false},
-		"by a few packets":     {[4]time.Duration{46, 50, 47, 49}, 0, true},
-		"over many rounds":     {[4]time.Duration{42, 65, 50, 60}, 5, true},
-		"not at all":           {[4]time.Duration{65, 65, 65, 65}, 0, true},
-		"by more than a queue": {[4]time.Duration{80, 95, 85, 90}, 0, true},
+		"in each round":        {func(_, i int) time.Duration { return varied[i%4] }, nil, false},
+		"by a few packets":     {func(_, i int) time.Duration { return []time.Duration{46, 50, 47, 49}[i%4] }, nil, true},
+		"over many rounds":     {func(round, _ int) time.Duration { return varied[round/5%4] }, nil, true},
+		"not at all":           {func(_, _ int) time.Duration { return 65 }, nil, true},
+		"by more than a queue": {func(_, i int) time.Duration { return []time.Duration{80, 95, 85, 90}[i%4] }, nil, true},
+		"now and then": {func(round, i int) time.Duration {
+			if now(round) {
+				return varied[i%4]
+			}
+			return 65
+		}, func(round int) bool { return now(round) && round%5 == 4 }, true},
 	} {
 		y := newYielder(link.Internet)
 		for round := range 60 {
 			for i := range 40 {
-				n, gone := i, 0
-				if c.over > 0 {
-					n = round / c.over
-				}
-				rtt := c.trips[n%4] * time.Millisecond
-				if i == 1 && round >= 4*steadily {
+				gone := 0
+				if i == 1 && round >= 4*steadily && (c.lost == nil || c.lost(round)) {
 					gone = 4
 				}
 				y.now = y.now.Add(short / 40)
-				y.p.took(y.now, rtt, 0)
+				y.p.took(y.now, c.trip(round, i)*time.Millisecond, 0)
 				y.fate(y.now, &y.p, 1, gone, 40, true, 500)
 			}
 		}

@@ -12,7 +12,7 @@ func TestJitterIsNoQueue(t *testing.T) {
 	t.Parallel()
 	const (
 		rate   = 20_000_000
-		during = 20 * time.Second
+		during = 10 * time.Second
 		seeds  = 3
 	)
 	for _, c := range []struct {

@@ -264,3 +264,31 @@ func TestWhatIsOursLeavesTheQueue(t *testing.T) {
 		}
 	}
 }
+
+// spec O6.9: beside a bound the rate is that of a smoothed round trip: of a shorter one in a queue it is that of a burst.
+func TestTheRateBesideABoundIsOfASmoothedRoundTrip(t *testing.T) {
+	for name, c := range map[string]struct {
+		prepare func(*yielder)
+		rate    int64
+	}{
+		"no bound":             {func(y *yielder) { y.bound = 0 }, 500},
+		"a bound":              {func(*yielder) {}, 250},
+		"the rate still rises": {func(y *yielder) { y.rising = true }, 500},
+		"others keep it full":  {func(y *yielder) { y.foreign = true }, 500},
+	} {
+		y := newYielder(link.Internet)
+		for range 30 {
+			y.round(80*time.Millisecond, 40, 0)
+		}
+		y.bound = 60 * onePacket
+		c.prepare(y)
+		var w window
+		w.delivered(y.now, 0, 0, 40*time.Millisecond, 0, true)
+		for i, n := range []int{20, 0} { // that much in each 40 ms
+			w.delivered(y.now.Add(time.Duration(i+1)*40*time.Millisecond), n, n, 40*time.Millisecond, y.interval(), true)
+		}
+		if got := w.best.packets; got < c.rate*9/10 || got > c.rate*11/10 {
+			t.Errorf("%s: %d packets a second", name, got)
+		}
+	}
+}
